@@ -1,0 +1,219 @@
+"""The base model: a Stable Diffusion 1.x or 2.x pipeline, loaded once and never written to.
+
+Every increment is made for one base, named by its digest, and applied to no other.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
+from torch import nn
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from sepme_core.canonical import canonical_json
+from sepme_core.cross_attention import cross_attention_layers, install_processors, unsupported_layers
+from sepme_core.demo import MODEL_FOLDER
+from sepme_core.schedulers import SCHEDULERS
+
+DEMO = "demo"
+MAXIMUM_STEPS = 200
+MAXIMUM_COUNT = 16
+MAXIMUM_GUIDANCE = 30.0
+
+
+class BaseNotSupported(ValueError):
+    """The model is no Stable Diffusion 1.x or 2.x pipeline that increments can act on; says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Suggestions:
+    """What the model's card says it draws; empty where it says nothing."""
+
+    styles: tuple[str, ...] = ()
+    objects: tuple[str, ...] = ()
+    prompt: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Base:
+    """A loaded base model: its parts, on their device, and the digest that names it."""
+
+    name: str
+    revision: str | None
+    digest: str
+    tokenizer: CLIPTokenizer
+    text_encoder: CLIPTextModel
+    unet: UNet2DConditionModel
+    autoencoder: AutoencoderKL
+    scheduler: Mapping[str, Any]
+    suggestions: Suggestions = field(default_factory=Suggestions)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return next(self.unet.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision in which the U-Net runs."""
+        return next(self.unet.parameters()).dtype
+
+    @property
+    def width(self) -> int:
+        """d_in, the width of a token embedding."""
+        return int(self.unet.config.cross_attention_dim)
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens a prompt has, start, end and padding included."""
+        return int(self.tokenizer.model_max_length)
+
+    @property
+    def prediction_type(self) -> str:
+        """``epsilon`` or ``v_prediction``."""
+        return str(self.scheduler.get("prediction_type", "epsilon"))
+
+    @property
+    def family(self) -> str:
+        """``stable-diffusion-1``, ``stable-diffusion-2`` or ``stable-diffusion`` for another width of the prompt."""
+        return {768: "stable-diffusion-1", 1024: "stable-diffusion-2"}.get(self.width, "stable-diffusion")
+
+    @property
+    def downscale(self) -> int:
+        """Pixels a latent's side."""
+        return int(2 ** (len(self.autoencoder.config.block_out_channels) - 1))
+
+    @property
+    def picture_side(self) -> int:
+        """The side, in pixels, of the pictures the model was trained on."""
+        return int(self.unet.config.sample_size) * self.downscale
+
+    def describe(self) -> dict[str, Any]:
+        """What ``GET /model`` says of the base; the capacity left is the registry's to say."""
+        small = self.picture_side < 256  # noqa: PLR2004 - the demo model's convolutions know one size
+        side = [self.picture_side] * 2 if small else [self.downscale * 8, 2 * self.picture_side]
+        return {
+            "name": self.name,
+            "family": self.family,
+            "revision": self.revision,
+            "base_digest": self.digest,
+            "prediction_type": self.prediction_type,
+            "defaults": {
+                "steps": 25,
+                "guidance_scale": 4.0 if small else 7.5,
+                "width": self.picture_side,
+                "height": self.picture_side,
+                "scheduler": "ddim",
+            },
+            "limits": {
+                "steps": [1, MAXIMUM_STEPS],
+                "count": [1, MAXIMUM_COUNT],
+                "guidance_scale": [0.0, MAXIMUM_GUIDANCE],
+                "width": side,
+                "height": side,
+                "multiple_of": self.downscale,
+                "prompt_tokens": self.tokens - 2,
+                "schedulers": sorted(SCHEDULERS),
+            },
+            "suggestions": {
+                "styles": list(self.suggestions.styles),
+                "objects": list(self.suggestions.objects),
+                "prompt": self.suggestions.prompt,
+            },
+        }
+
+
+def load_base(source: str, *, revision: str | None = None, device: str = "auto") -> Base:
+    """Load a base from the packaged demo model (``"demo"``), a folder or a hub id.
+
+    Weights are read from safetensors only. On CUDA the model runs in half precision, elsewhere in single.
+
+    Raises:
+        BaseNotSupported: the pipeline is of another kind, or its attention cannot take given K and V.
+        OSError: nothing loadable lies there.
+    """
+    folder = str(MODEL_FOLDER) if source == DEMO else source
+    pipeline = StableDiffusionPipeline.from_pretrained(
+        folder,
+        revision=revision,
+        use_safetensors=True,
+        dtype=torch.float32,
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    check_supported(pipeline.unet)
+    where = pick_device(device)
+    precision = torch.float16 if where.type == "cuda" else torch.float32
+    digest = base_digest(pipeline)
+    for part in (pipeline.unet, pipeline.text_encoder, pipeline.vae):
+        part.requires_grad_(requires_grad=False).eval().to(where, precision)
+    install_processors(pipeline.unet)
+    return Base(
+        name="sepme-demo" if source == DEMO else Path(source).name if Path(source).is_dir() else source,
+        revision=revision,
+        digest=digest,
+        tokenizer=pipeline.tokenizer,
+        text_encoder=pipeline.text_encoder,
+        unet=pipeline.unet,
+        autoencoder=pipeline.vae,
+        scheduler=_plain(pipeline.scheduler.config),
+        suggestions=read_suggestions(Path(folder)),
+    )
+
+
+def pick_device(device: str) -> torch.device:
+    """The device that the operator named; ``auto`` is CUDA where there is one."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(device)
+
+
+def check_supported(unet: nn.Module) -> None:
+    """Raise BaseNotSupported where increments could not act on ``unet``."""
+    if not isinstance(unet, UNet2DConditionModel):
+        message = f"The model's U-Net is a {type(unet).__name__}; sepme serves Stable Diffusion 1.x and 2.x pipelines."
+        raise BaseNotSupported(message)
+    layers = cross_attention_layers(unet)
+    reasons = unsupported_layers(layers.values()) if layers else ["no cross-attention at all"]
+    if reasons:
+        raise BaseNotSupported(
+            f"The model's U-Net has {', '.join(reasons)}; choose a Stable Diffusion 1.x or 2.x model."
+        )
+
+
+def read_suggestions(folder: Path) -> Suggestions:
+    """``suggestions.json`` beside the model, where there is one."""
+    path = folder / "suggestions.json"
+    if not path.is_file():
+        return Suggestions()
+    data = json.loads(path.read_text())
+    return Suggestions(tuple(data["styles"]), tuple(data["objects"]), data["prompt"])
+
+
+def base_digest(pipeline: StableDiffusionPipeline) -> str:
+    """The digest of tokenizer, text encoder, U-Net and scheduler configuration, whatever files they came from."""
+    total = hashlib.sha256()
+    for chunk in _identity(pipeline):
+        total.update(chunk)
+    return "sha256:" + total.hexdigest()
+
+
+def _identity(pipeline: StableDiffusionPipeline) -> Iterator[bytes]:
+    yield pipeline.tokenizer.backend_tokenizer.to_str().encode()
+    yield canonical_json({"tokens": pipeline.tokenizer.model_max_length})
+    yield canonical_json(_plain(pipeline.scheduler.config))
+    for module in (pipeline.text_encoder, pipeline.unet):
+        for name, value in sorted(module.state_dict().items()):
+            yield canonical_json([name, list(value.shape)])
+            yield value.detach().float().cpu().contiguous().numpy().tobytes()
+
+
+def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration without what only names the library that wrote it."""
+    return {name: value for name, value in config.items() if not name.startswith("_")}

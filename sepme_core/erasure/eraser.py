@@ -1,0 +1,204 @@
+"""The eraser: from a request to one certified increment."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sepme_core.base import Base
+from sepme_core.canonical import digest_of
+from sepme_core.cross_attention import conditioned_matrices
+from sepme_core.erasure import presence
+from sepme_core.erasure.certificate import measure_effect, measure_leak, norms
+from sepme_core.erasure.closed_form import Contrast, Rows, closed_form, contrast_directions, unreached
+from sepme_core.erasure.constraints import NullSpace, leading_directions, null_space
+from sepme_core.erasure.correlation import Candidate, Refined, refine
+from sepme_core.erasure.noised_latents import NoisedLatents, draw_pictures, noise_latents
+from sepme_core.erasure.request import ErasureRequest, KnownConcept, Progress, concept_too_close, no_capacity
+from sepme_core.erasure.rows import embed_wide, gather_rows
+from sepme_core.erasure.sentences import (
+    Sentence,
+    concept_sentences,
+    protected_sentences,
+    regular_sentences,
+    swap_phrases,
+    vocabulary,
+)
+from sepme_core.erasure.settings import ErasureSettings
+from sepme_core.increment import Increment
+
+LEAST_DIRECTIONS = 2
+OVERLAP_LIMIT = 0.9
+CLOSEST_TOLERANCE = 1e-2
+TRAINING_LATENTS = 96
+FRESH_LATENTS = 64
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is settled before the first step: sentences, rows, the free directions and the solution within them."""
+
+    sentences: list[Sentence]
+    kept: list[tuple[str, Tensor]]
+    rows: Rows
+    free: NullSpace
+    contrast: Contrast
+    matrix: Tensor
+    overlap: float
+
+
+def erase(
+    base: Base,
+    request: ErasureRequest,
+    known: Sequence[KnownConcept] = (),
+    protected: Sequence[KnownConcept] = (),
+) -> Generator[Progress, None, Increment]:
+    """Make the increment that erases ``request`` and touches neither ``known`` concepts nor ``protected`` prompts.
+
+    Yields its progress after every step, can be closed there, and returns the increment. The same base, request,
+    concepts, device and thread count give the same bytes.
+
+    Raises:
+        ErasureRefused: ``concept-not-drawn``, ``no-capacity`` or ``concept-too-close``, before optimising.
+    """
+    settings = request.settings
+    yield Progress(0, settings.max_steps, 1.0, 1.0, "measuring how the model draws the concept")
+    plan = make_plan(base, request, known, protected)
+    yield Progress(0, settings.max_steps, 1.0, 1.0, "drawing the concept")
+    shown = presence.spread_evenly(plan.sentences)
+    drawn = draw_pictures(base, shown, settings.seed)
+    generator = torch.Generator().manual_seed(settings.seed)
+    latents = noise_latents(base, shown, drawn, TRAINING_LATENTS, generator)
+    start = first_weights(base, settings, plan)
+    scale = (plan.rows.concept @ plan.contrast.directions).square().mean(0).sqrt().float().clamp_min(1e-6)
+    refined = yield from refine(base, start, scale.to(base.device), latents, plan.rows.regular, settings)
+    finished = Candidate(start.directions.cpu(), {path: w.half().cpu() for path, w in refined.weights.items()})
+    fresh = noise_latents(base, shown, drawn, FRESH_LATENTS, generator)
+    return assemble(base, request, finished, certify(base, plan, finished, refined, fresh), known, protected)
+
+
+def make_plan(
+    base: Base, request: ErasureRequest, known: Sequence[KnownConcept], protected: Sequence[KnownConcept]
+) -> Plan:
+    """Solve what needs no optimising; raises ErasureRefused where the erasure has no sense or no room."""
+    settings, words = request.settings, vocabulary(base, request, known)
+    kept, sentences = protected_rows(base, request, known, protected), concept_sentences(request, words)
+    free = free_directions(base, kept, settings.tolerance)
+    if free.left < LEAST_DIRECTIONS:
+        raise no_capacity(LEAST_DIRECTIONS, free.left, free.width)
+    presence.check_drawn(base, request, sentences, words)
+    swaps, regular = swap_phrases(words, settings.seed), regular_sentences(request, words, settings.seed)
+    rows = gather_rows(base, sentences, swaps, regular, counterpart_share(request))
+    contrast = contrast_directions(rows, free, settings.directions)
+    matrix = closed_form(rows, contrast.directions, settings.regular_weight, settings.ridge)  # (rank, d_in)
+    overlap = unreached(rows, contrast.directions, matrix)
+    if overlap > OVERLAP_LIMIT and not request.override:
+        raise concept_too_close(request.name, closest(rows, kept), overlap, OVERLAP_LIMIT)
+    return Plan(sentences, kept, rows, free, contrast, matrix, overlap)
+
+
+def counterpart_share(request: ErasureRequest) -> float:
+    """How much of the closed form's target is the counterpart; the rest is the mean of the swapped sentences."""
+    by_kind = 1.0 if request.kind in {"style", "explicit"} else 0.0
+    return {"counterpart": 1.0, "swap": 0.0, "by-kind": by_kind}[request.settings.target]
+
+
+def free_directions(base: Base, kept: Sequence[tuple[str, Tensor]], tolerance: float) -> NullSpace:
+    """What the empty prompt and the kept rows leave."""
+    return null_space(embed_wide(base, [""])[0], [block for _, block in kept], tolerance)
+
+
+def measure_capacity(
+    base: Base, known: Sequence[KnownConcept], protected: Sequence[KnownConcept], tolerance: float
+) -> dict[str, int]:
+    """Directions that increments can use at all, and those left once all that is known is protected."""
+    kept = [(each.name, listed_rows(base, each)) for each in (*known, *protected)]
+    return {
+        "directions": free_directions(base, [], tolerance).left,
+        "left": free_directions(base, kept, tolerance).left,
+    }
+
+
+def certify(base: Base, plan: Plan, finished: Candidate, refined: Refined, fresh: NoisedLatents) -> dict[str, Any]:
+    """The certificate: effect on fresh x_t, leak on all that was to be kept, and what it took; no times."""
+    leak = measure_leak(base, finished, plan.kept)
+    return {
+        **measure_effect(base, finished, fresh),
+        **norms(base, finished),
+        "steps": refined.steps,
+        "momentum": round(refined.momentum, 6),
+        "leak": {"max": round(leak.maximum, 6), "concept": leak.concept},
+        "effect_kept": 1.0,
+        "overlap": round(plan.overlap, 6),
+        "directions": {"used": plan.contrast.directions.shape[1], "left": plan.free.left, "of": plan.free.width},
+    }
+
+
+def listed_rows(base: Base, concept: KnownConcept) -> Tensor:
+    """Token rows (rows, d_in), but the start's, of the sentences in which a concept must not change."""
+    return embed_wide(base, protected_sentences(concept))[:, 1:].flatten(0, 1)
+
+
+def protected_rows(
+    base: Base, request: ErasureRequest, known: Sequence[KnownConcept], protected: Sequence[KnownConcept]
+) -> list[tuple[str, Tensor]]:
+    """Names and token rows of all that must not change; ``override`` gives up the protected prompts in its way."""
+    own = [KnownConcept("protect", "other", request.protect)] if request.protect else []
+    surrendered = given_up(request, [*protected, *own]) if request.override else []
+    return [(each.name, listed_rows(base, each)) for each in (*known, *protected, *own) if each not in surrendered]
+
+
+def given_up(request: ErasureRequest, protected: Sequence[KnownConcept]) -> list[KnownConcept]:
+    """The protected prompts that ``override`` gives up: those that say one of the concept's own phrases."""
+    phrases = {phrase.lower() for phrase in request.prompts}
+    return [
+        each for each in protected if any(phrase in prompt.lower() for prompt in each.prompts for phrase in phrases)
+    ]
+
+
+def first_weights(base: Base, settings: ErasureSettings, plan: Plan) -> Candidate:
+    """The start: w = W M^T by the closed form, or zero as in the paper."""
+    factor = plan.matrix.T if settings.start == "closed-form" else torch.zeros_like(plan.matrix.T)
+    weights = {
+        path: (linear.weight.double() @ factor.to(base.device)).float()  # (d_out, rank)
+        for path, linear in conditioned_matrices(base.unet).items()
+    }
+    return Candidate(plan.contrast.directions.float().contiguous().to(base.device), weights)
+
+
+def closest(rows: Rows, kept: Sequence[tuple[str, Tensor]]) -> str:
+    """The protected concept whose own directions hold most of what sets the concept apart."""
+    apart = rows.concept - rows.target
+
+    def left_over(block: Tensor) -> float:
+        return float(NullSpace(leading_directions(block, CLOSEST_TOLERANCE)).project(apart).square().sum())
+
+    return min(kept, key=lambda named: left_over(named[1]))[0] if kept else "the empty prompt"
+
+
+def assemble(
+    base: Base,
+    request: ErasureRequest,
+    finished: Candidate,
+    certificate: dict[str, Any],
+    known: Sequence[KnownConcept],
+    protected: Sequence[KnownConcept],
+) -> Increment:
+    """The increment with what it was made from; nothing of when or where."""
+    constraints = sorted(
+        digest_of({"name": each.name, "kind": each.kind, "prompts": list(each.prompts)})
+        for each in (*known, *protected)
+    )
+    metadata = {
+        "concept": request.name,
+        "kind": request.kind,
+        "prompts": list(request.prompts),
+        "protect": list(request.protect),
+        "base_digest": base.digest,
+        "constraints": constraints,
+        "settings": request.settings.to_options(),
+        "certificate": certificate,
+    }
+    return Increment(finished.directions, dict(finished.weights), metadata)

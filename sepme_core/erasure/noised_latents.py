@@ -1,0 +1,99 @@
+"""x_t: noised latents of the base model's own pictures of a concept, with the base's answers to them.
+
+The loss needs epsilon(c) and epsilon(counterpart) of the base alone; both are computed once for a fixed set of x_t, so
+that a step of the optimiser is one U-Net pass and its gradient.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from diffusers import DDPMScheduler
+from torch import Tensor
+
+from sepme_core.base import Base
+from sepme_core.cross_attention import Factors, keys_and_values
+from sepme_core.erasure.sentences import Sentence
+from sepme_core.generation import draw_latents
+from sepme_core.prompts import embed
+
+PICTURES = 8
+PICTURE_STEPS = 12
+PICTURE_GUIDANCE = 4.0
+EARLIEST, LATEST = 0.05, 0.95  # of the noise schedule: at its ends a prompt says nothing
+
+
+@dataclass(frozen=True)
+class NoisedLatents:
+    """x_t, their times and sentences, and what the base predicts.
+
+    ``noised`` (count, channels, height, width); ``times`` (count,); ``embeddings`` (count, tokens, d_in) of the
+    concept's sentences; ``counterpart`` is epsilon(counterpart) and ``representation`` r_c = epsilon(c) -
+    epsilon(counterpart) (equation 1), both like ``noised``.
+    """
+
+    noised: Tensor
+    times: Tensor
+    embeddings: Tensor
+    counterpart: Tensor
+    representation: Tensor
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def pick(self, index: Tensor) -> "NoisedLatents":
+        """The chosen ones."""
+        parts = (self.noised, self.times, self.embeddings, self.counterpart, self.representation)
+        return NoisedLatents(*(part[index] for part in parts))
+
+
+def predict_noise(
+    base: Base, noised: Tensor, times: Tensor, embeddings: Tensor, increments: Sequence[Factors] = ()
+) -> Tensor:
+    """epsilon_theta(x_t, c, t) under a mask, (count, channels, height, width); a v prediction is converted."""
+    given = keys_and_values(base.unet, embeddings, increments, range(len(embeddings)))
+    predicted: Tensor = base.unet(noised, times, embeddings, cross_attention_kwargs={"given": given}).sample
+    if base.prediction_type == "epsilon":
+        return predicted
+    kept = noise_schedule(base).alphas_cumprod.to(noised.device)[times].view(-1, 1, 1, 1).to(noised.dtype)
+    return kept.sqrt() * predicted + (1 - kept).sqrt() * noised
+
+
+def noise_schedule(base: Base) -> DDPMScheduler:
+    """The base's noise schedule."""
+    schedule: DDPMScheduler = DDPMScheduler.from_config(dict(base.scheduler))
+    return schedule
+
+
+def draw_pictures(base: Base, sentences: Sequence[Sentence], seed: int) -> Tensor:
+    """The base's latents of one picture a sentence, (sentences, channels, height, width)."""
+    texts = [sentence.text for sentence in sentences]
+    return draw_latents(base, texts, seed=seed, steps=PICTURE_STEPS, guidance_scale=PICTURE_GUIDANCE)
+
+
+def draw_counterparts(base: Base, sentences: Sequence[Sentence], seed: int) -> Tensor:
+    """The base's latents of one picture a counterpart, likewise."""
+    texts = [sentence.counterpart for sentence in sentences]
+    return draw_latents(base, texts, seed=seed, steps=PICTURE_STEPS, guidance_scale=PICTURE_GUIDANCE)
+
+
+@torch.no_grad()
+def noise_latents(
+    base: Base, sentences: Sequence[Sentence], latents: Tensor, count: int, generator: torch.Generator
+) -> NoisedLatents:
+    """``count`` noised versions of ``latents``, in turn, each with its sentence, at random times."""
+    places = torch.arange(count) % len(latents)
+    schedule = noise_schedule(base)
+    length = schedule.config.num_train_timesteps
+    times = torch.randint(int(EARLIEST * length), int(LATEST * length), (count,), generator=generator)
+    noise = torch.randn(count, *latents.shape[1:], generator=generator).to(latents)
+    noised = schedule.add_noise(latents[places.to(latents.device)], noise, times.to(latents.device))
+    times = times.to(base.device)
+    embeddings = embed(base, [sentence.text for sentence in sentences])[places.to(base.device)]
+    without = embed(base, [sentence.counterpart for sentence in sentences])[places.to(base.device)]
+    parts = [
+        (predict_noise(base, x, t, c), predict_noise(base, x, t, e))
+        for x, t, c, e in zip(*(part.split(16) for part in (noised, times, embeddings, without)), strict=True)
+    ]
+    concept, counterpart = (torch.cat(halves).float() for halves in zip(*parts, strict=True))
+    return NoisedLatents(noised, times, embeddings, counterpart, concept - counterpart)

@@ -1,0 +1,105 @@
+"""The sentences an erasure works with: the concept in its contexts, the same with others in its place, regular ones."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sepme_core.base import Base
+from sepme_core.erasure.request import ErasureRequest, KnownConcept
+from sepme_core.wordings import BARE, MANNERS, SUBJECTS, TOGETHER, fill, listed
+
+SWAPS = 8
+COMPANIONS = 24
+REGULAR = 400
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A pattern with the concept's phrase in it, the pattern of its counterpart, and the company it keeps there."""
+
+    pattern: str
+    phrase: str
+    without: str = ""
+    other: str = ""
+
+    @property
+    def text(self) -> str:
+        """The sentence."""
+        return fill(self.pattern, self.phrase, self.other)
+
+    @property
+    def counterpart(self) -> str:
+        """The same sentence without the concept; the empty prompt for a concept named alone."""
+        return fill(self.without, "", self.other)
+
+    def with_phrase(self, phrase: str) -> str:
+        """The sentence with another phrase in the concept's place."""
+        return fill(self.pattern, phrase, self.other)
+
+    @property
+    def before(self) -> str:
+        """What stands before the phrase."""
+        words = fill(self.pattern, "\0", self.other)
+        return words[: words.index("\0")]
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Phrases that are not the concept: of its own kind, to stand in its place, and companions of another kind."""
+
+    alike: tuple[str, ...]
+    companions: tuple[str, ...]
+
+
+def vocabulary(base: Base, request: ErasureRequest, known: Sequence[KnownConcept]) -> Vocabulary:
+    """What can stand in the concept's place and beside it: from the model's card and the known concepts."""
+    own = {prompt.lower() for prompt in (*request.prompts, request.name)}
+    objects = _phrases(base.suggestions.objects or SUBJECTS, known, "object", own)
+    manners = _phrases(base.suggestions.styles or MANNERS, known, "style", own)
+    if request.kind == "style":
+        return Vocabulary(manners, objects[:COMPANIONS])
+    alike = objects if request.kind in {"object", "other"} else ("a person", "someone", "a man", "a woman")
+    return Vocabulary(alike, manners[:COMPANIONS])
+
+
+def _phrases(listed_: Sequence[str], known: Sequence[KnownConcept], kind: str, own: set[str]) -> tuple[str, ...]:
+    more = [prompt for concept in known if concept.kind == kind for prompt in concept.prompts[:1]]
+    unique = dict.fromkeys(phrase for phrase in (*listed_, *sorted(more)) if phrase.lower() not in own)
+    return tuple(unique)
+
+
+def concept_sentences(request: ErasureRequest, words: Vocabulary) -> list[Sentence]:
+    """The concept bare, and beside each companion, in every pattern of its kind."""
+    bare = [Sentence(pattern, prompt) for prompt in request.prompts for pattern in BARE[request.kind]]
+    beside = [
+        Sentence(pattern, prompt, without, other)
+        for prompt in request.prompts
+        for pattern, without in TOGETHER[request.kind].items()
+        for other in words.companions
+    ]
+    return bare + beside
+
+
+def swap_phrases(words: Vocabulary, seed: int) -> list[str]:
+    """The phrases that stand in the concept's place, drawn once an erasure."""
+    alike = list(words.alike)
+    return alike if len(alike) <= SWAPS else random.Random(seed).sample(alike, SWAPS)
+
+
+def regular_sentences(request: ErasureRequest, words: Vocabulary, seed: int) -> list[str]:
+    """Sentences of everything but the concept, in the same patterns, at most REGULAR of them."""
+    beside = [
+        fill(pattern, phrase, other)
+        for pattern in TOGETHER[request.kind]
+        for phrase in words.alike
+        for other in words.companions
+    ]
+    chosen = beside if len(beside) <= REGULAR else random.Random(seed).sample(beside, REGULAR)
+    other_kind = "object" if request.kind == "style" else "style"
+    bare = listed(request.kind, words.alike) + listed(other_kind, words.companions)
+    return bare + chosen
+
+
+def protected_sentences(concept: KnownConcept) -> list[str]:
+    """The sentences in which a known concept, or a protected prompt, must not change."""
+    return listed(concept.kind, concept.prompts)

@@ -1,0 +1,91 @@
+"""What of an erasure can be set, with the defaults found on the demo model."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, get_args
+
+Start = Literal["closed-form", "zero"]
+Target = Literal["by-kind", "counterpart", "swap"]
+
+
+@dataclass(frozen=True)
+class ErasureSettings:
+    """The settings of one erasure. Tuned on the demo model (`benchmarks/erase_one.py`), not taken from the paper.
+
+    Attributes:
+        start: The first w: the closed form, or zero as in the paper.
+        target: Where the closed form sends the concept: to the sentence without it, to the mean of the sentences with
+            others in its place, or by kind (a style to the first: the mean of all styles is a style again).
+        max_steps: Most optimiser steps.
+        seed: Of the noise and the times.
+        learning_rate: Of Adam, on w; the paper's beta * lr as one number, for directions of unit action.
+        threshold: tau, relative to the first loss; the loop stops when the momentum comes down to it.
+        momentum: alpha of the momentum stop.
+        regulariser: lambda, on the mean Frobenius norm over the layers.
+        directions: Most columns of Q.
+        tolerance: Directions of the protected prompts weaker than this share of the strongest are not protected.
+        regular_weight: rho, what the action on regular prompts costs.
+        ridge: What the action on nothing at all costs: bounds the norm.
+        anchor_weight: What the distance to the counterpart's noise costs, beside the correlation.
+        batch_size: Noised latents a step.
+    """
+
+    start: Start = "closed-form"
+    target: Target = "by-kind"
+    max_steps: int = 1000
+    seed: int = 0
+    learning_rate: float = 2e-3
+    threshold: float = 0.05
+    momentum: float = 0.9
+    regulariser: float = 1e-6
+    directions: int = 16
+    tolerance: float = 1e-2
+    regular_weight: float = 3.0
+    ridge: float = 1e-3
+    anchor_weight: float = 0.5
+    batch_size: int = 8
+
+    def __post_init__(self) -> None:
+        """Raise ValueError, naming the field, where a value is out of range."""
+        ranges = {
+            "max_steps": (0, 10_000),
+            "seed": (0, 2**63 - 1),
+            "learning_rate": (1e-8, 10.0),
+            "threshold": (-1.0, 1.0),
+            "momentum": (0.0, 0.999),
+            "regulariser": (0.0, 1.0),
+            "directions": (1, 256),
+            "tolerance": (0.0, 0.5),
+            "regular_weight": (0.0, 1e4),
+            "ridge": (0.0, 1e4),
+            "anchor_weight": (0.0, 1e4),
+            "batch_size": (1, 64),
+        }
+        for name, choices in (("start", get_args(Start)), ("target", get_args(Target))):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}")
+        for name, (low, high) in ranges.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(f"{name} must lie between {low} and {high}, not {value}")
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any]) -> "ErasureSettings":
+        """The settings that a request's ``options`` give; the others keep their defaults.
+
+        Raises:
+            ValueError: an unknown option, or a value of the wrong kind or out of range; names the option.
+        """
+        kinds: dict[str, type[Any]] = {field.name: type(field.default) for field in fields(cls)}
+        unknown = sorted(set(options) - set(kinds))
+        if unknown:
+            raise ValueError(f"{unknown[0]} is no option; the options are {', '.join(sorted(kinds))}")
+        for name, value in options.items():
+            fits = isinstance(value, (int, float)) if kinds[name] is float else isinstance(value, kinds[name])
+            if isinstance(value, bool) or not fits:
+                raise ValueError(f"{name} must be of type {kinds[name].__name__}, not {value!r}")
+        return cls(**{name: kinds[name](value) for name, value in options.items()})
+
+    def to_options(self) -> dict[str, Any]:
+        """Every setting by name."""
+        return asdict(self)

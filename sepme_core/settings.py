@@ -1,0 +1,175 @@
+"""Every setting of the service, read from `SEPME_*` in the environment. No torch."""
+
+import ipaddress
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+REFUSED_BROKERS = {
+    "sqla": "it loses messages for good when a process is killed and has no control channel",
+    "filesystem": "it loses messages for good when a process is killed and has no control channel",
+    "memory": "it lives inside one process, and the API and the workers are several",
+}
+BROKERS = ("redis", "rediss", "redis+socket")
+
+
+def default_home() -> Path:
+    """Return the state folder by the XDG base directory specification: `$XDG_DATA_HOME/sepme`."""
+    return Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share") / "sepme"
+
+
+class Settings(BaseSettings):
+    """What an operator can set.
+
+    Raises:
+        pydantic.ValidationError: for a value that cannot work, with the reason.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="SEPME_", env_ignore_empty=True, frozen=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    home: Path = Field(
+        default_factory=default_home,
+        validate_default=True,
+        description="The state folder: database, blobs, broker and pid files by default.",
+    )
+    allow_unauthenticated: bool = Field(
+        default=False,
+        description="Listen on other addresses than loopback although there are no keys: behind a proxy only.",
+    )
+    host: str = Field(default="127.0.0.1", description="The address to listen on.", validate_default=True)
+    port: int = Field(default=8000, ge=1, le=65535, description="The port to listen on.")
+    model: str = Field(
+        default="demo",
+        min_length=1,
+        description="The base model: `demo` (comes with the package), the path of a diffusers folder, or a hub id.",
+    )
+    model_revision: str | None = Field(default=None, description="The revision of a hub id: branch, tag or commit.")
+    device: str = Field(
+        default="auto",
+        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
+        description="Where the model runs: auto, cpu, mps, cuda, cuda:1.",
+    )
+    database_url: str = Field(
+        default="",
+        validate_default=True,
+        repr=False,  # it may hold a password
+        description="sqlite:///path/to/file, or postgresql+psycopg://user:password@host/database. "
+        "Unset: an SQLite file in the state folder.",
+    )
+    broker_url: str | None = Field(
+        default=None,
+        repr=False,
+        description="redis://, rediss:// or redis+socket:///path. Unset: `sepme serve` starts a Valkey of its own.",
+    )
+    blob_url: str = Field(
+        default="",
+        validate_default=True,
+        description="Where increments and pictures are kept: file:///absolute/folder. Unset: in the state folder.",
+    )
+    lease_seconds: float = Field(
+        default=8.0,
+        ge=1,
+        le=3600,
+        description="How long a worker holds a job without a sign of life before another may have it.",
+    )
+    sweep_seconds: float = Field(
+        default=3.0,
+        ge=0.1,
+        le=600,
+        description="How often the API looks for jobs that nobody works on, to ring for them again.",
+    )
+    drain_seconds: float = Field(
+        default=20.0,
+        ge=0,
+        le=3600,
+        description="How long a worker told to stop may finish its job before it puts it back.",
+    )
+    wait_limit_seconds: float = Field(
+        default=600.0, ge=0, le=3600, description="The longest that `Prefer: wait` holds the line."
+    )
+    job_attempts: int = Field(
+        default=3, ge=1, le=100, description="How many workers a job may lose before it is ended as failed."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged.")
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        """Children run in other folders: what is relative is meant from here."""
+        return home.expanduser().absolute()
+
+    @field_validator("host")
+    @classmethod
+    def _loopback(cls, host: str, info: ValidationInfo) -> str:
+        if info.data.get("allow_unauthenticated") or _is_loopback(host):
+            return host
+        raise ValueError(
+            f"{host} can be reached from other machines, and there are no keys yet, so anyone there could erase and "
+            "restore. Use 127.0.0.1; or set SEPME_ALLOW_UNAUTHENTICATED=true where a proxy decides who comes in"
+        )
+
+    @field_validator("database_url")
+    @classmethod
+    def _database(cls, url: str, info: ValidationInfo) -> str:
+        if not url:
+            return f"sqlite:///{_home(info) / 'registry.sqlite3'}"
+        try:
+            parsed = make_url(url)
+        except ArgumentError as error:
+            raise ValueError("not a URL; use sqlite:///path/to/file or postgresql+psycopg://…") from error
+        if parsed.drivername in ("postgres", "postgresql", "postgresql+psycopg"):
+            return parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+        if parsed.drivername != "sqlite":
+            raise ValueError(
+                f"{parsed.drivername} is not supported: use sqlite:///path/to/file or postgresql+psycopg://…"
+            )
+        if parsed.database in (None, "", ":memory:"):
+            raise ValueError("a database in memory would be another one for each process: use sqlite:///path/to/file")
+        return parsed.set(database=str(Path(str(parsed.database)).absolute())).render_as_string(hide_password=False)
+
+    @field_validator("broker_url")
+    @classmethod
+    def _broker(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        scheme = url.partition(":")[0].lower()
+        reason = REFUSED_BROKERS.get(scheme.partition("+")[0])
+        if reason is not None:
+            raise ValueError(
+                f"{scheme} is refused as a broker: {reason}. Use redis://, rediss:// or redis+socket:///path"
+            )
+        if scheme not in BROKERS:
+            raise ValueError(f"{scheme} is not supported as a broker: use redis://, rediss:// or redis+socket:///path")
+        return url
+
+    @field_validator("blob_url")
+    @classmethod
+    def _blobs(cls, url: str, info: ValidationInfo) -> str:
+        if not url:
+            return (_home(info) / "blobs").as_uri()
+        if not url.startswith("file:///"):
+            raise ValueError("must be file:///absolute/folder; buckets are not supported yet")
+        return url
+
+
+def _home(info: ValidationInfo) -> Path:
+    """Return the state folder, which was validated before; where it was refused, that is what gets reported."""
+    home = info.data.get("home", default_home().expanduser())
+    assert isinstance(home, Path)
+    return home
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
