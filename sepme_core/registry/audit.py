@@ -1,0 +1,120 @@
+"""Who changed what, when, from which digest to which: a chain in which every entry holds the hash of the one before.
+
+Changing or removing an entry breaks the chain at that place. (Cutting off its end does not: keep the last hash
+elsewhere to notice that.)
+"""
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from sepme_core.canonical import digest_of
+from sepme_core.registry import clock, cursors
+from sepme_core.registry.database import serialise
+from sepme_core.registry.errors import CursorInvalid
+from sepme_core.registry.tables import AuditEntry
+
+FIRST_PREVIOUS = "sha256:" + 64 * "0"
+BATCH = 500
+LAST_SEQUENCE = 2**31 - 1  # what the column holds
+
+
+def append(
+    session: Session,
+    actor: str,
+    action: str,
+    concept: str | None,
+    from_digest: str | None = None,
+    to_digest: str | None = None,
+    details: dict[str, Any] | None = None,
+) -> AuditEntry:
+    """Add an entry to the end of the chain, in the caller's transaction.
+
+    Args:
+        session: of `database.writing`; writers take their turns until it ends.
+        actor: the key holder.
+        action: erase, reactivate, restore, purge, make-irrevocable, protect, unprotect.
+        concept: the concept, or the name of the protected prompts.
+        from_digest: the increment that served before.
+        to_digest: the increment that serves now.
+        details: anything else; JSON.
+
+    Raises:
+        ValueError: where `details` is not JSON.
+    """
+    serialise(session)
+    last = session.execute(
+        select(AuditEntry.sequence, AuditEntry.hash).order_by(AuditEntry.sequence.desc()).limit(1)
+    ).first()
+    entry = AuditEntry(
+        sequence=last.sequence + 1 if last else 1,
+        at=clock.now(session),
+        actor=actor,
+        action=action,
+        concept=concept,
+        from_digest=from_digest,
+        to_digest=to_digest,
+        details=details or {},
+        previous_hash=last.hash if last else FIRST_PREVIOUS,
+    )
+    entry.hash = hash_of(entry)
+    session.add(entry)
+    session.flush()
+    return entry
+
+
+def document(entry: AuditEntry) -> dict[str, Any]:
+    """Return the entry as JSON; all of it but `hash` is what `hash` is of."""
+    return {
+        "sequence": entry.sequence,
+        "at": clock.timestamp(entry.at),
+        "actor": entry.actor,
+        "action": entry.action,
+        "concept": entry.concept,
+        "from_digest": entry.from_digest,
+        "to_digest": entry.to_digest,
+        "details": entry.details,
+        "previous_hash": entry.previous_hash,
+        "hash": entry.hash,
+    }
+
+
+def hash_of(entry: AuditEntry) -> str:
+    """Compute what the entry's hash must be: sha256 over the canonical JSON of everything else in it."""
+    content = document(entry)
+    del content["hash"]
+    return digest_of(content)
+
+
+def verify(session: Session) -> int | None:
+    """Walk the chain; return the sequence of the first entry that does not fit, or None where all do."""
+    previous, expected = FIRST_PREVIOUS, 1
+    while True:
+        following = select(AuditEntry).where(AuditEntry.sequence >= expected).order_by(AuditEntry.sequence)
+        entries = list(session.scalars(following.limit(BATCH)))
+        for entry in entries:
+            if entry.sequence != expected or entry.previous_hash != previous or hash_of(entry) != entry.hash:
+                return expected
+            previous, expected = entry.hash, expected + 1
+        if len(entries) < BATCH:
+            return None
+
+
+def page(session: Session, cursor: str | None, limit: int, concept: str | None = None) -> cursors.Page[AuditEntry]:
+    """Return `limit` entries, oldest first.
+
+    Raises:
+        CursorInvalid: where the cursor is not one of this listing.
+    """
+    found = select(AuditEntry).order_by(AuditEntry.sequence).limit(limit + 1)
+    if cursor is not None:
+        (sequence,) = cursors.decode(cursor, 1)
+        if not sequence.isdigit() or int(sequence) > LAST_SEQUENCE:
+            raise CursorInvalid(cursor)
+        found = found.where(AuditEntry.sequence > int(sequence))
+    if concept is not None:
+        found = found.where(AuditEntry.concept == concept)
+    entries = list(session.scalars(found))
+    more = len(entries) > limit
+    return cursors.Page(entries[:limit], cursors.encode(str(entries[limit - 1].sequence)) if more else None)

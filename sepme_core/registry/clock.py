@@ -1,0 +1,67 @@
+"""The database's own clock, so that leases do not depend on how the clocks of workers agree."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, DateTime, Dialect, Float, TypeDecorator, cast, select
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+
+class Moment(TypeDecorator[datetime]):
+    """A point in time in UTC, always with its zone. SQLite keeps it as text that sorts as the times do."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Hand the database UTC; SQLite gets it without a zone, which it could not keep."""
+        if value is None:
+            return None
+        in_utc = value.astimezone(UTC)
+        return in_utc.replace(tzinfo=None) if dialect.name == "sqlite" else in_utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Give back UTC with its zone, whatever zone the database's session is in."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class database_time(FunctionElement[datetime]):  # noqa: N801  (reads as the SQL function that it is)
+    """The present by the database's clock, moved by `offset` seconds: `database_time(8.0)` is in eight seconds.
+
+    The time of the statement and not of the transaction's start: a claim that waited for a row must not count the wait.
+    """
+
+    type = Moment()
+    inherit_cache = True
+
+    def __init__(self, offset: ColumnElement[Any] | float = 0.0) -> None:
+        super().__init__(cast(offset, Float(53)))
+
+
+@compiles(database_time, "postgresql")
+def _on_postgresql(element: database_time, compiler: SQLCompiler, **options: Any) -> str:
+    return f"(clock_timestamp() + make_interval(secs => {compiler.process(element.clauses, **options)}))"
+
+
+@compiles(database_time, "sqlite")
+def _on_sqlite(element: database_time, compiler: SQLCompiler, **options: Any) -> str:
+    offset = compiler.process(element.clauses, **options)
+    # %f is seconds with milliseconds; three zeros more give the six digits that SQLAlchemy writes, so texts compare.
+    return f"strftime('%Y-%m-%d %H:%M:%f000', 'now', ({offset}) || ' seconds')"
+
+
+def now(session: Session) -> datetime:
+    """Ask the database for the time, in UTC."""
+    return session.execute(select(database_time())).scalar_one()
+
+
+def timestamp(moment: datetime | None) -> str | None:
+    """Spell a moment for JSON: RFC 3339 in UTC, microseconds, `Z`."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

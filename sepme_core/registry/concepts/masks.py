@@ -1,0 +1,120 @@
+"""Names resolved to increments, so that a request's mask is fixed when it is accepted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import Row, Select, and_, select
+from sqlalchemy.orm import Session
+
+from sepme_core.canonical import digest_of
+from sepme_core.registry.documents import LIVE_STATES
+from sepme_core.registry.tables import Concept, Increment, Job
+
+
+@dataclass(frozen=True)
+class MaskConcept:
+    """One concept of a mask, with the increment that stands for it."""
+
+    name: str
+    version: int
+    digest: str
+    base_digest: str
+
+    def document(self) -> dict[str, Any]:
+        """Return it as it is listed in a job's result."""
+        return {"name": self.name, "version": self.version, "digest": self.digest}
+
+
+@dataclass(frozen=True)
+class MaskResolution:
+    """What the names of a request stand for.
+
+    Attributes:
+        concepts: those with an increment, by name: the order in which a mask is always built up.
+        missing: names that are unknown or were never erased, with nothing under way.
+        in_progress: names whose first increment is being made.
+        irrevocable: names erased for good at this moment, whether in the mask or not.
+    """
+
+    concepts: tuple[MaskConcept, ...]
+    missing: tuple[str, ...]
+    in_progress: tuple[str, ...]
+    irrevocable: tuple[str, ...]
+
+    def for_another_base(self, base_digest: str) -> tuple[str, ...]:
+        """Name the concepts whose increment was made for another base than this one."""
+        return tuple(concept.name for concept in self.concepts if concept.base_digest != base_digest)
+
+    def pinned(self, base_digest: str) -> dict[str, Any]:
+        """Return what the generate job pins."""
+        return {
+            "mask": mask_document([concept.document() for concept in self.concepts]),
+            "base_digest": base_digest,
+            "irrevocable": list(self.irrevocable),
+        }
+
+
+def mask_document(concepts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return a mask of `{"name", "version", "digest"}` as `{"digest", "concepts"}`.
+
+    The mask's digest is of the increments' digests, in the order of names.
+    """
+    ordered = sorted(concepts, key=lambda concept: str(concept["name"]))
+    return {"digest": digest_of([concept["digest"] for concept in ordered]), "concepts": ordered}
+
+
+def resolve_mask(session: Session, erased: Literal["active"] | Sequence[str]) -> MaskResolution:
+    """Resolve `"active"` (all that is erased now) or names, of which each means its stored increment, even if restored.
+
+    Raises nothing for names without an increment: it lists them.
+    """
+    rows = session.execute(_with_increments()).all()
+    serving = [row for row in rows if row.state == "erased"]
+    irrevocable = tuple(row.name for row in serving if row.irrevocable)
+    if erased == "active":
+        return MaskResolution(tuple(map(_mask_concept, serving)), (), (), irrevocable)
+    wanted = set(erased)
+    found = tuple(_mask_concept(row) for row in rows if row.name in wanted)
+    without = wanted - {concept.name for concept in found}
+    in_progress = _being_made(session, without) if without else set()
+    return MaskResolution(found, tuple(sorted(without - in_progress)), tuple(sorted(in_progress)), irrevocable)
+
+
+def irrevocable_since(session: Session, pinned: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the concepts erased irrevocably since `pinned` was made (by `MaskResolution.pinned`), by name.
+
+    A worker adds them, `{"name", "version", "digest"}` each, to the pinned mask when it claims the job.
+    """
+    before = {*pinned["irrevocable"], *(concept["name"] for concept in pinned["mask"]["concepts"])}
+    serving = _with_increments().where(Concept.state == "erased", Concept.irrevocable)
+    return [_mask_concept(row).document() for row in session.execute(serving) if row.name not in before]
+
+
+_Row = Row[str, str, bool, int, str, str]
+
+
+def _with_increments() -> Select[str, str, bool, int, str, str]:
+    """Select concepts with their current increment, in one statement and so of one moment, by name."""
+    pointed = and_(Increment.concept == Concept.name, Increment.version == Concept.version)
+    return (
+        select(
+            Concept.name,
+            Concept.state,
+            Concept.irrevocable,
+            Increment.version,
+            Increment.digest,
+            Increment.base_digest,
+        )
+        .join(Increment, pointed)
+        .order_by(Concept.name)
+    )
+
+
+def _mask_concept(row: _Row) -> MaskConcept:
+    return MaskConcept(row.name, row.version, row.digest, row.base_digest)
+
+
+def _being_made(session: Session, names: set[str]) -> set[str]:
+    live = select(Job.concept).where(Job.kind == "erase", Job.state.in_(LIVE_STATES), Job.concept.in_(names))
+    return {name for name in session.scalars(live) if name is not None}

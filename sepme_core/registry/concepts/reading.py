@@ -1,0 +1,55 @@
+"""Concepts found and listed."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from sepme_core.registry import cursors
+from sepme_core.registry.documents import concept_documents
+from sepme_core.registry.errors import UnknownConcept
+from sepme_core.registry.tables import Concept
+
+
+def get(session: Session, name: str) -> Concept:
+    """Return a concept.
+
+    Raises:
+        UnknownConcept: where there is none.
+    """
+    concept = session.get(Concept, name)
+    if concept is None:
+        raise UnknownConcept(name)
+    return concept
+
+
+def list_page(session: Session, cursor: str | None, limit: int) -> cursors.Page[Concept]:
+    """Return `limit` concepts, by name.
+
+    Raises:
+        CursorInvalid: where the cursor is not one of this listing.
+    """
+    found = select(Concept).order_by(Concept.name).limit(limit + 1)
+    if cursor is not None:
+        found = found.where(Concept.name > cursors.decode(cursor, 1)[0])
+    rows = list(session.scalars(found))
+    return cursors.Page(rows[:limit], cursors.encode(rows[limit - 1].name) if len(rows) > limit else None)
+
+
+def etag(concept: Concept) -> str:
+    """Return the entity tag (RFC 9110, section 8.8.3), quotes included.
+
+    It changes with what operators ask for, when it is accepted and when it takes effect, and with nothing else.
+    """
+    return f'"{concept.tag}"'
+
+
+def document(session: Session, concept: Concept) -> dict[str, Any]:
+    """Return the concept as clients see it."""
+    return concept_documents(session, [concept])[0]
+
+
+def documents(session: Session, concepts: Sequence[Concept]) -> list[dict[str, Any]]:
+    """Return several concepts as clients see them, by as many queries as one takes."""
+    return concept_documents(session, concepts)

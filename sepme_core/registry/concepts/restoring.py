@@ -1,0 +1,91 @@
+"""Concepts taken out of the active set, for a time or altogether."""
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from sepme_core.registry import audit, clock, increments
+from sepme_core.registry.concepts.reading import etag
+from sepme_core.registry.database import serialise
+from sepme_core.registry.errors import ConceptIrrevocable, ConceptMoved, UnknownConcept
+from sepme_core.registry.identifiers import new_id
+from sepme_core.registry.jobs import rows as job_rows
+from sepme_core.registry.tables import Concept
+
+
+def restore(session: Session, name: str, holder: str, if_match: str | None = None) -> Concept:
+    """Let the concept serve no longer, and cancel the job that is erasing it. Doing it again changes nothing.
+
+    What was erased becomes `restored`; its increment stays stored. What never was erased stays `never-erased`.
+
+    Raises:
+        UnknownConcept: where there is none.
+        ConceptMoved: where `if_match` (the header's value) does not name the concept as it is.
+        ConceptIrrevocable: where it was erased for good.
+    """
+    concept = _changeable(session, name, if_match)
+    cancelled = _cancel_job(session, concept)
+    if concept.state != "erased" and cancelled is None:
+        return concept
+    stored = increments.current(session, concept) if concept.state == "erased" else None
+    if stored is not None:
+        concept.state = "restored"
+    concept.tag = new_id()
+    concept.updated_at = clock.now(session)
+    session.flush()
+    details = {"cancelled_job": cancelled} if cancelled else {}
+    audit.append(session, holder, "restore", name, stored.digest if stored else None, None, details)
+    return concept
+
+
+def purge(session: Session, name: str, holder: str, if_match: str | None = None) -> Concept:
+    """Forget the concept and its versions altogether; returns it as it was.
+
+    The increments' bytes stay: pictures and jobs may refer to them, so they are a garbage collector's business. What
+    must be answered for stays in the audit.
+
+    Raises:
+        UnknownConcept: where there is none.
+        ConceptMoved: where `if_match` (the header's value) does not name the concept as it is.
+        ConceptIrrevocable: where it was erased for good.
+    """
+    concept = _changeable(session, name, if_match)
+    cancelled = _cancel_job(session, concept)
+    stored = increments.current(session, concept)
+    served = stored.digest if stored and concept.state == "erased" else None
+    details: dict[str, Any] = {
+        "kind": concept.kind,
+        "prompts": concept.prompts,
+        "state": concept.state,
+        "versions": [increments.document(version) for version in increments.versions(session, name)],
+        "cancelled_job": cancelled,
+    }
+    audit.append(session, holder, "purge", name, served, None, details)
+    session.delete(concept)  # its increments go by the foreign key
+    session.flush()
+    return concept
+
+
+def _changeable(session: Session, name: str, if_match: str | None) -> Concept:
+    serialise(session)
+    concept = session.get(Concept, name, with_for_update=True, populate_existing=True)
+    if concept is None:
+        raise UnknownConcept(name)
+    if if_match is not None and not _matches(if_match, etag(concept)):
+        raise ConceptMoved(name, etag(concept))
+    if concept.irrevocable:
+        raise ConceptIrrevocable(name)
+    return concept
+
+
+def _matches(if_match: str, tag: str) -> bool:
+    """Compare strongly (RFC 9110, section 8.8.3.2); our tags hold no comma, so a list may be split at them."""
+    return if_match.strip() == "*" or tag in (one.strip() for one in if_match.split(","))
+
+
+def _cancel_job(session: Session, concept: Concept) -> str | None:
+    job = job_rows.live_erasure(session, concept.name)
+    if job is None:
+        return None
+    job_rows.cancel_now(session, job)
+    return job.id

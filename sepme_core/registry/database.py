@@ -1,0 +1,129 @@
+"""Engines and transactions: SQLite or PostgreSQL by URL, one code path.
+
+Every write is one short transaction opened by `writing`; on SQLite it takes the write lock at once (BEGIN IMMEDIATE),
+so it never fails half way for a lock that someone else took. Reads see one snapshot and cannot write.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.orm import Session
+
+from sepme_core.registry import migrations
+
+SQLITE = "sqlite"
+POSTGRESQL = "postgresql+psycopg"
+
+BUSY_SECONDS = 30.0
+CONNECT_SECONDS = 10
+REGISTRY_LOCK = 0x5E_93E  # PostgreSQL advisory locks are numbers; these two are ours
+MIGRATION_LOCK = 0x5E_93F
+
+
+def make_engine(url: str) -> Engine:
+    """Open a database; nothing is read or written yet but the folder of an SQLite file, which is made.
+
+    Raises:
+        ValueError: for a database that is neither an SQLite file nor PostgreSQL by psycopg.
+    """
+    parsed = make_url(url)
+    if parsed.drivername == POSTGRESQL:
+        return create_engine(
+            parsed,
+            pool_pre_ping=True,
+            isolation_level="READ COMMITTED",
+            json_serializer=_json,
+            connect_args={"connect_timeout": CONNECT_SECONDS},
+        )
+    if parsed.drivername != SQLITE or parsed.database in (None, "", ":memory:"):
+        raise ValueError(
+            "the database must be sqlite:///path/to/file or postgresql+psycopg://…: the API and the workers are "
+            "processes of their own, so a database in memory would be another one for each"
+        )
+    Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS}, json_serializer=_json)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+_json = partial(json.dumps, allow_nan=False)
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _record: object) -> None:
+    # The driver must not open transactions by itself: it would begin them without IMMEDIATE.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reads_only = bool(connection.get_execution_options().get("sepme_reads_only"))
+    connection.exec_driver_sql(f"PRAGMA query_only = {int(reads_only)}")
+    connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+
+
+def _reading_options(engine: Engine) -> dict[str, Any]:
+    if engine.dialect.name == "sqlite":
+        return {"sepme_reads_only": True}
+    return {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Session]:
+    """Open one transaction that may write; commits at the end, rolls back when the block raises.
+
+    Rows stay readable after the block.
+    """
+    with Session(engine, expire_on_commit=False) as session, session.begin():
+        session.connection()  # begins now, not with the first statement
+        yield session
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Session]:
+    """Open one read-only transaction; everything in it is of the same moment. Rows stay readable after the block."""
+    with Session(engine.execution_options(**_reading_options(engine)), expire_on_commit=False) as session:
+        yield session
+        session.expunge_all()
+
+
+def serialise(session: Session) -> None:
+    """Let no other transaction that calls this proceed until the present one ends.
+
+    Whoever changes what is known or what serves calls it first: known concepts are pinned against each other, and the
+    audit chain has one end. SQLite has a single writer anyway.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(REGISTRY_LOCK)))
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the database to this release's tables. Several processes may start at once: one migrates, the rest wait.
+
+    Raises:
+        DatabaseNewer: where a newer release was here before.
+    """
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+        migrations.upgrade(connection)
+
+
+def check(engine: Engine) -> None:
+    """Ask the database for one row.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: where it is not usable.
+    """
+    with engine.connect() as connection:
+        connection.execute(text("SELECT count(*) FROM concepts WHERE name = ''"))

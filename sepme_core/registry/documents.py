@@ -1,0 +1,66 @@
+"""Concepts and jobs as the JSON documents that clients see."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from sepme_core.registry import increments
+from sepme_core.registry.clock import timestamp
+from sepme_core.registry.tables import Concept, Increment, Job
+
+LIVE_STATES = ("queued", "running")
+
+
+def concept_documents(session: Session, concepts: Sequence[Concept]) -> list[dict[str, Any]]:
+    """Return a document for each concept; `state` is what serves, `job` the work under way."""
+    names = [concept.name for concept in concepts]
+    versions: dict[str, list[Increment]] = defaultdict(list)
+    stored = select(Increment).where(Increment.concept.in_(names)).order_by(Increment.version)
+    for increment in session.scalars(stored):
+        versions[increment.concept].append(increment)
+    live = select(Job.concept, Job.id).where(Job.kind == "erase", Job.state.in_(LIVE_STATES), Job.concept.in_(names))
+    jobs = {row.concept: row.id for row in session.execute(live)}
+    return [_concept_document(concept, versions[concept.name], jobs.get(concept.name)) for concept in concepts]
+
+
+def _concept_document(concept: Concept, versions: list[Increment], job_id: str | None) -> dict[str, Any]:
+    current = next((increment for increment in versions if increment.version == concept.version), None)
+    return {
+        "name": concept.name,
+        "kind": concept.kind,
+        "state": concept.state,
+        "job": job_id,
+        "irrevocable": concept.irrevocable,
+        "prompts": concept.prompts,
+        "protect": concept.protect,
+        "version": concept.version,
+        "digest": current.digest if current else None,
+        "base_digest": current.base_digest if current else None,
+        "bytes": current.bytes if current else None,
+        "certificate": current.certificate if current else None,
+        "versions": [increments.document(increment) for increment in versions],
+        "created_at": timestamp(concept.created_at),
+        "updated_at": timestamp(concept.updated_at),
+    }
+
+
+def job_document(job: Job) -> dict[str, Any]:
+    """Return the document of a job."""
+    return {
+        "id": job.id,
+        "kind": job.kind,
+        "state": job.state,
+        "concept": job.concept,
+        "request": job.request,
+        "progress": {"step": job.step, "of": job.of, "message": job.message},
+        "attempt": job.attempt,
+        "cancel_requested": job.cancel_requested,
+        "created_at": timestamp(job.created_at),
+        "started_at": timestamp(job.started_at),
+        "finished_at": timestamp(job.finished_at),
+        "result": job.result,
+        "problem": job.problem,
+    }

@@ -1,0 +1,133 @@
+"""What the registry refuses, as types. The front end turns each into a problem of its own.
+
+RegistryError
+├── UnknownConcept, UnknownJob, UnknownImage, UnknownProtected
+├── ConceptBusy, ConceptIrrevocable, ConceptMoved, ConceptNamedTwice
+├── JobFinished
+├── IdempotencyKeyReused
+├── CursorInvalid
+├── BlobMissing, BlobDamaged
+└── DatabaseNewer
+"""
+
+
+class RegistryError(Exception):
+    """Root of everything that the registry raises on purpose."""
+
+
+class UnknownConcept(RegistryError):
+    """No concept has this name: it was never asked for, or it was purged."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no concept is named {name!r}")
+        self.name = name
+
+
+class ConceptBusy(RegistryError):
+    """The concept is being erased with another body; cancel that job or wait for it."""
+
+    def __init__(self, name: str, job_id: str) -> None:
+        super().__init__(f"concept {name!r} is being erased with another body by job {job_id}")
+        self.name = name
+        self.job_id = job_id
+
+
+class ConceptIrrevocable(RegistryError):
+    """The concept was erased irrevocably: it can be neither restored nor purged."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"concept {name!r} was erased irrevocably")
+        self.name = name
+
+
+class ConceptMoved(RegistryError):
+    """If-Match named another state of the concept than the present one (RFC 9110, section 13.1.1)."""
+
+    def __init__(self, name: str, etag: str) -> None:
+        super().__init__(f"concept {name!r} has changed; its entity tag is now {etag}")
+        self.name = name
+        self.etag = etag
+
+
+class ConceptNamedTwice(RegistryError):
+    """One request asks for the same concept more than once."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"concept {name!r} is named more than once")
+        self.name = name
+
+
+class UnknownJob(RegistryError):
+    """No job has this id."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"no job has the id {job_id!r}")
+        self.job_id = job_id
+
+
+class JobFinished(RegistryError):
+    """The job has ended, so there is nothing left to cancel."""
+
+    def __init__(self, job_id: str, state: str) -> None:
+        super().__init__(f"job {job_id} has already {state}")
+        self.job_id = job_id
+        self.state = state
+
+
+class UnknownImage(RegistryError):
+    """No picture has this id."""
+
+    def __init__(self, image_id: str) -> None:
+        super().__init__(f"no image has the id {image_id!r}")
+        self.image_id = image_id
+
+
+class UnknownProtected(RegistryError):
+    """No set of protected prompts has this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no protected prompts are named {name!r}")
+        self.name = name
+
+
+class IdempotencyKeyReused(RegistryError):
+    """The key came before with another body."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"idempotency key {key!r} was used before with another body")
+        self.key = key
+
+
+class CursorInvalid(RegistryError):
+    """The cursor is not one that a page of this listing handed out."""
+
+    def __init__(self, cursor: str) -> None:
+        super().__init__(f"{cursor!r} is not a cursor of this listing")
+        self.cursor = cursor
+
+
+class BlobMissing(RegistryError):
+    """No blob has this digest."""
+
+    def __init__(self, digest: str) -> None:
+        super().__init__(f"there is no blob {digest}")
+        self.digest = digest
+
+
+class BlobDamaged(RegistryError):
+    """The stored bytes do not have the digest they are filed under."""
+
+    def __init__(self, digest: str, found: str) -> None:
+        super().__init__(f"blob {digest} is damaged: its bytes have the digest {found}")
+        self.digest = digest
+        self.found = found
+
+
+class DatabaseNewer(RegistryError):
+    """The database was migrated by a newer release than this one."""
+
+    def __init__(self, revision: str) -> None:
+        super().__init__(
+            f"the database is at revision {revision!r}, which this release does not know; run the newer release"
+        )
+        self.revision = revision

@@ -1,0 +1,71 @@
+"""The same POST sent twice is done once (draft-ietf-httpapi-idempotency-key-header).
+
+A key is remembered in the transaction of the work itself: either both are there or neither.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import CursorResult, delete, update
+from sqlalchemy.dialects.postgresql import insert as insert_postgresql
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+from sqlalchemy.orm import Session
+
+from sepme_core.registry.clock import database_time
+from sepme_core.registry.errors import IdempotencyKeyReused
+from sepme_core.registry.tables import IdempotencyRecord
+
+
+@dataclass(frozen=True)
+class IdempotencyKey:
+    """What makes a key unique."""
+
+    holder: str
+    method: str
+    path: str
+    key: str
+
+
+def begin(session: Session, key: IdempotencyKey, body_digest: str) -> dict[str, Any] | None:
+    """Take the key, or find out what was answered to it.
+
+    A second request with the same key waits here until the first one's transaction has ended.
+
+    Returns:
+        None: the key is new, do the work and call `complete`. Otherwise the answer given then.
+
+    Raises:
+        IdempotencyKeyReused: where it came with another body.
+    """
+    postgresql = session.get_bind().dialect.name == "postgresql"
+    insert = insert_postgresql if postgresql else insert_sqlite
+    values = {"holder": key.holder, "method": key.method, "path": key.path, "key": key.key, "body_digest": body_digest}
+    taking = insert(IdempotencyRecord).values(values).on_conflict_do_nothing()
+    if _changed(session.execute(taking)) == 1:
+        return None
+    record = session.get_one(IdempotencyRecord, (key.holder, key.method, key.path, key.key), populate_existing=True)
+    if record.body_digest != body_digest:
+        raise IdempotencyKeyReused(key.key)
+    return record.answer
+
+
+def complete(session: Session, key: IdempotencyKey, answer: dict[str, Any]) -> None:
+    """Remember what is answered, for instance `{"job": id}`."""
+    matching = (
+        IdempotencyRecord.holder == key.holder,
+        IdempotencyRecord.method == key.method,
+        IdempotencyRecord.path == key.path,
+        IdempotencyRecord.key == key.key,
+    )
+    session.execute(update(IdempotencyRecord).where(*matching).values(answer=answer))
+
+
+def forget(session: Session, older_than_seconds: float) -> int:
+    """Forget old keys; returns how many."""
+    old = IdempotencyRecord.created_at < database_time(-older_than_seconds)
+    return _changed(session.execute(delete(IdempotencyRecord).where(old)))
+
+
+def _changed(result: object) -> int:
+    assert isinstance(result, CursorResult)
+    return result.rowcount

@@ -1,0 +1,78 @@
+"""Pictures that were made, and the record by which each can be made again."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from sepme_core.registry.errors import UnknownImage
+from sepme_core.registry.identifiers import new_id
+from sepme_core.registry.tables import Image
+
+
+@dataclass(frozen=True)
+class PictureRecord:
+    """A picture that a worker made and whose PNG it stored.
+
+    `digest` and `bytes` are of the PNG blob; `sha256` is of the raw RGB bytes, width · height · 3 of them; `record`
+    holds what a replay needs.
+    """
+
+    digest: str
+    bytes: int
+    sha256: str
+    seed: int
+    width: int
+    height: int
+    record: dict[str, Any]
+
+
+def add(
+    session: Session, job_id: str, holder: str, pictures: list[PictureRecord], mask: dict[str, Any], base_digest: str
+) -> list[Image]:
+    """Give each picture its row and its id, in the order of the request."""
+    rows = [
+        Image(
+            id=new_id(),
+            job_id=job_id,
+            position=position,
+            digest=picture.digest,
+            bytes=picture.bytes,
+            sha256=picture.sha256,
+            seed=picture.seed,
+            width=picture.width,
+            height=picture.height,
+            base_digest=base_digest,
+            mask=mask,
+            record=picture.record,
+            holder=holder,
+        )
+        for position, picture in enumerate(pictures)
+    ]
+    session.add_all(rows)
+    session.flush()
+    return rows
+
+
+def get(session: Session, image_id: str) -> Image:
+    """Return a picture's row.
+
+    Raises:
+        UnknownImage: where there is none.
+    """
+    image = session.get(Image, image_id)
+    if image is None:
+        raise UnknownImage(image_id)
+    return image
+
+
+def document(image: Image) -> dict[str, Any]:
+    """Return the picture as it is listed in the result of its job."""
+    return {
+        "id": image.id,
+        "url": f"/images/{image.id}",
+        "seed": image.seed,
+        "sha256": image.sha256,
+        "width": image.width,
+        "height": image.height,
+    }

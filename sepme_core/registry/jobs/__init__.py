@@ -1,0 +1,60 @@
+"""Jobs: rows with a state machine, `queued → running → succeeded | failed | cancelled`.
+
+`rows` makes, finds and cancels them; `leases` is what a worker does with one that it claimed; `publishing` ends one
+with its result; `reaping` finds those that nobody works on.
+"""
+
+from sepme_core.registry.documents import LIVE_STATES
+from sepme_core.registry.documents import job_document as document
+from sepme_core.registry.events import after as events_after
+from sepme_core.registry.jobs.leases import (
+    Claim,
+    cancel_requested,
+    claim,
+    fail,
+    finish_cancelled,
+    release,
+    renew,
+    report,
+)
+from sepme_core.registry.jobs.publishing import publish_erasure, publish_pictures
+from sepme_core.registry.jobs.reaping import park_exhausted, unclaimed
+from sepme_core.registry.jobs.rows import (
+    cancel_now,
+    counts,
+    enqueue,
+    enqueue_finished,
+    get,
+    list_page,
+    live_erasure,
+    request_cancel,
+)
+from sepme_core.registry.tables import Event, Job
+
+__all__ = [
+    "LIVE_STATES",
+    "Claim",
+    "Event",
+    "Job",
+    "cancel_now",
+    "cancel_requested",
+    "claim",
+    "counts",
+    "document",
+    "enqueue",
+    "enqueue_finished",
+    "events_after",
+    "fail",
+    "finish_cancelled",
+    "get",
+    "list_page",
+    "live_erasure",
+    "park_exhausted",
+    "publish_erasure",
+    "publish_pictures",
+    "release",
+    "renew",
+    "report",
+    "request_cancel",
+    "unclaimed",
+]

@@ -1,0 +1,121 @@
+"""A worker's hold on a job: a lease that runs out, and an attempt that fences off whoever had it before.
+
+All times are the database's. What a worker says or publishes counts only while the row is running *its* attempt; a
+lease that has run out counts until somebody else claims the job.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from sepme_core.registry import events
+from sepme_core.registry.clock import database_time
+from sepme_core.registry.jobs.rows import finish, locked
+from sepme_core.registry.tables import Job
+
+NO_SYNCHRONISATION = {"synchronize_session": False}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A job as its worker holds it; `attempt` is the fence."""
+
+    job_id: str
+    attempt: int
+    kind: str
+    request: dict[str, Any]
+    pinned: dict[str, Any]
+    concept: str | None
+    worker: str
+
+
+def claim(session: Session, job_id: str, *, worker: str, lease_seconds: float) -> Claim | None:
+    """Claim a job that is queued or whose lease has run out, with one UPDATE: of many claimers one wins.
+
+    Returns:
+        None where the job is unknown, held by another, ended, or to be cancelled.
+    """
+    lost = and_(Job.state == "running", Job.lease_until < database_time())
+    claiming = (
+        update(Job)
+        .where(Job.id == job_id, Job.cancel_requested.is_(False), or_(Job.state == "queued", lost))
+        .values(
+            state="running",
+            attempt=Job.attempt + 1,
+            losses=Job.losses + case((Job.state == "running", 1), else_=0),
+            worker=worker,
+            lease_until=database_time(lease_seconds),
+            started_at=func.coalesce(Job.started_at, database_time()),
+            rung_at=None,  # so that the reaper rings at once should this lease run out
+            rings=0,
+        )
+        .returning(Job.attempt, Job.kind, Job.request, Job.pinned, Job.concept)
+    )
+    row = session.execute(claiming, execution_options=NO_SYNCHRONISATION).one_or_none()
+    if row is None:
+        return None
+    return Claim(job_id, row.attempt, row.kind, row.request, row.pinned, row.concept, worker)
+
+
+def _held(claim: Claim) -> ColumnElement[bool]:
+    return and_(Job.id == claim.job_id, Job.state == "running", Job.attempt == claim.attempt)
+
+
+def renew(session: Session, claim: Claim, lease_seconds: float) -> bool:
+    """Extend the lease from now. False: it is lost; stop working, nothing of it will be accepted."""
+    renewing = update(Job).where(_held(claim)).values(lease_until=database_time(lease_seconds)).returning(Job.id)
+    return session.execute(renewing, execution_options=NO_SYNCHRONISATION).one_or_none() is not None
+
+
+def report(
+    session: Session, claim: Claim, step: int, of: int, message: str, data: dict[str, Any] | None = None
+) -> bool:
+    """Say how far the work is: on the row and as an event. False: the lease is lost.
+
+    `data` adds fields to the event; its names must not be step, of, message.
+    """
+    reporting = update(Job).where(_held(claim)).values(step=step, of=of, message=message).returning(Job.id)
+    if session.execute(reporting, execution_options=NO_SYNCHRONISATION).one_or_none() is None:
+        return False
+    events.append(session, claim.job_id, "progress", {**(data or {}), "step": step, "of": of, "message": message})
+    return True
+
+
+def cancel_requested(session: Session, job_id: str) -> bool:
+    """Tell whether the work is no longer wanted: cancelling was asked for, or done."""
+    asked = select(or_(Job.cancel_requested, Job.state == "cancelled")).where(Job.id == job_id)
+    return bool(session.scalars(asked).one_or_none())
+
+
+def finish_cancelled(session: Session, claim: Claim) -> bool:
+    """End the job as cancelled. False: the lease is lost."""
+    return _finish(session, claim, "cancelled", {})
+
+
+def fail(session: Session, claim: Claim, problem: dict[str, Any]) -> bool:
+    """End the job as failed with a problem document (RFC 9457). False: the lease is lost."""
+    return _finish(session, claim, "failed", {"problem": problem})
+
+
+def release(session: Session, claim: Claim) -> bool:
+    """Give the job back unfinished, for a worker that shuts down: queued again, and not counted as lost."""
+    releasing = update(Job).where(_held(claim)).values(state="queued", worker=None, lease_until=None, rung_at=None)
+    return session.execute(releasing.returning(Job.id), execution_options=NO_SYNCHRONISATION).one_or_none() is not None
+
+
+def held_row(session: Session, claim: Claim) -> Job | None:
+    """Return the row, locked, if the claim still holds it."""
+    job = locked(session, claim.job_id)
+    if job is None or job.state != "running" or job.attempt != claim.attempt:
+        return None
+    return job
+
+
+def _finish(session: Session, claim: Claim, state: str, data: dict[str, Any]) -> bool:
+    job = held_row(session, claim)
+    if job is None:
+        return False
+    finish(session, job, state, data)
+    return True

@@ -1,0 +1,172 @@
+"""Jobs as operators and clients see them: made, found, listed, cancelled."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select, tuple_
+from sqlalchemy.orm import Session
+
+from sepme_core.registry import clock, cursors, events
+from sepme_core.registry.documents import LIVE_STATES
+from sepme_core.registry.errors import CursorInvalid, JobFinished, UnknownJob
+from sepme_core.registry.identifiers import new_id
+from sepme_core.registry.tables import Job
+
+
+def enqueue(
+    session: Session,
+    *,
+    kind: str,
+    queue: str,
+    request: dict[str, Any],
+    pinned: dict[str, Any],
+    concept: str | None,
+    holder: str,
+) -> Job:
+    """Accept work. Ring for it after the transaction has ended: before that no worker can see the row.
+
+    Args:
+        session: of `database.writing`.
+        kind: erase, generate, reproject or evaluate.
+        queue: erase or generate.
+        request: all that the worker needs, as the client sent it with defaults filled in.
+        pinned: what was resolved on acceptance: known concepts, or the mask.
+        concept: the concept's name for work on a concept.
+        holder: who asked.
+    """
+    job = Job(
+        id=new_id(),
+        kind=kind,
+        queue=queue,
+        request=request,
+        pinned=pinned,
+        concept=concept,
+        holder=holder,
+        rung_at=clock.now(session),  # whoever enqueues rings; the reaper leaves it alone for a while
+    )
+    session.add(job)
+    session.flush()
+    return job
+
+
+def enqueue_finished(
+    session: Session, *, kind: str, request: dict[str, Any], concept: str | None, holder: str, result: dict[str, Any]
+) -> Job:
+    """Answer a request that needs no work with a job that has already succeeded."""
+    moment = clock.now(session)
+    job = Job(
+        id=new_id(),
+        kind=kind,
+        queue=kind,
+        state="succeeded",
+        request=request,
+        pinned={},
+        concept=concept,
+        holder=holder,
+        result=result,
+        created_at=moment,
+        started_at=moment,
+        finished_at=moment,
+    )
+    session.add(job)
+    session.flush()
+    events.append(session, job.id, "succeeded", {"result": result})
+    return job
+
+
+def get(session: Session, job_id: str) -> Job:
+    """Return a job.
+
+    Raises:
+        UnknownJob: where there is none.
+    """
+    job = session.get(Job, job_id)
+    if job is None:
+        raise UnknownJob(job_id)
+    return job
+
+
+def locked(session: Session, job_id: str) -> Job | None:
+    """Return a job that no other transaction changes until this one ends, as it is now."""
+    found = select(Job).where(Job.id == job_id).with_for_update()
+    return session.scalars(found, execution_options={"populate_existing": True}).one_or_none()
+
+
+def live_erasure(session: Session, concept: str) -> Job | None:
+    """Return the erase job that is queued or running for a concept; the database allows one at most."""
+    found = select(Job).where(Job.kind == "erase", Job.concept == concept, Job.state.in_(LIVE_STATES))
+    return session.scalars(found.with_for_update(), execution_options={"populate_existing": True}).one_or_none()
+
+
+def list_page(
+    session: Session,
+    cursor: str | None,
+    limit: int,
+    *,
+    kind: str | None = None,
+    state: str | None = None,
+    concept: str | None = None,
+    holder: str | None = None,
+) -> cursors.Page[Job]:
+    """Return `limit` jobs, youngest first, of the kind, state, concept and holder given.
+
+    Raises:
+        CursorInvalid: where the cursor is not one of this listing.
+    """
+    wanted = {Job.kind: kind, Job.state: state, Job.concept: concept, Job.holder: holder}
+    found = select(Job).where(*(column == value for column, value in wanted.items() if value is not None))
+    if cursor is not None:
+        moment, job_id = cursors.decode(cursor, 2)
+        try:
+            created_at = datetime.fromisoformat(moment)
+        except ValueError as error:
+            raise CursorInvalid(cursor) from error
+        found = found.where(tuple_(Job.created_at, Job.id) < tuple_(created_at, job_id))
+    rows = list(session.scalars(found.order_by(Job.created_at.desc(), Job.id.desc()).limit(limit + 1)))
+    if len(rows) <= limit:
+        return cursors.Page(rows, None)
+    last = rows[limit - 1]
+    return cursors.Page(rows[:limit], cursors.encode(last.created_at.isoformat(), last.id))
+
+
+def counts(session: Session) -> dict[tuple[str, str], int]:
+    """Return how many jobs there are by kind and state."""
+    grouped = select(Job.kind, Job.state, func.count()).group_by(Job.kind, Job.state)
+    return {(kind, state): count for kind, state, count in session.execute(grouped)}
+
+
+def request_cancel(session: Session, job_id: str) -> Job:
+    """Cancel a job: at once where it is queued; where it runs, its worker is asked to.
+
+    Raises:
+        UnknownJob: where there is none.
+        JobFinished: where it has ended.
+    """
+    job = locked(session, job_id)
+    if job is None:
+        raise UnknownJob(job_id)
+    if job.state not in LIVE_STATES:
+        raise JobFinished(job_id, job.state)
+    if job.state == "queued":
+        cancel_now(session, job)
+    else:
+        job.cancel_requested = True
+        session.flush()
+    return job
+
+
+def cancel_now(session: Session, job: Job) -> None:
+    """End a live job as cancelled without waiting for its worker, whose lease is lost by it."""
+    finish(session, job, "cancelled", {})
+
+
+def finish(session: Session, job: Job, state: str, data: dict[str, Any]) -> None:
+    """End a job that the caller has locked. `data` is the last event's: a result, a problem or nothing."""
+    job.state = state
+    job.result = data.get("result")
+    job.problem = data.get("problem")
+    job.finished_at = clock.now(session)
+    job.lease_until = None
+    session.flush()
+    events.append(session, job.id, state, data)
+    session.refresh(job, ["event_count"])

@@ -1,0 +1,38 @@
+"""Alembic migrations as package data, run from code: no `alembic.ini`, no path that depends on where one stands."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
+from sqlalchemy import Connection
+
+from sepme_core.registry.errors import DatabaseNewer
+
+FOLDER = Path(__file__).parent
+
+
+def configuration(connection: Connection | None = None) -> Config:
+    """Return Alembic's configuration; `connection` is what `env.py` migrates, inside the caller's transaction."""
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def upgrade(connection: Connection) -> None:
+    """Run what is missing, in the transaction that `connection` is in.
+
+    Raises:
+        DatabaseNewer: where the database is at a revision that is not among these files.
+    """
+    config = configuration(connection)
+    revision = MigrationContext.configure(connection).get_current_revision()
+    if revision is not None:
+        try:
+            ScriptDirectory.from_config(config).get_revision(revision)
+        except CommandError as error:
+            raise DatabaseNewer(revision) from error
+    command.upgrade(config, "head")

@@ -1,0 +1,53 @@
+"""The models and the workers that announced themselves."""
+
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert as insert_postgresql
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+from sqlalchemy.orm import Session
+
+from sepme_core.registry.clock import database_time
+from sepme_core.registry.tables import Base, ServedModel, Worker
+
+FORGET_WORKERS_SECONDS = 86400.0
+
+
+def announce_model(session: Session, description: dict[str, Any]) -> None:
+    """Say that this model is loaded; the one announced last is what is served."""
+    key = {"base_digest": description["base_digest"], "name": description["name"]}
+    _upsert(session, ServedModel, key, {"description": description, "announced_at": database_time()})
+
+
+def current_model(session: Session) -> dict[str, Any] | None:
+    """Return the description announced last, None before the first."""
+    latest = select(ServedModel.description).order_by(ServedModel.announced_at.desc(), ServedModel.base_digest).limit(1)
+    return session.scalars(latest).first()
+
+
+def announce_worker(session: Session, worker: str, queue: str, base_digest: str) -> None:
+    """Say that this worker lives and listens to `queue`; called again and again as its heartbeat."""
+    values = {"queue": queue, "base_digest": base_digest, "seen_at": database_time()}
+    _upsert(session, Worker, {"name": worker}, values)
+    session.execute(delete(Worker).where(Worker.seen_at < database_time(-FORGET_WORKERS_SECONDS)))
+
+
+def withdraw_worker(session: Session, worker: str) -> None:
+    """Say that this worker ends."""
+    session.execute(delete(Worker).where(Worker.name == worker))
+
+
+def workers(session: Session, seen_within_seconds: float) -> list[Worker]:
+    """Return the workers seen lately, by name."""
+    lately = select(Worker).where(Worker.seen_at > database_time(-seen_within_seconds)).order_by(Worker.name)
+    return list(session.scalars(lately))
+
+
+def _upsert(session: Session, table: type[Base], key: dict[str, Any], values: dict[str, Any]) -> None:
+    """Insert or update in one statement: workers announce at the same time."""
+    if session.get_bind().dialect.name == "postgresql":
+        onto = insert_postgresql(table).values(key | values)
+        session.execute(onto.on_conflict_do_update(index_elements=list(key), set_=values))
+    else:
+        into = insert_sqlite(table).values(key | values)
+        session.execute(into.on_conflict_do_update(index_elements=list(key), set_=values))

@@ -1,0 +1,229 @@
+"""Every table of the registry. Rows are read and changed by the functions of the other modules, not by methods here.
+
+Times are the database's (`clock.database_time`). JSON columns are text on both databases, so that what is read back is
+what was written, to the last digit: hash chains depend on it.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from sepme_core.registry.clock import Moment, database_time
+from sepme_core.registry.columns import Words
+
+NAME = Words(64)
+ID = Words(32)
+DIGEST = Words(71)
+HOLDER = Words(128)
+
+LIVE_ERASURE = text("kind = 'erase' AND state IN ('queued', 'running')")
+
+
+class Base(DeclarativeBase):
+    """The metadata that migrations are compared with."""
+
+    type_annotation_map = {  # noqa: RUF012  (SQLAlchemy reads it as a class attribute)
+        datetime: Moment(),
+        dict[str, Any]: JSON(none_as_null=True),
+        list[Any]: JSON(none_as_null=True),
+        list[str]: JSON(none_as_null=True),
+        str: Words(),
+    }
+    metadata = MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        }
+    )
+
+
+class Concept(Base):
+    """A concept that was asked for once and not purged since. `version` points at the increment that stands for it."""
+
+    __tablename__ = "concepts"
+    __table_args__ = (CheckConstraint("state IN ('never-erased', 'erased', 'restored')", name="state"),)
+
+    name: Mapped[str] = mapped_column(NAME, primary_key=True)
+    kind: Mapped[str] = mapped_column(Words(16))
+    prompts: Mapped[list[str]]
+    protect: Mapped[list[str]]
+    irrevocable: Mapped[bool] = mapped_column(default=False)
+    state: Mapped[str] = mapped_column(Words(16), default="never-erased")
+    version: Mapped[int | None]
+    tag: Mapped[str] = mapped_column(ID)  # a new random word with each operator's change: the entity tag
+    created_at: Mapped[datetime] = mapped_column(default=database_time())
+    updated_at: Mapped[datetime] = mapped_column(default=database_time())
+
+
+class Increment(Base):
+    """One version of a concept's increment. The bytes are the blob `digest`; the row is never changed."""
+
+    __tablename__ = "increments"
+    __table_args__ = (UniqueConstraint("concept", "version"), Index(None, "digest"))
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    concept: Mapped[str] = mapped_column(NAME, ForeignKey("concepts.name", ondelete="CASCADE"))
+    version: Mapped[int]
+    digest: Mapped[str] = mapped_column(DIGEST)
+    base_digest: Mapped[str] = mapped_column(DIGEST)
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    reason: Mapped[str] = mapped_column(Words(16))
+    certificate: Mapped[dict[str, Any]]
+    settings: Mapped[dict[str, Any]]
+    request: Mapped[dict[str, Any]]  # the erase body that it was made by
+    pinned: Mapped[dict[str, Any]]  # the known concepts and protected prompts that it was made with
+    job_id: Mapped[str] = mapped_column(ID)
+    created_at: Mapped[datetime] = mapped_column(default=database_time())
+
+
+class Job(Base):
+    """Work asked for, its whole request included. The broker holds nothing but its id."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        CheckConstraint("state IN ('queued', 'running', 'succeeded', 'failed', 'cancelled')", name="state"),
+        Index("uq_jobs_live_erasure", "concept", unique=True, sqlite_where=LIVE_ERASURE, postgresql_where=LIVE_ERASURE),
+        Index(None, "state", "lease_until"),
+        Index(None, "created_at", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    kind: Mapped[str] = mapped_column(Words(16))
+    queue: Mapped[str] = mapped_column(Words(16))
+    state: Mapped[str] = mapped_column(Words(16), default="queued")
+    concept: Mapped[str | None] = mapped_column(NAME)  # no foreign key: a job outlives a purged concept
+    request: Mapped[dict[str, Any]]
+    pinned: Mapped[dict[str, Any]]
+    holder: Mapped[str] = mapped_column(HOLDER)
+    attempt: Mapped[int] = mapped_column(default=0)
+    losses: Mapped[int] = mapped_column(default=0)  # leases that ran out
+    worker: Mapped[str | None] = mapped_column(HOLDER)
+    lease_until: Mapped[datetime | None]
+    rung_at: Mapped[datetime | None]
+    rings: Mapped[int] = mapped_column(default=0)
+    cancel_requested: Mapped[bool] = mapped_column(default=False)
+    step: Mapped[int] = mapped_column(default=0)
+    of: Mapped[int] = mapped_column(default=0)
+    message: Mapped[str] = mapped_column(default="")
+    event_count: Mapped[int] = mapped_column(default=0)
+    result: Mapped[dict[str, Any] | None]
+    problem: Mapped[dict[str, Any] | None]
+    created_at: Mapped[datetime] = mapped_column(default=database_time())
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class Event(Base):
+    """One thing that happened to a job; `sequence` counts from 1 without gaps."""
+
+    __tablename__ = "events"
+
+    job_id: Mapped[str] = mapped_column(ID, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    kind: Mapped[str] = mapped_column(Words(16))  # progress, succeeded, failed, cancelled
+    data: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(default=database_time())
+
+
+class Image(Base):
+    """A picture: the PNG is the blob `digest`, `sha256` is of its raw RGB bytes."""
+
+    __tablename__ = "images"
+    __table_args__ = (Index(None, "job_id"),)
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    job_id: Mapped[str] = mapped_column(ID, ForeignKey("jobs.id", ondelete="CASCADE"))
+    position: Mapped[int]
+    digest: Mapped[str] = mapped_column(DIGEST)
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(DIGEST)
+    seed: Mapped[int] = mapped_column(BigInteger)
+    width: Mapped[int]
+    height: Mapped[int]
+    base_digest: Mapped[str] = mapped_column(DIGEST)
+    mask: Mapped[dict[str, Any]]
+    record: Mapped[dict[str, Any]]
+    holder: Mapped[str] = mapped_column(HOLDER)
+    created_at: Mapped[datetime] = mapped_column(default=database_time())
+
+
+class Protected(Base):
+    """Prompts that no increment may change."""
+
+    __tablename__ = "protected"
+
+    name: Mapped[str] = mapped_column(NAME, primary_key=True)
+    prompts: Mapped[list[str]]
+    created_at: Mapped[datetime] = mapped_column(default=database_time())
+    updated_at: Mapped[datetime] = mapped_column(default=database_time())
+
+
+class AuditEntry(Base):
+    """A link of the hash chain: who changed what, from which digest to which."""
+
+    __tablename__ = "audit"
+
+    sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    actor: Mapped[str] = mapped_column(HOLDER)
+    action: Mapped[str] = mapped_column(Words(32))
+    concept: Mapped[str | None] = mapped_column(NAME)
+    from_digest: Mapped[str | None] = mapped_column(DIGEST)
+    to_digest: Mapped[str | None] = mapped_column(DIGEST)
+    details: Mapped[dict[str, Any]]
+    previous_hash: Mapped[str] = mapped_column(DIGEST)
+    hash: Mapped[str] = mapped_column(DIGEST, unique=True)
+
+
+class IdempotencyRecord(Base):
+    """What was answered to an idempotency key."""
+
+    __tablename__ = "idempotency"
+    __table_args__ = (Index(None, "created_at"),)
+
+    holder: Mapped[str] = mapped_column(HOLDER, primary_key=True)
+    method: Mapped[str] = mapped_column(Words(8), primary_key=True)
+    path: Mapped[str] = mapped_column(Words(256), primary_key=True)
+    key: Mapped[str] = mapped_column(Words(256), primary_key=True)
+    body_digest: Mapped[str] = mapped_column(DIGEST)
+    answer: Mapped[dict[str, Any] | None]
+    created_at: Mapped[datetime] = mapped_column(default=database_time())
+
+
+class ServedModel(Base):
+    """A model that a worker announced; the one announced last is what is served."""
+
+    __tablename__ = "models"
+    __table_args__ = (Index(None, "announced_at"),)
+
+    base_digest: Mapped[str] = mapped_column(DIGEST, primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)  # a path or a hub id, as long as it may be
+    description: Mapped[dict[str, Any]]
+    announced_at: Mapped[datetime] = mapped_column(default=database_time())
+
+
+class Worker(Base):
+    """A worker that announced itself, and when it was last seen."""
+
+    __tablename__ = "workers"
+
+    name: Mapped[str] = mapped_column(HOLDER, primary_key=True)
+    queue: Mapped[str] = mapped_column(Words(16))
+    base_digest: Mapped[str] = mapped_column(DIGEST)
+    started_at: Mapped[datetime] = mapped_column(default=database_time())
+    seen_at: Mapped[datetime] = mapped_column(default=database_time())

@@ -1,0 +1,81 @@
+import subprocess
+import sys
+
+import pytest
+from sqlalchemy import Engine
+
+from sepme_core.canonical import digest_of_bytes
+from sepme_core.registry import concepts
+from sepme_core.registry.database import reading
+from sepme_core.registry.errors import CursorInvalid
+from tests.sepme_core.registry.work import BASE, accept, claimed, erase, get_concept, publish
+
+
+def test_the_document_of_a_concept_has_all_that_the_contract_names(engine: Engine) -> None:
+    erase(engine, "van-gogh", kind="style", prompts=["Van Gogh"], protect=["impressionism"])
+    document = get_concept(engine, "van-gogh")
+    version = document["versions"][0]
+    assert document == {
+        "name": "van-gogh",
+        "kind": "style",
+        "state": "erased",
+        "job": None,
+        "irrevocable": False,
+        "prompts": ["Van Gogh"],
+        "protect": ["impressionism"],
+        "version": 1,
+        "digest": digest_of_bytes(b"van-gogh"),
+        "base_digest": BASE,
+        "bytes": 1000,
+        "certificate": {"correlation": 0.01},
+        "versions": [
+            {
+                "version": 1,
+                "digest": digest_of_bytes(b"van-gogh"),
+                "base_digest": BASE,
+                "bytes": 1000,
+                "reason": "erased",
+                "created_at": version["created_at"],
+            }
+        ],
+        "created_at": document["created_at"],
+        "updated_at": document["updated_at"],
+    }
+    assert document["created_at"] < version["created_at"] <= document["updated_at"]
+
+
+def test_documents_of_several_are_those_of_each(engine: Engine) -> None:
+    erase(engine, "cat")
+    erase(engine, "dog")
+    assert publish(engine, claimed(engine, accept(engine, "dog", options={"seed": 1}).job.id), "second")
+    accept(engine, "monet")
+    with reading(engine) as session:
+        page = concepts.list_page(session, None, 10)
+        together = concepts.documents(session, page.items)
+        assert concepts.documents(session, []) == []
+    assert together == [get_concept(engine, name) for name in ("cat", "dog", "monet")]
+
+
+def test_concepts_are_listed_by_name_in_pages(engine: Engine) -> None:
+    for name in ("c", "a", "b"):
+        accept(engine, name)
+    with reading(engine) as session:
+        first = concepts.list_page(session, None, 2)
+        second = concepts.list_page(session, first.next_cursor, 2)
+        assert [concept.name for concept in first.items] == ["a", "b"]
+        assert [concept.name for concept in second.items] == ["c"]
+        assert second.next_cursor is None
+        with pytest.raises(CursorInvalid):
+            concepts.list_page(session, "a", 2)
+
+
+def test_the_registry_imports_neither_torch_nor_the_web_nor_the_queue() -> None:
+    script = """
+import pkgutil, sys, sepme_core.settings, sepme_core.registry as registry
+for module in pkgutil.walk_packages(registry.__path__, "sepme_core.registry."):
+    if "migrations." not in module.name:
+        __import__(module.name)
+print(*sorted(name for name in ("torch", "diffusers", "transformers", "fastapi", "celery") if name in sys.modules))
+"""
+    run = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert run.stdout.strip() == ""

@@ -1,0 +1,159 @@
+from functools import partial
+
+from sqlalchemy import Engine
+
+from sepme_core.canonical import digest_of, digest_of_bytes
+from sepme_core.registry import concepts, jobs
+from sepme_core.registry.concepts import MaskConcept, MaskResolution
+from sepme_core.registry.database import reading, writing
+from sepme_core.registry.jobs import Job
+from tests.sepme_core.registry.work import (
+    BASE,
+    HOLDER,
+    OTHER_BASE,
+    accept,
+    at_once,
+    claimed,
+    erase,
+    get_job,
+    publish,
+    purge,
+    restore,
+)
+
+
+def resolve(engine: Engine, erased: str | list[str]) -> MaskResolution:
+    with reading(engine) as session:
+        return concepts.resolve_mask(session, "active" if isinstance(erased, str) else erased)
+
+
+def names(resolution: MaskResolution) -> list[str]:
+    return [concept.name for concept in resolution.concepts]
+
+
+def accept_generation(engine: Engine, erased: list[str]) -> Job:
+    with writing(engine) as session:
+        pinned = concepts.resolve_mask(session, erased).pinned(BASE)
+        return jobs.enqueue(
+            session, kind="generate", queue="generate", request={}, pinned=pinned, concept=None, holder=HOLDER
+        )
+
+
+def irrevocable_since(engine: Engine, job: Job) -> list[str]:
+    with reading(engine) as session:
+        return [concept["name"] for concept in concepts.irrevocable_since(session, job.pinned)]
+
+
+def test_active_is_all_that_is_erased_now_by_name(engine: Engine) -> None:
+    for name in ("van-gogh", "cat", "monet"):
+        erase(engine, name)
+    accept(engine, "dog")
+    restore(engine, "monet")
+    resolution = resolve(engine, "active")
+    assert resolution.concepts == (
+        MaskConcept("cat", 1, digest_of_bytes(b"cat"), BASE),
+        MaskConcept("van-gogh", 1, digest_of_bytes(b"van-gogh"), BASE),
+    )
+    assert (resolution.missing, resolution.in_progress) == ((), ())
+
+
+def test_with_nothing_erased_active_is_empty(engine: Engine) -> None:
+    assert resolve(engine, "active") == MaskResolution((), (), (), ())
+
+
+def test_a_list_means_exactly_itself(engine: Engine) -> None:
+    for name in ("van-gogh", "cat", "monet"):
+        erase(engine, name)
+    restore(engine, "monet")
+    assert names(resolve(engine, ["van-gogh", "monet", "van-gogh"])) == ["monet", "van-gogh"]
+    assert names(resolve(engine, [])) == []
+
+
+def test_names_without_an_increment_are_listed(engine: Engine) -> None:
+    erase(engine, "van-gogh")
+    accept(engine, "dog")
+    accept(engine, "never-made")
+    restore(engine, "never-made")
+    resolution = resolve(engine, ["zebra", "van-gogh", "dog", "never-made"])
+    assert names(resolution) == ["van-gogh"]
+    assert resolution.missing == ("never-made", "zebra")
+    assert resolution.in_progress == ("dog",)
+
+
+def test_while_a_new_version_is_made_the_old_one_is_resolved(engine: Engine) -> None:
+    erase(engine, "van-gogh")
+    held = claimed(engine, accept(engine, "van-gogh", options={"seed": 1}).job.id)
+    resolution = resolve(engine, ["van-gogh"])
+    assert [concept.version for concept in resolution.concepts] == [1]
+    assert resolution.in_progress == ()
+    assert publish(engine, held, "second version")
+    assert [concept.version for concept in resolve(engine, ["van-gogh"]).concepts] == [2]
+
+
+def test_increments_for_another_base_are_named(engine: Engine) -> None:
+    erase(engine, "cat")
+    assert publish(engine, claimed(engine, accept(engine, "dog").job.id), base_digest=OTHER_BASE)
+    resolution = resolve(engine, "active")
+    assert resolution.for_another_base(BASE) == ("dog",)
+    assert resolution.for_another_base(OTHER_BASE) == ("cat",)
+
+
+def test_what_is_pinned_stays_whatever_happens_to_the_concept(engine: Engine) -> None:
+    erase(engine, "cat")
+    erase(engine, "dog")
+    job = accept_generation(engine, ["dog", "cat"])
+    mask = {
+        "digest": digest_of([digest_of_bytes(b"cat"), digest_of_bytes(b"dog")]),
+        "concepts": [
+            {"name": "cat", "version": 1, "digest": digest_of_bytes(b"cat")},
+            {"name": "dog", "version": 1, "digest": digest_of_bytes(b"dog")},
+        ],
+    }
+    assert job.pinned == {"mask": mask, "base_digest": BASE, "irrevocable": []}
+    restore(engine, "cat")
+    purge(engine, "dog")
+    assert get_job(engine, job.id).pinned["mask"] == mask
+    assert claimed(engine, job.id).pinned["mask"] == mask
+
+
+def test_a_mask_depends_on_its_increments_and_not_on_the_order_of_its_names(engine: Engine) -> None:
+    erase(engine, "cat")
+    erase(engine, "dog")
+    listed = resolve(engine, ["cat", "dog"]).pinned(BASE)["mask"]
+    assert resolve(engine, ["dog", "cat"]).pinned(BASE)["mask"] == listed
+    assert concepts.mask_document(listed["concepts"][::-1]) == listed
+    digests = {resolve(engine, chosen).pinned(BASE)["mask"]["digest"] for chosen in ([], ["cat"], ["dog"])}
+    assert len({*digests, listed["digest"]}) == 4
+
+
+def test_what_was_erased_irrevocably_since_is_added_and_nothing_else(engine: Engine) -> None:
+    erase(engine, "before", irrevocable=True)
+    erase(engine, "hardened")
+    empty = accept_generation(engine, [])
+    listed = accept_generation(engine, ["hardened"])
+    assert irrevocable_since(engine, empty) == []
+    erase(engine, "revocable")
+    erase(engine, "nudity", irrevocable=True)
+    accept(engine, "hardened", irrevocable=True)
+    accept(engine, "under-way", irrevocable=True)
+    assert irrevocable_since(engine, empty) == ["hardened", "nudity"]
+    assert irrevocable_since(engine, listed) == ["nudity"]
+    with reading(engine) as session:
+        added = concepts.irrevocable_since(session, listed.pinned)
+    assert added == [{"name": "nudity", "version": 1, "digest": digest_of_bytes(b"nudity")}]
+
+
+def test_a_mask_resolved_while_others_change_is_of_one_moment(engine: Engine) -> None:
+    """A concept never shows with a version that is not its own, nor twice, nor as missing, while it is made anew."""
+    erase(engine, "cat")
+
+    def remake(number: int) -> bool:
+        return publish(engine, claimed(engine, accept(engine, "cat", options={"seed": number}).job.id), str(number))
+
+    for number in range(5):
+        found, published = at_once(partial(resolve, engine, ["cat"]), partial(remake, number))
+        assert published is True
+        assert isinstance(found, MaskResolution)
+        (concept,) = found.concepts
+        contents = {number + 1: str(number - 1) if number else "cat", number + 2: str(number)}
+        assert concept.digest == digest_of_bytes(contents[concept.version].encode())

@@ -1,0 +1,139 @@
+"""What the tests of the registry have workers and operators do."""
+
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from sqlalchemy import Engine, update
+
+from sepme_core.canonical import digest_of_bytes
+from sepme_core.registry import concepts, jobs, serving
+from sepme_core.registry.clock import database_time
+from sepme_core.registry.database import reading, writing
+from sepme_core.registry.images import PictureRecord
+from sepme_core.registry.jobs import Claim, Job
+
+BASE = digest_of_bytes(b"base")
+OTHER_BASE = digest_of_bytes(b"another base")
+HOLDER = "operator"
+
+Result = TypeVar("Result")
+
+
+def announce(engine: Engine, base_digest: str = BASE) -> None:
+    with writing(engine) as session:
+        serving.announce_model(session, {"name": "demo", "base_digest": base_digest})
+
+
+def accept(engine: Engine, name: str, **body: Any) -> concepts.Accepted:
+    with writing(engine) as session:
+        return concepts.accept_erasure(session, {"name": name, **body}, HOLDER)
+
+
+def claim(engine: Engine, job_id: str, worker: str = "worker-1", lease_seconds: float = 30.0) -> Claim | None:
+    with writing(engine) as session:
+        return jobs.claim(session, job_id, worker=worker, lease_seconds=lease_seconds)
+
+
+def claimed(engine: Engine, job_id: str, worker: str = "worker-1", lease_seconds: float = 30.0) -> Claim:
+    held = claim(engine, job_id, worker, lease_seconds)
+    assert held is not None
+    return held
+
+
+def publish(engine: Engine, held: Claim, content: str = "", base_digest: str = BASE) -> bool:
+    """Publish an increment whose bytes are `content`, or the concept's name."""
+    with writing(engine) as session:
+        return jobs.publish_erasure(
+            session,
+            held,
+            digest=digest_of_bytes((content or str(held.concept)).encode()),
+            bytes=1000,
+            base_digest=base_digest,
+            certificate={"correlation": 0.01},
+            settings={"seed": 0},
+        )
+
+
+def erase(engine: Engine, name: str, **body: Any) -> Job:
+    """Do all that it takes to erase a concept, on a base that is served; returns the finished job."""
+    announce(engine)
+    job = accept(engine, name, **body).job
+    assert publish(engine, claimed(engine, job.id))
+    return get_job(engine, job.id)
+
+
+def restore(engine: Engine, name: str, if_match: str | None = None) -> concepts.Concept:
+    with writing(engine) as session:
+        return concepts.restore(session, name, HOLDER, if_match)
+
+
+def purge(engine: Engine, name: str, if_match: str | None = None) -> concepts.Concept:
+    with writing(engine) as session:
+        return concepts.purge(session, name, HOLDER, if_match)
+
+
+def get_job(engine: Engine, job_id: str) -> Job:
+    with reading(engine) as session:
+        return jobs.get(session, job_id)
+
+
+def get_concept(engine: Engine, name: str) -> dict[str, Any]:
+    with reading(engine) as session:
+        return concepts.document(session, concepts.get(session, name))
+
+
+def get_etag(engine: Engine, name: str) -> str:
+    with reading(engine) as session:
+        return concepts.etag(concepts.get(session, name))
+
+
+def enqueue_generation(engine: Engine, **pinned: Any) -> Job:
+    with writing(engine) as session:
+        return jobs.enqueue(
+            session,
+            kind="generate",
+            queue="generate",
+            request={"prompt": "a cat"},
+            pinned=pinned,
+            concept=None,
+            holder=HOLDER,
+        )
+
+
+def picture(seed: int) -> PictureRecord:
+    return PictureRecord(
+        digest=digest_of_bytes(f"png {seed}".encode()),
+        bytes=4321,
+        sha256=digest_of_bytes(f"pixels {seed}".encode()),
+        seed=seed,
+        width=64,
+        height=64,
+        record={"prompt": "a cat", "seed": seed, "guidance_scale": 7.5},
+    )
+
+
+def let_lease_run_out(engine: Engine, job_id: str) -> None:
+    """Move the end of the lease into the past, as if the worker had said nothing for that long."""
+    with writing(engine) as session:
+        session.execute(update(Job).where(Job.id == job_id).values(lease_until=database_time(-0.5)))
+
+
+def at_once(*actions: Callable[[], Result]) -> list[Result | Exception]:
+    """Run actions in threads that start together; gives what each returned or raised."""
+    barrier = threading.Barrier(len(actions))
+    outcomes: list[Result | Exception] = [RuntimeError("did not run")] * len(actions)
+
+    def run(position: int, action: Callable[[], Result]) -> None:
+        barrier.wait()
+        try:
+            outcomes[position] = action()
+        except Exception as failure:  # noqa: BLE001  (the test looks at it)
+            outcomes[position] = failure
+
+    threads = [threading.Thread(target=run, args=numbered) for numbered in enumerate(actions)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return outcomes
