@@ -1,0 +1,1 @@
+"""Who erased or restored what, as a hash chain."""

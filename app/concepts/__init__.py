@@ -1,0 +1,1 @@
+"""Concepts: erase one, look at them, restore, purge."""

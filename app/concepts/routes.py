@@ -1,0 +1,78 @@
+"""GET /concepts, GET /concepts/{name}, POST /concepts/{name}/erase, DELETE /concepts/{name}."""
+
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Query
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.concepts import listing
+from app.concepts.entity_tags import IfMatch
+from app.concepts.schemas import ConceptDocument, ConceptPage, ErasureBody
+from app.fields import SlugInPath
+from app.holder import Holder
+from app.jobs.responses import JOB_RESPONSES
+from app.jobs.schemas import JobDocument
+from app.jobs.submission import SubmissionDependency
+from app.pages import PageDependency
+from app.problems.responses import PROBLEM_RESPONSE
+from app.services import ServicesDependency
+from sepme_core.registry import concepts
+
+router = APIRouter(tags=["concepts"], responses=PROBLEM_RESPONSE)
+
+
+class RestoreQuery(BaseModel):
+    """How far a concept is taken back. Parameters that are not known are refused: a slip would do the wrong thing."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    purge: bool = Field(default=False, description="True: forget it altogether and give its capacity back.")
+
+
+@router.get("/concepts", response_model=ConceptPage)
+async def list_concepts(query: PageDependency, services: ServicesDependency) -> dict[str, Any]:
+    """All concepts, by name."""
+    return await services.read(lambda session: listing.page(session, query))
+
+
+@router.get("/concepts/{name}", response_model=ConceptDocument)
+async def get_concept(name: SlugInPath, services: ServicesDependency) -> Response:
+    """A concept: what serves, what is under way, every version. Its `ETag` is for `If-Match`."""
+    concept, tag = await services.read(lambda session: listing.one(session, name))
+    return JSONResponse(concept, headers={"ETag": tag})
+
+
+@router.post("/concepts/{name}/erase", response_model=JobDocument, responses=JOB_RESPONSES)
+async def erase_concept(
+    name: SlugInPath,
+    submission: SubmissionDependency,
+    body: Annotated[ErasureBody, Body(default_factory=ErasureBody)],
+) -> Response:
+    """Erase a concept. The answer is a job; already finished where the same erasure was made before."""
+    accepted = await submission.accept(
+        body,
+        lambda session: [concepts.accept_erasure(session, body.request(name), submission.holder).job.id],
+    )
+    return await submission.answer(accepted)
+
+
+@router.delete(
+    "/concepts/{name}",
+    response_model=ConceptDocument,
+    responses={204: {"description": "Purged: the concept is forgotten."}},
+)
+async def restore_concept(
+    name: SlugInPath,
+    query: Annotated[RestoreQuery, Query()],
+    services: ServicesDependency,
+    holder: Holder,
+    if_match: IfMatch,
+) -> Response:
+    """Restore a concept: it leaves the active set, and a job that is erasing it is cancelled. Idempotent."""
+    if query.purge:
+        await services.write(lambda session: concepts.purge(session, name, holder, if_match))
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+    concept, tag = await services.write(lambda session: listing.restore(session, name, holder, if_match))
+    return JSONResponse(concept, headers={"ETag": tag})

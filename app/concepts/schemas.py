@@ -1,0 +1,124 @@
+"""What a concept is over HTTP, and what an erasure may be asked with."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.fields import MOST_PROMPTS, Body, Prompt, Prompts, Seed
+
+Kind = Literal["style", "object", "person", "explicit", "other"]
+
+
+class ErasureOptions(Body):
+    """Settings of the eraser; what is left out is the method's own default. The ranges are the method's."""
+
+    start: Literal["closed-form", "zero"] | None = Field(
+        default=None, description="The first iterate: the closed form, or zero as in the paper."
+    )
+    target: Literal["by-kind", "counterpart", "swap"] | None = Field(
+        default=None,
+        description="Where the closed form sends the concept: its absence, or the mean of others of its kind.",
+    )
+    max_steps: Annotated[int, Field(ge=0, le=10_000)] | None = Field(
+        default=None, description="At most so many optimiser steps."
+    )
+    seed: Seed | None = Field(default=None, description="The same seed gives the same increment.")
+    learning_rate: Annotated[float, Field(ge=1e-8, le=10)] | None = None
+    threshold: Annotated[float, Field(ge=-1, le=1)] | None = Field(
+        default=None, description="Stop where the momentum of the loss falls to this part of the first loss."
+    )
+    momentum: Annotated[float, Field(ge=0, le=0.999)] | None = None
+    regulariser: Annotated[float, Field(ge=0, le=1)] | None = None
+    directions: Annotated[int, Field(ge=1, le=256)] | None = Field(
+        default=None, description="Largest rank of the increment."
+    )
+    tolerance: Annotated[float, Field(ge=0, le=0.5)] | None = Field(
+        default=None,
+        description="Weaker directions of the protected prompts are not protected: a share of the strongest.",
+    )
+    regular_weight: Annotated[float, Field(ge=0, le=1e4)] | None = Field(
+        default=None, description="What the action on regular prompts costs."
+    )
+    ridge: Annotated[float, Field(ge=0, le=1e4)] | None = Field(default=None, description="Bounds the norm.")
+    anchor_weight: Annotated[float, Field(ge=0, le=1e4)] | None = Field(
+        default=None, description="What the distance to the same sentence without the concept costs."
+    )
+    batch_size: Annotated[int, Field(ge=1, le=64)] | None = None
+
+
+class ErasureBody(Body):
+    """How a concept is erased. Every field has a default: an empty body will do."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"kind": "style", "prompts": ["Van Gogh"], "protect": ["impressionism"]}]}
+    )
+
+    kind: Kind = Field(default="other", description="Chooses the wordings put around the prompts.")
+    prompts: Prompts | None = Field(
+        default=None, description="How the concept is said; default: its name with hyphens as spaces."
+    )
+    protect: Annotated[list[Prompt], Field(max_length=MOST_PROMPTS)] = Field(
+        default_factory=list, description="More prompts that this increment must not change."
+    )
+    irrevocable: bool = Field(default=False, description="True: it cannot be restored, ever.")
+    override: bool = Field(
+        default=False, description="True: erase although it overlaps a protected prompt; the overlap is given up."
+    )
+    options: ErasureOptions = Field(default_factory=ErasureOptions)
+
+    def request(self, name: str) -> dict[str, Any]:
+        """The whole request as the registry and the worker read it, its defaults filled in."""
+        fields = self.model_dump(mode="json", exclude={"options", "name"})
+        fields["prompts"] = self.prompts or [name.replace("-", " ")]
+        return {"name": name, **fields, "options": self.options.model_dump(mode="json", exclude_none=True)}
+
+
+class ConceptVersion(BaseModel):
+    """One increment that was made for the concept."""
+
+    version: int
+    digest: str
+    base_digest: str | None = None
+    bytes: int | None = None
+    reason: Literal["erased", "reprojected", "refined"]
+    created_at: datetime
+
+
+class ConceptDocument(BaseModel):
+    """A concept: what is known of it, and the increment that serves."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str
+    kind: Kind
+    state: Literal["erased", "restored", "never-erased"] = Field(description="What serves.")
+    job: str | None = Field(description="Id of the work under way, if any.")
+    irrevocable: bool
+    prompts: list[str]
+    protect: list[str]
+    version: int | None = Field(description="The version that serves, or would after erasing it again.")
+    digest: str | None = Field(description="Its bytes, by sha256.")
+    base_digest: str | None = Field(description="The model it was made for.")
+    bytes: int | None = Field(description="Its size.")
+    certificate: dict[str, Any] | None = Field(description="What was measured when it was made.")
+    versions: list[ConceptVersion]
+    created_at: datetime
+    updated_at: datetime
+
+
+class Capacity(BaseModel):
+    """How much room there is for more concepts, in directions of the text embedding."""
+
+    model_config = ConfigDict(extra="allow")
+
+    directions: int
+    left: int
+
+
+class ConceptPage(BaseModel):
+    """One page of the concepts."""
+
+    items: list[ConceptDocument]
+    next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null on the last one.")
+    capacity: Capacity | None = Field(default=None, description="Room left in the model that is served.")

@@ -1,0 +1,1 @@
+"""Erasures of several concepts at once."""

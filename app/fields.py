@@ -1,0 +1,69 @@
+"""Field types and the base of all bodies: what a slug, a prompt and a number may be."""
+
+import re
+from typing import Annotated
+
+from fastapi import Path
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+
+SLUG = r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$"
+LONGEST_PROMPT = 1000
+MOST_PROMPTS = 100
+LARGEST_SEED = 2**53 - 2**10
+"""All seeds of one request stay below 2⁵³, so that every JSON reader keeps them exactly (RFC 8259, section 6)."""
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+class Body(BaseModel):
+    """A request body: JSON types as they are, unknown fields refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def check_slug(value: str) -> str:
+    """Refuse what is not a slug.
+
+    Raises:
+        ValueError: With the rule, for the problem document.
+    """
+    if not re.fullmatch(SLUG[1:-1], value, re.ASCII):
+        raise ValueError("must be a slug: 1 to 64 of a-z, 0-9 and -, with a letter or digit at both ends")
+    return value
+
+
+def check_text(value: str) -> str:
+    """Refuse text that no database keeps and no tokenizer reads.
+
+    Raises:
+        ValueError: With the rule, for the problem document.
+    """
+    if _UNSTORABLE.search(value):
+        raise ValueError("must not hold the character U+0000 or half of a surrogate pair")
+    return value
+
+
+def check_prompt(value: str) -> str:
+    """Refuse a prompt that says nothing.
+
+    Raises:
+        ValueError: With the rule, for the problem document.
+    """
+    if not value.strip():
+        raise ValueError("must say something: it is blank")
+    return check_text(value)
+
+
+_SLUG_SCHEMA = WithJsonSchema({"type": "string", "pattern": SLUG, "minLength": 1, "maxLength": 64})
+
+Slug = Annotated[str, AfterValidator(check_slug), _SLUG_SCHEMA]
+SlugInPath = Annotated[
+    str,
+    Path(description="1 to 64 of a-z, 0-9 and -, with a letter or digit at both ends.", examples=["van-gogh"]),
+    AfterValidator(check_slug),
+    _SLUG_SCHEMA,
+]
+Text = Annotated[str, Field(max_length=LONGEST_PROMPT), AfterValidator(check_text)]
+Prompt = Annotated[str, Field(min_length=1, max_length=LONGEST_PROMPT), AfterValidator(check_prompt)]
+Prompts = Annotated[list[Prompt], Field(min_length=1, max_length=MOST_PROMPTS)]
+Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]

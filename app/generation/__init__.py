@@ -1,0 +1,1 @@
+"""Pictures, with the concepts that are to be erased in them."""

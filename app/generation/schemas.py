@@ -1,0 +1,43 @@
+"""What pictures may be asked with."""
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Discriminator, Field, Tag
+
+from app.fields import Body, Seed, Slug, Text
+
+
+def _form(value: object) -> str | None:
+    if isinstance(value, list):
+        return "names"
+    return "active" if value == "active" else None
+
+
+Erased = Annotated[
+    Annotated[Literal["active"], Tag("active")] | Annotated[list[Slug], Field(max_length=1000), Tag("names")],
+    Discriminator(
+        _form, custom_error_type="erased", custom_error_message='must be "active" or a list of names of concepts'
+    ),
+    Field(description='Exactly these concepts; "active": all that is erased now; []: none.'),
+]
+
+
+class GenerateBody(Body):
+    """A request for pictures. What is left out is the model's default (GET /model)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"prompt": "a cat in the style of Van Gogh", "erased": ["van-gogh"], "seed": 7}]
+        }
+    )
+
+    prompt: Text
+    negative_prompt: Text = ""
+    erased: Erased = "active"
+    seed: Seed | None = Field(default=None, description="Picture j has seed + j; left out: one is drawn and recorded.")
+    count: Annotated[int, Field(ge=1)] = 1
+    steps: Annotated[int, Field(ge=1)] | None = None
+    guidance_scale: Annotated[float, Field(ge=0)] | None = None
+    width: Annotated[int, Field(ge=1)] | None = None
+    height: Annotated[int, Field(ge=1)] | None = None
+    scheduler: Annotated[str, Field(max_length=64)] | None = None

@@ -1,0 +1,1 @@
+"""Whether the process lives and what of its surroundings is up."""

@@ -1,0 +1,116 @@
+"""GET /images/{id}: the PNG, or its record as JSON. Neither ever changes."""
+
+import re
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from anyio import to_thread
+from fastapi import APIRouter, Depends, Header, Path
+from fastapi.responses import JSONResponse, Response
+from sqlalchemy.orm import Session
+
+from app.images.negotiation import negotiate
+from app.images.schemas import ImageDocument
+from app.problems import Problem, catalogue
+from app.problems.responses import PROBLEM_RESPONSE
+from app.services import Services, ServicesDependency
+from sepme_core.registry import images
+from sepme_core.registry.clock import timestamp
+from sepme_core.registry.errors import BlobDamaged, BlobMissing
+
+router = APIRouter(tags=["images"], responses=PROBLEM_RESPONSE)
+
+PNG, JSON = "image/png", "application/json"
+FOR_EVER = "private, max-age=31536000, immutable"
+
+
+def get_image_id(image_id: Annotated[str, Path(description="Out of a finished job's `result.images`.")]) -> str:
+    """An id out of the path. What cannot be one is not looked for."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", image_id):
+        raise Problem(catalogue.IMAGE_NOT_FOUND, f"No picture has the id {image_id!r}.")
+    return image_id
+
+
+@dataclass(frozen=True)
+class ImageRequest:
+    """Which representation of a picture is asked for."""
+
+    accept: Annotated[str | None, Header(include_in_schema=False)] = None
+    if_none_match: Annotated[str | None, Header(alias="If-None-Match")] = None
+
+    @property
+    def media_type(self) -> str:
+        """The representation to send.
+
+        Raises:
+            Problem: `not-acceptable`.
+        """
+        chosen = negotiate(self.accept, (PNG, JSON))
+        if chosen is None:
+            raise Problem(catalogue.NOT_ACCEPTABLE, f"There is no {self.accept}.", available=[PNG, JSON])
+        return chosen
+
+    def has(self, tag: str) -> bool:
+        """Whether the client holds the representation already (RFC 9110, section 13.1.2)."""
+        held = self.if_none_match or ""
+        return held.strip() == "*" or tag in [part.strip().removeprefix("W/") for part in held.split(",")]
+
+
+@router.get(
+    "/images/{image_id}",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "The picture, or its record.",
+            "model": ImageDocument,
+            "content": {PNG: {"schema": {"type": "string", "format": "binary"}}},
+        },
+        304: {"description": "It has not changed; it never does."},
+    },
+)
+async def get_image(
+    image_id: Annotated[str, Depends(get_image_id)],
+    wanted: Annotated[ImageRequest, Depends()],
+    services: ServicesDependency,
+) -> Response:
+    """A finished picture as PNG; with `Accept: application/json` its record."""
+    media_type = wanted.media_type
+    image = await services.read(lambda session: _document(session, image_id))
+    tag = f'"{image["digest"]}"' if media_type == PNG else f'"{image["digest"]}+json"'
+    headers = {"ETag": tag, "Cache-Control": FOR_EVER, "Vary": "Accept"}
+    if wanted.has(tag):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    if media_type == JSON:
+        return JSONResponse(image, headers=headers)
+    data = await to_thread.run_sync(read_png, services, image["digest"])
+    headers["Content-Disposition"] = f'inline; filename="{image["id"]}.png"'
+    return Response(data, media_type=PNG, headers=headers)
+
+
+def read_png(services: Services, digest: str) -> bytes:
+    """The bytes of a picture.
+
+    Raises:
+        Problem: `image-gone` or `image-damaged`.
+    """
+    try:
+        return services.blobs.get(digest)
+    except BlobMissing as error:
+        raise Problem(catalogue.IMAGE_GONE, "The picture's bytes were deleted.") from error
+    except BlobDamaged as error:
+        raise Problem(catalogue.IMAGE_DAMAGED, f"The bytes have the digest {error.found}.", digest=digest) from error
+
+
+def _document(session: Session, image_id: str) -> dict[str, Any]:
+    image = images.get(session, image_id)
+    return {
+        **images.document(image),
+        "job": f"/jobs/{image.job_id}",
+        "digest": image.digest,
+        "bytes": image.bytes,
+        "base_digest": image.base_digest,
+        "mask": image.mask,
+        "record": image.record,
+        "created_at": timestamp(image.created_at),
+    }

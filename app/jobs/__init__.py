@@ -1,0 +1,1 @@
+"""Jobs: submit, wait, follow, cancel."""

@@ -1,0 +1,84 @@
+"""A job's events as a stream (HTML Living Standard, section 9.2: server-sent events), read from the row's sequence."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from functools import partial
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import anyio
+from fastapi import Header
+from fastapi.responses import Response
+from sqlalchemy.orm import Session
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from app.draining import is_draining
+from app.jobs.waiting import FINISHED, FIRST_PAUSE, LONGEST_PAUSE
+from app.services import Services
+from sepme_core.registry import jobs
+
+KEEP_ALIVE_SECONDS = 10
+RECONNECT_MILLISECONDS = 1000
+DRAIN_SECONDS = 2.0
+
+CONTENT: dict[str, Any] = {"text/event-stream": {"schema": {"type": "string"}}}
+
+LastEventId = Annotated[
+    str | None,
+    Header(
+        alias="Last-Event-ID",
+        description="The `id` of the last event that arrived; all later ones are sent.",
+        pattern=r"^[0-9]{1,9}$",
+    ),
+]
+
+Event = tuple[int, str, dict[str, Any]]
+"""Its sequence, its kind, its data."""
+
+
+async def stream(services: Services, job_id: str, sequence: int) -> Response:
+    """The events after a sequence; 204 where there will be none, which tells browsers not to connect again.
+
+    Raises:
+        UnknownJob: Before anything is sent.
+    """
+    found, finished = await services.read(partial(_read, job_id=job_id, sequence=sequence))
+    if finished and not found:
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+    return EventSourceResponse(
+        _follow(services, job_id, sequence),
+        ping=KEEP_ALIVE_SECONDS,
+        ping_message_factory=_keep_alive,
+        shutdown_event=anyio.Event(),  # asks for the grace period, in which `_follow` ends the stream itself
+        shutdown_grace_period=DRAIN_SECONDS,
+    )
+
+
+async def _follow(services: Services, job_id: str, sequence: int) -> AsyncIterator[ServerSentEvent]:
+    yield ServerSentEvent(comment="following", retry=RECONNECT_MILLISECONDS)
+    pause, last = FIRST_PAUSE, sequence
+    while True:
+        found, finished = await services.read(partial(_read, job_id=job_id, sequence=last))
+        for number, kind, data in found:
+            yield ServerSentEvent(id=str(number), event=kind, data=json.dumps(data))
+            last = number
+        if finished or is_draining():
+            return
+        pause = FIRST_PAUSE if found else min(1.5 * pause, LONGEST_PAUSE)
+        await asyncio.sleep(pause)
+
+
+def _read(session: Session, job_id: str, sequence: int) -> tuple[list[Event], bool]:
+    """What happened since, and whether that is all there will ever be: both of one moment."""
+    job = jobs.get(session, job_id)
+    document = jobs.document(job)
+    events = [
+        (event.sequence, event.kind, document if event.kind in FINISHED else event.data)
+        for event in jobs.events_after(session, job_id, sequence)
+    ]
+    return events, job.state in FINISHED
+
+
+def _keep_alive() -> ServerSentEvent:
+    return ServerSentEvent(comment="keep-alive")

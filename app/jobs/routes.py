@@ -1,0 +1,76 @@
+"""GET /jobs, GET /jobs/{id}, GET /jobs/{id}/events, POST /jobs/{id}/cancel."""
+
+import re
+from http import HTTPStatus
+from time import monotonic
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Path, Query, Request
+from fastapi.responses import JSONResponse, Response
+
+from app.jobs import events
+from app.jobs.schemas import CancelBody, JobDocument, JobPage, JobQuery
+from app.jobs.submission import SubmissionDependency
+from app.jobs.waiting import finished_jobs
+from app.preferences import PreferenceDependency
+from app.problems import Problem, catalogue
+from app.problems.responses import PROBLEM_RESPONSE
+from app.services import ServicesDependency
+from sepme_core.registry import jobs
+
+router = APIRouter(tags=["jobs"], responses=PROBLEM_RESPONSE)
+
+
+def get_job_id(job_id: Annotated[str, Path(description="The job's id, out of its `Location`.")]) -> str:
+    """An id out of the path. What cannot be one is not looked for."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", job_id):
+        raise Problem(catalogue.JOB_NOT_FOUND, f"No job has the id {job_id!r}.")
+    return job_id
+
+
+JobId = Annotated[str, Depends(get_job_id)]
+
+
+@router.get("/jobs", response_model=JobPage)
+async def list_jobs(query: Annotated[JobQuery, Query()], services: ServicesDependency) -> dict[str, Any]:
+    """Jobs, the newest first."""
+    page = await services.read(lambda session: jobs.list_page(session, **query.model_dump()))
+    return {"items": [jobs.document(job) for job in page.items], "next_cursor": page.next_cursor}
+
+
+@router.get("/jobs/{job_id}", response_model=JobDocument)
+async def get_job(
+    job_id: JobId, request: Request, services: ServicesDependency, preference: PreferenceDependency
+) -> Response:
+    """A job. `Prefer: wait=N` holds the line until it has finished; a failed job is an answer like any other here."""
+    (job,) = await finished_jobs(services, request, [job_id], monotonic() + (preference.wait or 0))
+    return JSONResponse(job, headers=preference.applied)
+
+
+@router.get(
+    "/jobs/{job_id}/events",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "`progress` events, then one of `succeeded`, `failed`, `cancelled`.",
+            "content": events.CONTENT,
+        },
+        204: {"description": "The job has finished and `Last-Event-ID` is its last event: nothing will follow."},
+    },
+)
+async def follow_job(job_id: JobId, services: ServicesDependency, last_event_id: events.LastEventId = None) -> Response:
+    """Follow a job by server-sent events; what came after `Last-Event-ID` is sent again."""
+    return await events.stream(services, job_id, int(last_event_id or 0))
+
+
+@router.post("/jobs/{job_id}/cancel", status_code=HTTPStatus.ACCEPTED, response_model=JobDocument)
+async def cancel_job(
+    job_id: JobId,
+    submission: SubmissionDependency,
+    body: Annotated[CancelBody, Body(default_factory=CancelBody)],
+) -> Response:
+    """Cancel a job: at once where it is queued, at its next step where it runs. A finished job cannot be cancelled."""
+    accepted = await submission.accept(body, lambda session: [jobs.request_cancel(session, job_id).id])
+    (job,) = await submission.wait(accepted)
+    headers = {"Location": f"/jobs/{job_id}", **submission.preference.applied}
+    return JSONResponse(job, HTTPStatus.ACCEPTED, headers)

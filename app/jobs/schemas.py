@@ -1,0 +1,101 @@
+"""What a job is over HTTP."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.concepts.schemas import ConceptDocument
+from app.fields import Body, Slug
+from app.pages import PageQuery
+
+JobKind = Literal["erase", "reproject", "generate", "evaluate"]
+JobState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+
+
+class Progress(BaseModel):
+    """How far a job has come."""
+
+    step: int
+    of: int
+    message: str
+
+
+class MaskedConcept(BaseModel):
+    """An increment that was applied."""
+
+    name: str
+    version: int
+    digest: str
+
+
+class Mask(BaseModel):
+    """The increments that a request was answered with, pinned when it was accepted."""
+
+    digest: str
+    concepts: list[MaskedConcept]
+
+
+class Picture(BaseModel):
+    """A finished picture."""
+
+    id: str
+    url: str = Field(description="Path of the PNG; with `Accept: application/json`, of its record.")
+    seed: int
+    sha256: str = Field(description="Of the raw pixels, as RGB bytes.")
+    width: int
+    height: int
+
+
+class Pictures(BaseModel):
+    """The result of generating."""
+
+    images: list[Picture]
+    mask: Mask
+    base_digest: str
+
+
+class JobDocument(BaseModel):
+    """Work that was asked for."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    kind: JobKind
+    state: JobState
+    concept: str | None = Field(default=None, description="The concept it is about, if any.")
+    request: dict[str, Any] = Field(description="The request as it was accepted, defaults filled in.")
+    progress: Progress
+    attempt: int = Field(description="How often a worker took it up.")
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    result: ConceptDocument | Pictures | dict[str, Any] | None = Field(
+        description="Of an erasure: the concept. Of generating: the pictures."
+    )
+    problem: dict[str, Any] | None = Field(description="The problem document, where it failed.")
+
+
+class JobQuery(PageQuery):
+    """Which jobs to list, the newest first."""
+
+    state: JobState | None = None
+    kind: JobKind | None = None
+    concept: Slug | None = None
+
+
+class CancelBody(Body):
+    """Nothing is to be said about a cancellation; the body may be left out."""
+
+
+class JobPage(BaseModel):
+    """One page of the jobs, the newest first."""
+
+    items: list[JobDocument]
+    next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null on the last one.")
+
+
+class JobList(BaseModel):
+    """The jobs of one request."""
+
+    items: list[JobDocument]

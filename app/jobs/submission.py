@@ -1,0 +1,102 @@
+"""Accept a POST once: under its idempotency key, in one transaction with the jobs it makes."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Request
+from fastapi.responses import Response
+from pydantic import BaseModel
+from sqlalchemy.orm import Session
+
+from app.holder import Holder
+from app.jobs.answers import job_response, jobs_response
+from app.jobs.waiting import Document, finished_jobs, read_jobs
+from app.preferences import PreferenceDependency
+from app.services import ServicesDependency
+from sepme_core.canonical import digest_of
+from sepme_core.registry import idempotency
+
+Work = Callable[[Session], Sequence[str]]
+"""What a request does in its transaction. Returns the ids of its jobs."""
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        description="For a day, the same key with the same body is the same job; another body is refused.",
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x21-\x7e]+$",
+        examples=["2f1c7a4e"],
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One POST: who sends it, under which key, and how long the client waits."""
+
+    request: Request
+    services: ServicesDependency
+    holder: Holder
+    preference: PreferenceDependency
+    idempotency_key: IdempotencyKey = None
+    arrived: float = field(init=False, default_factory=monotonic)
+
+    def deadline(self, seconds: float = 0) -> float:
+        """Until when the client waits (`time.monotonic`): as it asked for, else `seconds` from its arrival."""
+        return self.arrived + (self.preference.wait if self.preference.wait is not None else seconds)
+
+    async def accept(self, body: BaseModel, work: Work) -> list[Document]:
+        """Do the work once and ring for the jobs that wait.
+
+        Args:
+            body: What is compared when the idempotency key comes again.
+            work: Called in one write transaction, not at all where the key was seen with this body.
+
+        Returns:
+            The request's jobs as documents.
+        """
+        sent = body.model_dump(mode="json")
+        accepted = await self.services.write(lambda session: self._once(session, sent, work))
+        for job in accepted:
+            if job["state"] == "queued":
+                self.services.doorbell.ring(queue_of(job), job["id"])
+        return accepted
+
+    async def answer(self, accepted: Sequence[Document]) -> Response:
+        """The answer for one job, after the wait that was asked for."""
+        (job,) = await self.wait(accepted)
+        return job_response(job, self.preference)
+
+    async def answer_all(self, accepted: Sequence[Document]) -> Response:
+        """The answer for several jobs, after the wait that was asked for."""
+        return jobs_response(await self.wait(accepted), self.preference)
+
+    async def wait(self, accepted: Sequence[Document], seconds: float = 0) -> Sequence[Document]:
+        """The jobs after the wait that was asked for, or `seconds` after the request's arrival where none was."""
+        deadline = self.deadline(seconds)
+        if deadline <= monotonic():
+            return accepted
+        return await finished_jobs(self.services, self.request, [job["id"] for job in accepted], deadline)
+
+    def _once(self, session: Session, sent: dict[str, Any], work: Work) -> list[Document]:
+        if self.idempotency_key is None:
+            return read_jobs(session, work(session))
+        key = idempotency.IdempotencyKey(self.holder, self.request.method, self.request.url.path, self.idempotency_key)
+        earlier = idempotency.begin(session, key, digest_of(sent))
+        if earlier is not None:
+            return read_jobs(session, earlier["jobs"])
+        job_ids = list(work(session))
+        idempotency.complete(session, key, {"jobs": job_ids})
+        return read_jobs(session, job_ids)
+
+
+def queue_of(job: Document) -> str:
+    """Which queue a job waits in: generating has its own, so that a long erasure never holds up a picture."""
+    return "generate" if job["kind"] == "generate" else "erase"
+
+
+SubmissionDependency = Annotated[Submission, Depends()]

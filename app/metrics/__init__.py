@@ -1,0 +1,1 @@
+"""Prometheus metrics: base units, bounded labels."""

@@ -1,0 +1,53 @@
+"""What the registry holds, as gauges read at each scrape; every API process says the same."""
+
+from collections.abc import Iterator
+from itertools import product
+
+from prometheus_client import Metric
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from sepme_core.registry import database, jobs, serving
+
+_KINDS = ("erase", "generate", "reproject", "evaluate")
+_STATES = ("queued", "running", "succeeded", "failed", "cancelled")
+_QUEUES = ("erase", "generate")
+_SEEN_SECONDS = 10.0
+
+
+class RegistryCollector(Collector):
+    """Reads the database when it is scraped. Where it cannot, only `sepme_database_up 0` is said."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing is collected before the first scrape."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """The gauges of this moment."""
+        up = GaugeMetricFamily("sepme_database_up", "Whether the database could be read.")
+        try:
+            families = self._read()
+        except SQLAlchemyError:
+            up.add_metric([], 0)
+            yield up
+            return
+        up.add_metric([], 1)
+        yield up
+        yield from families
+
+    def _read(self) -> list[Metric]:
+        with database.reading(self._engine) as session:
+            counted = jobs.counts(session)
+            seen = [worker.queue for worker in serving.workers(session, _SEEN_SECONDS)]
+        by_state = GaugeMetricFamily("sepme_jobs", "Jobs in the registry.", labels=["kind", "state"])
+        for kind, state in product(_KINDS, _STATES):
+            by_state.add_metric([kind, state], counted.get((kind, state), 0))
+        workers = GaugeMetricFamily("sepme_workers", "Workers seen in the last ten seconds.", labels=["queue"])
+        for queue in _QUEUES:
+            workers.add_metric([queue], seen.count(queue))
+        return [by_state, workers]

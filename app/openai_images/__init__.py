@@ -1,0 +1,1 @@
+"""Pictures in the shape of OpenAI's images API."""

@@ -1,0 +1,65 @@
+"""The request and answer of OpenAI's `POST /v1/images/generations`, with this service's extensions."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.fields import Body, Seed, Text
+from app.generation.schemas import Erased, GenerateBody
+
+SPOKEN = {"count": "n", "width": "size", "height": "size"}
+"""How this body names what GenerateBody calls otherwise."""
+
+
+class OpenAIImagesBody(Body):
+    """OpenAI's fields that mean something here, and the extensions `erased`, `seed`, `steps`, `guidance_scale`.
+
+    Fields that would have no effect (`quality`, `style`, `background`, …) are refused rather than ignored.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"prompt": "a cat in the style of Van Gogh", "erased": ["van-gogh"]}]}
+    )
+
+    prompt: Text
+    model: Annotated[str, Field(max_length=256)] | None = Field(
+        default=None, description="The `name` of the model that is served (GET /model); another one is refused."
+    )
+    n: Annotated[int, Field(ge=1)] | None = None
+    size: Annotated[str, Field(pattern=r"^(auto|[1-9][0-9]{0,4}x[1-9][0-9]{0,4})$")] | None = Field(
+        default=None, description='"auto", or width and height as in "512x512".'
+    )
+    response_format: Literal["url", "b64_json"] | None = Field(default=None, description='Default: "url".')
+    output_format: Literal["png"] | None = None
+    user: Annotated[str, Field(max_length=256)] | None = Field(default=None, description="Accepted, not used.")
+    erased: Erased = "active"
+    seed: Seed | None = None
+    steps: Annotated[int, Field(ge=1)] | None = None
+    guidance_scale: Annotated[float, Field(ge=0)] | None = None
+
+    def generation(self) -> GenerateBody:
+        """The same request in this service's own words."""
+        sized = self.size not in (None, "auto")
+        width, height = (int(side) for side in str(self.size).split("x")) if sized else (None, None)
+        fields: dict[str, Any] = self.model_dump(include={"prompt", "erased", "seed", "steps", "guidance_scale"})
+        return GenerateBody(**fields, count=self.n or 1, width=width, height=height)
+
+
+class OpenAIImage(BaseModel):
+    """A picture: where it is, or its bytes."""
+
+    url: str | None = Field(default=None, description="Absolute, with `response_format` url.")
+    b64_json: str | None = Field(default=None, description="The PNG in base64.")
+    seed: int = Field(description="Extension: the picture's seed.")
+
+
+class OpenAIImages(BaseModel):
+    """OpenAI's answer, and the extensions `job`, `mask`, `base_digest`."""
+
+    created: int = Field(description="Unix time.")
+    data: list[OpenAIImage]
+    output_format: Literal["png"] = "png"
+    size: str
+    job: str
+    mask: dict[str, Any]
+    base_digest: str

@@ -1,0 +1,249 @@
+"""Every kind of problem this service answers with: one `type` URI each, never changed once published.
+
+`docs/problems.md` and `GET /problems` are written from this list.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ProblemType:
+    """One kind of problem.
+
+    Attributes:
+        slug: Last part of the `type` URI, `/problems/{slug}`.
+        status: The HTTP status it is answered with.
+        title: Short and the same for every occurrence.
+        remedy: What the caller can do about it, unless the occurrence knows better.
+    """
+
+    slug: str
+    status: int
+    title: str
+    remedy: str
+
+    @property
+    def uri(self) -> str:
+        """The `type` member: a reference relative to the service's root."""
+        return f"/problems/{self.slug}"
+
+
+# The request itself.
+MALFORMED_JSON = ProblemType(
+    "malformed-json",
+    400,
+    "The body is not JSON",
+    "Send one JSON document in UTF-8; the position names the first error.",
+)
+INVALID_REQUEST = ProblemType(
+    "invalid-request",
+    422,
+    "The request does not fit the contract",
+    "Correct the fields named in `errors`; `pointer` is a JSON pointer into the body (RFC 6901).",
+)
+PATH_NOT_FOUND = ProblemType("path-not-found", 404, "No such path", "The paths are listed in /openapi.json and /docs.")
+METHOD_NOT_ALLOWED = ProblemType(
+    "method-not-allowed", 405, "This path does not know the method", "Use one of the methods in the `Allow` header."
+)
+NOT_ACCEPTABLE = ProblemType(
+    "not-acceptable", 406, "No such representation", "Ask for one of the media types named in `available`."
+)
+BODY_TOO_LARGE = ProblemType(
+    "body-too-large",
+    413,
+    "The body is too large",
+    "Send less than `limit_bytes`; split long lists over several requests.",
+)
+UNSUPPORTED_MEDIA_TYPE = ProblemType(
+    "unsupported-media-type", 415, "The body must be JSON", "Send the header `Content-Type: application/json`."
+)
+HTTP_ERROR = ProblemType("http-error", 400, "The request was refused", "See `detail`.")
+CROSS_ORIGIN = ProblemType(
+    "cross-origin",
+    403,
+    "Pages of other sites may not change anything",
+    "Send the request from a program, or from a page that this service serves.",
+)
+PRECONDITION_FAILED = ProblemType(
+    "precondition-failed",
+    412,
+    "The concept has changed",
+    "Read the concept again, decide anew, and send its present `ETag` in `If-Match`.",
+)
+IDEMPOTENCY_KEY_REUSED = ProblemType(
+    "idempotency-key-reused",
+    422,
+    "The Idempotency-Key was used with another body",
+    "Send a new key for a new request, or the first body again to get the first answer.",
+)
+
+# Things that are not there.
+CONCEPT_NOT_FOUND = ProblemType(
+    "concept-not-found",
+    404,
+    "No such concept",
+    "GET /concepts lists the concepts; POST /concepts/{name}/erase makes one.",
+)
+PROTECTED_NOT_FOUND = ProblemType(
+    "protected-not-found", 404, "No such protected entry", "GET /protected lists them; PUT /protected/{name} makes one."
+)
+JOB_NOT_FOUND = ProblemType(
+    "job-not-found", 404, "No such job", "Use the `Location` that the request was answered with."
+)
+IMAGE_NOT_FOUND = ProblemType(
+    "image-not-found", 404, "No such picture", "Use a `url` out of a finished job's `result.images`."
+)
+IMAGE_GONE = ProblemType(
+    "image-gone",
+    410,
+    "The picture's bytes are no longer kept",
+    "Its record stays (Accept: application/json): the same request with that seed makes it again.",
+)
+MODEL_NOT_FOUND = ProblemType(
+    "model-not-found", 404, "Another model is served", "Leave `model` out, or send the `name` that GET /model answers."
+)
+
+# Concepts and jobs in the wrong state.
+UNKNOWN_CONCEPTS = ProblemType(
+    "unknown-concepts",
+    422,
+    "Some concepts have no increment",
+    "Erase them first (POST /concepts/{name}/erase), or take them out of `erased`.",
+)
+CONCEPT_IN_PROGRESS = ProblemType(
+    "concept-in-progress",
+    409,
+    "Some concepts are still being erased",
+    "Wait until the jobs named in `jobs` have succeeded, then send the request again.",
+)
+CONCEPT_BUSY = ProblemType(
+    "concept-busy",
+    409,
+    "The concept is being erased by another request",
+    "Wait for the job under way, or cancel it (POST /jobs/{id}/cancel), then send the request again.",
+)
+CONCEPT_IRREVOCABLE = ProblemType(
+    "concept-irrevocable",
+    409,
+    "The concept was erased for good",
+    "It was erased with `irrevocable: true`; it stays erased.",
+)
+INCREMENT_FOR_ANOTHER_BASE = ProblemType(
+    "increment-for-another-base",
+    409,
+    "An increment was made for another base model",
+    "Erase the concepts again for the model that is served: POST /erasures with all of them in one request.",
+)
+INCREMENT_DAMAGED = ProblemType(
+    "increment-damaged",
+    500,
+    "A stored increment does not have its digest",
+    "Erase the concept again with another `options.seed`, and check the disk the blobs are on.",
+)
+JOB_FINISHED = ProblemType(
+    "job-finished", 409, "The job has finished", "There is nothing left to cancel; see its `state`."
+)
+JOB_CANCELLED = ProblemType(
+    "job-cancelled", 409, "The job was cancelled", "Send the request again if the work is still wanted."
+)
+ERASURES_FAILED = ProblemType(
+    "erasures-failed", 409, "Some of the erasures failed", "See `jobs`: each failed one carries its own problem."
+)
+
+# Found by the worker before it optimises; `numbers` of the method stand beside them.
+CONCEPT_TOO_CLOSE = ProblemType(
+    "concept-too-close",
+    409,
+    "The concept is too close to a protected one",
+    "Choose other prompts, drop the protected one, or send `override: true` to give the overlap up.",
+)
+NO_CAPACITY = ProblemType(
+    "no-capacity",
+    409,
+    "No room is left for another increment",
+    "Purge concepts that are no longer needed (DELETE /concepts/{name}?purge=true); GET /model tells what is left.",
+)
+CONCEPT_NOT_DRAWN = ProblemType(
+    "concept-not-drawn",
+    409,
+    "The base model does not draw this concept",
+    "Check `prompts`: say the concept as the model knows it. GET /model suggests what it draws.",
+)
+
+# The service itself.
+WORKER_LOST = ProblemType(
+    "worker-lost",
+    500,
+    "The worker was lost",
+    "See the worker's log (memory is the usual cause); send it again.",
+)
+MODEL_NOT_READY = ProblemType(
+    "model-not-ready",
+    503,
+    "No worker has announced a model yet",
+    "Wait as `Retry-After` says; a worker announces its model once it is loaded (GET /readyz).",
+)
+GENERATION_TIMEOUT = ProblemType(
+    "generation-timeout",
+    504,
+    "The pictures were not finished in time",
+    "The job goes on: GET the `job` named here, or ask for fewer pictures or steps.",
+)
+DATABASE_UNAVAILABLE = ProblemType(
+    "database-unavailable",
+    503,
+    "The database is not usable",
+    "Wait as `Retry-After` says; GET /readyz tells when it is back.",
+)
+IMAGE_DAMAGED = ProblemType(
+    "image-damaged",
+    500,
+    "The stored picture does not have its digest",
+    "Its record stays (Accept: application/json): the same request with that seed makes it again.",
+)
+INTERNAL_ERROR = ProblemType(
+    "internal-error",
+    500,
+    "Something went wrong in the service",
+    "Tell the operator the `incident`: the log explains it.",
+)
+
+CATALOGUE: tuple[ProblemType, ...] = (
+    MALFORMED_JSON,
+    INVALID_REQUEST,
+    PATH_NOT_FOUND,
+    METHOD_NOT_ALLOWED,
+    NOT_ACCEPTABLE,
+    BODY_TOO_LARGE,
+    UNSUPPORTED_MEDIA_TYPE,
+    HTTP_ERROR,
+    CROSS_ORIGIN,
+    PRECONDITION_FAILED,
+    IDEMPOTENCY_KEY_REUSED,
+    CONCEPT_NOT_FOUND,
+    PROTECTED_NOT_FOUND,
+    JOB_NOT_FOUND,
+    IMAGE_NOT_FOUND,
+    IMAGE_GONE,
+    MODEL_NOT_FOUND,
+    UNKNOWN_CONCEPTS,
+    CONCEPT_IN_PROGRESS,
+    CONCEPT_BUSY,
+    CONCEPT_IRREVOCABLE,
+    INCREMENT_FOR_ANOTHER_BASE,
+    INCREMENT_DAMAGED,
+    JOB_FINISHED,
+    JOB_CANCELLED,
+    ERASURES_FAILED,
+    CONCEPT_TOO_CLOSE,
+    NO_CAPACITY,
+    CONCEPT_NOT_DRAWN,
+    WORKER_LOST,
+    MODEL_NOT_READY,
+    GENERATION_TIMEOUT,
+    DATABASE_UNAVAILABLE,
+    IMAGE_DAMAGED,
+    INTERNAL_ERROR,
+)
+
+BY_SLUG = {kind.slug: kind for kind in CATALOGUE}

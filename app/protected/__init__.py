@@ -1,0 +1,1 @@
+"""Protected prompts: what no increment may change."""

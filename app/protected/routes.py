@@ -1,0 +1,49 @@
+"""GET /protected, and GET, PUT, DELETE /protected/{name}."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse, Response
+
+from app.fields import SlugInPath
+from app.holder import Holder
+from app.pages import PageDependency
+from app.problems.responses import PROBLEM_RESPONSE
+from app.protected.schemas import ProtectedBody, ProtectedDocument, ProtectedPage
+from app.services import ServicesDependency
+from sepme_core.registry import protected
+
+router = APIRouter(tags=["protected"], responses=PROBLEM_RESPONSE)
+
+
+@router.get("/protected", response_model=ProtectedPage)
+async def list_protected(query: PageDependency, services: ServicesDependency) -> dict[str, Any]:
+    """All protected entries, by name."""
+    page = await services.read(lambda session: protected.list_page(session, query.cursor, query.limit))
+    return {"items": [protected.document(row) for row in page.items], "next_cursor": page.next_cursor}
+
+
+@router.get("/protected/{name}", response_model=ProtectedDocument)
+async def get_protected(name: SlugInPath, services: ServicesDependency) -> dict[str, Any]:
+    """One protected entry."""
+    return await services.read(lambda session: protected.document(protected.get(session, name)))
+
+
+@router.put(
+    "/protected/{name}",
+    response_model=ProtectedDocument,
+    responses={201: {"description": "It is new.", "model": ProtectedDocument}},
+)
+async def put_protected(
+    name: SlugInPath, body: ProtectedBody, services: ServicesDependency, holder: Holder
+) -> Response:
+    """Protect prompts: increments accepted from now on must not change them."""
+    row, is_new = await services.write(lambda session: protected.put(session, name, body.prompts, holder))
+    return JSONResponse(protected.document(row), HTTPStatus.CREATED if is_new else HTTPStatus.OK)
+
+
+@router.delete("/protected/{name}", status_code=HTTPStatus.NO_CONTENT)
+async def delete_protected(name: SlugInPath, services: ServicesDependency, holder: Holder) -> None:
+    """Protect these prompts no longer."""
+    await services.write(lambda session: protected.delete(session, name, holder))

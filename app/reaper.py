@@ -1,0 +1,80 @@
+"""The reaper: a thread in every API process that rings for rows nobody works on.
+
+Queued rows that no worker claimed, and running ones whose lease ran out, are rung for again; a job that lost its worker
+too often is parked as failed. Several reapers at once are harmless: a job rung for twice is claimed once.
+"""
+
+import logging
+from threading import Event, Thread
+
+from sqlalchemy.exc import OperationalError
+
+from app.services import Services
+from sepme_core.registry import database, idempotency, jobs
+
+PATIENCE_SECONDS = 5.0
+KEY_SECONDS = 24 * 3600.0
+"""How long an idempotency key is remembered."""
+
+logger = logging.getLogger(__name__)
+
+
+class Reaper:
+    """Sweeps every `sweep_seconds` of the settings, from `start` to `stop`."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._stopping = Event()
+        self._migrated = False
+        self._thread = Thread(target=self._run, name="reaper", daemon=True)
+
+    def start(self) -> None:
+        """Begin to sweep, at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the sweep under way; one that hangs is not waited for."""
+        self._stopping.set()
+        self._thread.join(PATIENCE_SECONDS)
+
+    def migrate(self) -> bool:
+        """Bring the database to this release's tables, once. False where it cannot be reached; sweeps try again."""
+        if not self._migrated:
+            try:
+                database.migrate(self._services.engine)
+            except OperationalError as error:
+                logger.warning("The database is not usable yet: %s", error.orig)
+                return False
+            self._migrated = True
+        return True
+
+    def sweep(self) -> None:
+        """Park what lost its worker too often, forget old idempotency keys, ring for all that waits."""
+        settings = self._services.settings
+        with database.writing(self._services.engine) as session:
+            parked = jobs.park_exhausted(session, settings.job_attempts)
+            waiting = jobs.unclaimed(session, rung_before_seconds=settings.sweep_seconds)
+            idempotency.forget(session, KEY_SECONDS)
+        for job_id in parked:
+            logger.error("Job %s lost its worker %d times and was given up.", job_id, settings.job_attempts)
+        self._services.measures.parked_jobs.inc(len(parked))
+        for job_id, queue in waiting:
+            self._services.doorbell.ring(queue, job_id)
+
+    def _run(self) -> None:
+        sweeps = self._services.measures.sweeps
+        while True:
+            try:
+                if self.migrate():
+                    self.sweep()
+                    sweeps.labels("done").inc()
+                else:
+                    sweeps.labels("failed").inc()
+            except OperationalError as error:
+                sweeps.labels("failed").inc()
+                logger.warning("The reaper cannot use the database: %s", error.orig)
+            except Exception:  # the thread must outlive whatever happens
+                sweeps.labels("failed").inc()
+                logger.exception("The reaper's sweep failed.")
+            if self._stopping.wait(self._services.settings.sweep_seconds):
+                return

@@ -1,0 +1,79 @@
+"""What the routes work with: settings, database, blobs, doorbell, metrics. Made once for each application."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
+
+from anyio import to_thread
+from fastapi import Depends, Request
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from app.doorbell import Doorbell
+from app.metrics.gauges import RegistryCollector
+from app.metrics.measures import Measures
+from sepme_core.registry import database
+from sepme_core.registry.blobs import Blobs, open_blobs
+from sepme_core.settings import Settings
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Services:
+    """The application's parts. The database is used in threads only: the event loop never waits for it."""
+
+    settings: Settings
+    engine: Engine
+    blobs: Blobs
+    doorbell: Doorbell
+    measures: Measures
+
+    async def read(self, question: Callable[[Session], Answer]) -> Answer:
+        """Ask the registry in one read-only transaction. The answer must not need the session any more."""
+        return await to_thread.run_sync(self._read, question)
+
+    async def write(self, change: Callable[[Session], Answer]) -> Answer:
+        """Change the registry in one transaction. The answer must not need the session any more."""
+        return await to_thread.run_sync(self._write, change)
+
+    def reading(self) -> AbstractContextManager[Session]:
+        """A read-only transaction, for code that runs in a thread already."""
+        return database.reading(self.engine)
+
+    def close(self) -> None:
+        """Let go of the broker and the database."""
+        self.doorbell.close()
+        self.engine.dispose()
+
+    def _read(self, question: Callable[[Session], Answer]) -> Answer:
+        with self.reading() as session:
+            return question(session)
+
+    def _write(self, change: Callable[[Session], Answer]) -> Answer:
+        with database.writing(self.engine) as session:
+            return change(session)
+
+
+def open_services(settings: Settings) -> Services:
+    """Open the parts; nothing is read or written yet, and nothing need be up."""
+    measures = Measures()
+    engine = database.make_engine(settings.database_url)
+    measures.registry.register(RegistryCollector(engine))
+    return Services(
+        settings=settings,
+        engine=engine,
+        blobs=open_blobs(settings.blob_url),
+        doorbell=Doorbell(settings.broker_url, measures.rings),
+        measures=measures,
+    )
+
+
+def get_services(request: Request) -> Services:
+    """The services of the application that answers the request."""
+    services: Services = request.app.state.services
+    return services
+
+
+ServicesDependency = Annotated[Services, Depends(get_services)]

@@ -1,0 +1,106 @@
+import hashlib
+import io
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+from sqlalchemy import Engine
+
+from app.images.negotiation import negotiate
+from sepme_core.registry.blobs import Blobs
+from tests.app import working
+from tests.app.running import RunningService
+
+PNG, JSON = "image/png", "application/json"
+
+
+@pytest.fixture
+def picture(client: httpx.Client, engine: Engine, blobs: Blobs, model: None) -> dict[str, Any]:
+    """A finished picture, as it is listed in the result of its job."""
+    del model  # it need only be there
+    job_id = client.post("/generate", json={"prompt": "a cat", "seed": 7}).json()["id"]
+    working.draw(engine, blobs, job_id)
+    found: dict[str, Any] = client.get(f"/jobs/{job_id}").json()["result"]["images"][0]
+    return found
+
+
+@pytest.mark.parametrize("accept", [None, "*/*", "image/*", "image/png", "image/avif,image/webp,*/*;q=0.8"])
+def test_a_picture_is_a_png(client: httpx.Client, picture: dict[str, Any], accept: str | None) -> None:
+    answer = client.get(picture["url"], headers={"Accept": accept} if accept else {})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, PNG)
+    pixels = Image.open(io.BytesIO(answer.content)).convert("RGB")
+    assert pixels.size == (picture["width"], picture["height"])
+    assert picture["sha256"] == "sha256:" + hashlib.sha256(pixels.tobytes()).hexdigest()
+
+
+def test_the_record_of_a_picture_is_json(client: httpx.Client, picture: dict[str, Any]) -> None:
+    answer = client.get(picture["url"], headers={"Accept": JSON})
+    record = answer.json()
+    assert (answer.status_code, answer.headers["content-type"]) == (200, JSON)
+    assert record.items() >= picture.items()
+    assert record["record"]["seed"] == 7
+    assert record["base_digest"] == working.BASE
+    assert record["mask"]["concepts"] == []
+    assert client.get(record["job"]).json()["result"]["images"] == [picture]
+
+
+@pytest.mark.parametrize("accept", [PNG, JSON])
+def test_a_picture_never_changes(client: httpx.Client, picture: dict[str, Any], accept: str) -> None:
+    first = client.get(picture["url"], headers={"Accept": accept})
+    assert first.headers["cache-control"] == "private, max-age=31536000, immutable"
+    assert first.headers["vary"] == "Accept"
+    tag = first.headers["etag"]
+    for held in (tag, f'"other", {tag}', f"W/{tag}", "*"):
+        again = client.get(picture["url"], headers={"Accept": accept, "If-None-Match": held})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    assert client.get(picture["url"], headers={"Accept": accept, "If-None-Match": '"other"'}).status_code == 200
+
+
+def test_the_picture_and_its_record_have_different_tags(client: httpx.Client, picture: dict[str, Any]) -> None:
+    tags = {client.get(picture["url"], headers={"Accept": accept}).headers["etag"] for accept in (PNG, JSON)}
+    assert len(tags) == 2
+
+
+def test_there_is_no_other_representation(client: httpx.Client, picture: dict[str, Any]) -> None:
+    answer = client.get(picture["url"], headers={"Accept": "text/html"})
+    assert (answer.status_code, answer.json()["type"]) == (406, "/problems/not-acceptable")
+    assert answer.json()["available"] == [PNG, JSON]
+
+
+def test_bytes_that_were_deleted(client: httpx.Client, blobs: Blobs, picture: dict[str, Any]) -> None:
+    record = client.get(picture["url"], headers={"Accept": JSON}).json()
+    blobs.delete(record["digest"])
+    answer = client.get(picture["url"])
+    assert (answer.status_code, answer.json()["type"]) == (410, "/problems/image-gone")
+    assert client.get(picture["url"], headers={"Accept": JSON}).json() == record
+
+
+def test_bytes_that_were_damaged(service: RunningService, client: httpx.Client, picture: dict[str, Any]) -> None:
+    digest = client.get(picture["url"], headers={"Accept": JSON}).json()["digest"].removeprefix("sha256:")
+    folder = service.services.settings.blob_url.removeprefix("file://")
+    with open(f"{folder}/{digest[:2]}/{digest[2:]}", "ab") as file:  # noqa: PTH123
+        file.write(b"!")
+    answer = client.get(picture["url"])
+    assert (answer.status_code, answer.json()["type"]) == (500, "/problems/image-damaged")
+
+
+@pytest.mark.parametrize(
+    ("accept", "chosen"),
+    [
+        (None, PNG),
+        ("", PNG),
+        ("application/json", JSON),
+        ("Application/JSON; charset=utf-8", JSON),
+        ("image/png;q=0.5, application/json", JSON),
+        ("application/json;q=0.5, image/png;q=0.5", PNG),
+        ("*/*;q=0.1, application/json;q=0.2", JSON),
+        ("image/*;q=0, */*", JSON),
+        ("image/png;q=0", None),
+        ("image/png;q=x", None),
+        ("text/html", None),
+        ("application/*", JSON),
+    ],
+)
+def test_the_representation_of_the_highest_quality_is_chosen(accept: str | None, chosen: str | None) -> None:
+    assert negotiate(accept, (PNG, JSON)) == chosen

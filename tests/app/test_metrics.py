@@ -1,0 +1,90 @@
+import re
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import Engine
+
+from sepme_core.registry.blobs import Blobs
+from tests.app import working
+from tests.app.running import RunningService
+
+
+def samples(client: httpx.Client) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    families = text_string_to_metric_families(client.get("/metrics").text)
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def value(client: httpx.Client, name: str, **labels: str) -> float | None:
+    return samples(client).get((name, frozenset(labels.items())))
+
+
+def test_requests_are_counted_by_the_template_of_their_path(client: httpx.Client) -> None:
+    for name in ("cat", "dog"):
+        client.get(f"/concepts/{name}")
+    labels = {"method": "GET", "route": "/concepts/{name}"}
+    assert value(client, "sepme_http_requests_total", **labels, status="404") == 2
+    assert value(client, "sepme_http_request_seconds_count", **labels) == 2
+
+
+def test_what_clients_make_up_makes_no_labels(client: httpx.Client) -> None:
+    client.get("/made/up/1")
+    client.get("/made/up/2")
+    client.request("BREW", "/concepts")
+    found = samples(client)
+    labels = {label for name, labels in found for label in labels if name == "sepme_http_requests_total"}
+    assert {text for name, text in labels if name == "method"} <= {"GET", "other"}
+    assert not [text for _, text in labels if "made" in text or "BREW" in text]
+    assert value(client, "sepme_http_requests_total", method="GET", route="none", status="404") == 2
+
+
+def test_head_counts_as_get(client: httpx.Client) -> None:
+    client.head("/model")
+    assert value(client, "sepme_http_requests_total", method="GET", route="/model", status="503") == 1
+
+
+def test_refused_requests_are_counted_too(client: httpx.Client) -> None:
+    client.post("/generate", content=b"{", headers={"Content-Type": "text/plain"})
+    client.get("/generate")
+    counted = {dict(labels)["status"] for name, labels in samples(client) if name == "sepme_http_requests_total"}
+    assert {"415", "405"} <= counted
+
+
+@pytest.mark.usefixtures("model")
+def test_jobs_are_counted_by_kind_and_state(client: httpx.Client, engine: Engine, blobs: Blobs) -> None:
+    working.erase(engine, blobs, client.post("/concepts/cat/erase").json()["id"])
+    client.post("/generate", json={"prompt": "a"})
+    assert value(client, "sepme_jobs", kind="erase", state="succeeded") == 1
+    assert value(client, "sepme_jobs", kind="generate", state="queued") == 1
+    assert value(client, "sepme_jobs", kind="evaluate", state="failed") == 0
+    assert value(client, "sepme_workers", queue="erase") == 0
+    assert value(client, "sepme_database_up") == 1
+
+
+def test_rings_are_counted(client: httpx.Client) -> None:
+    client.post("/concepts/cat/erase")
+    working.eventually(lambda: value(client, "sepme_doorbell_rings_total", queue="erase", outcome="sent") == 1)
+
+
+def test_without_a_database_the_process_still_tells_of_itself(service: RunningService, client: httpx.Client) -> None:
+    with service.services.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE jobs RENAME TO elsewhere")
+    assert value(client, "sepme_database_up") == 0
+    assert value(client, "sepme_http_requests_in_flight") == 1
+
+
+def test_metrics_are_named_by_base_units(client: httpx.Client) -> None:
+    names = {name for name, _ in samples(client)}
+    assert all(name.startswith("sepme_") for name in names)
+    assert not [name for name in names if re.search(r"milli|_ms|minutes|percent|megabytes", name)]
+
+
+def test_open_metrics_are_given_to_whoever_asks(client: httpx.Client) -> None:
+    answer = client.get("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
+    assert answer.headers["content-type"].startswith("application/openmetrics-text")
+    assert answer.text.endswith("# EOF\n")
+    assert client.get("/metrics").headers["content-type"].startswith("text/plain")

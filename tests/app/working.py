@@ -1,0 +1,136 @@
+"""The registry's side of a worker: what the front end sees of work is what these functions write."""
+
+import io
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+from typing import Any
+
+from PIL import Image
+from sqlalchemy import Engine
+
+from sepme_core.canonical import digest_of_bytes
+from sepme_core.registry import jobs, serving
+from sepme_core.registry.blobs import Blobs
+from sepme_core.registry.database import reading, writing
+from sepme_core.registry.images import PictureRecord
+from sepme_core.registry.jobs import Claim
+
+BASE = "sha256:" + 64 * "b"
+OTHER_BASE = "sha256:" + 64 * "c"
+CERTIFICATE = {"correlation": 0.01, "steps": 140, "leak": {"max": 0.0003, "concept": "cezanne"}, "effect_kept": 1.0}
+
+MODEL: dict[str, Any] = {
+    "name": "demo",
+    "family": "stable-diffusion-1",
+    "base_digest": BASE,
+    "defaults": {"steps": 25, "guidance_scale": 4.0, "width": 64, "height": 64, "scheduler": "ddim"},
+    "limits": {
+        "steps": [1, 200],
+        "count": [1, 16],
+        "guidance_scale": [0.0, 30.0],
+        "width": [64, 128],
+        "height": [64, 64],
+        "multiple_of": 8,
+        "schedulers": ["ddim", "euler"],
+    },
+    "capacity": {"directions": 256, "left": 180},
+    "suggestions": {"styles": ["twemoji"], "objects": ["cat"], "prompt": "a {object} in {style} style"},
+}
+
+
+def announce(engine: Engine, **changes: Any) -> None:
+    with writing(engine) as session:
+        serving.announce_model(session, MODEL | changes)
+
+
+def claim(engine: Engine, job_id: str, lease_seconds: float = 60) -> Claim:
+    with writing(engine) as session:
+        claimed = jobs.claim(session, job_id, worker="tester", lease_seconds=lease_seconds)
+    assert claimed is not None
+    return claimed
+
+
+def report(engine: Engine, claimed: Claim, step: int, of: int = 10) -> None:
+    with writing(engine) as session:
+        assert jobs.report(session, claimed, step, of, f"correlation {step / 1000}")
+
+
+def erase(engine: Engine, blobs: Blobs, job_id: str, base_digest: str = BASE) -> None:
+    claimed = claim(engine, job_id)
+    data = f"increment of {claimed.concept} by {claimed.request}".encode()
+    digest = blobs.put(data)
+    with writing(engine) as session:
+        assert jobs.publish_erasure(
+            session,
+            claimed,
+            digest=digest,
+            bytes=len(data),
+            base_digest=base_digest,
+            certificate=CERTIFICATE,
+            settings=claimed.request["options"],
+        )
+
+
+def draw(engine: Engine, blobs: Blobs, job_id: str) -> None:
+    claimed = claim(engine, job_id)
+    pictures = [_picture(blobs, claimed, position) for position in range(claimed.request["count"])]
+    with writing(engine) as session:
+        assert jobs.publish_pictures(
+            session, claimed, images=pictures, mask=claimed.pinned["mask"], base_digest=claimed.pinned["base_digest"]
+        )
+
+
+def fail(engine: Engine, job_id: str, **problem: Any) -> None:
+    claimed = claim(engine, job_id)
+    with writing(engine) as session:
+        assert jobs.fail(session, claimed, problem)
+
+
+def _picture(blobs: Blobs, claimed: Claim, position: int) -> PictureRecord:
+    request = claimed.request
+    seed = request["seed"] + position
+    size = (request["width"], request["height"])
+    image = Image.new("RGB", size, (seed % 256, 100, 200))
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    record = {"seed": seed, "row": position, "batch_size": request["count"], "steps": request["steps"]}
+    return PictureRecord(
+        digest=blobs.put(file.getvalue()),
+        bytes=len(file.getvalue()),
+        sha256=digest_of_bytes(image.tobytes()),
+        seed=seed,
+        width=size[0],
+        height=size[1],
+        record=record,
+    )
+
+
+@contextmanager
+def working(engine: Engine, blobs: Blobs) -> Iterator[None]:
+    """Do every job that is queued, until the block ends: a worker that finds its work in the rows."""
+    stopping = Event()
+
+    def work() -> None:
+        while not stopping.wait(0.05):
+            with reading(engine) as session:
+                queued = jobs.list_page(session, None, 50, state="queued").items
+            for job in queued:
+                (draw if job.kind == "generate" else erase)(engine, blobs, job.id)
+
+    thread = Thread(target=work, name="worker")
+    thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join()
+
+
+def eventually(holds: Any, seconds: float = 10) -> None:
+    """Wait until something holds that happens in another thread."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.02)
