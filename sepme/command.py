@@ -1,0 +1,69 @@
+"""The command `sepme`."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from pydantic import ValidationError
+
+from sepme import __version__
+from sepme.serve.run import CannotServe, serve
+from sepme_core.settings import Settings
+
+OPTIONS = {"home": "SEPME_HOME", "host": "SEPME_HOST", "port": "SEPME_PORT", "model": "SEPME_MODEL"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Returns: the exit status: 0, or 2 where the service cannot be started as asked.
+    """
+    chosen = _parser().parse_args(arguments)
+    if chosen.command == "version":
+        print(f"sepme {__version__}")
+        return 0
+    os.environ.update({OPTIONS[name]: value for name, value in vars(chosen).items() if name in OPTIONS and value})
+    try:
+        serve(Settings(), verbose=chosen.verbose)
+    except ValidationError as refusal:
+        return _refuse(_settings_problem(refusal))
+    except CannotServe as refusal:
+        return _refuse(str(refusal))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sepme", description="Erase concepts from a text-to-image diffusion model, and give them back, over HTTP."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("version", help="print the version")
+    serving = commands.add_parser(
+        "serve",
+        help="run the service: front end, workers and broker, until Ctrl+C",
+        description="Run the service. Every option has a variable (SEPME_…); there are more of them than options.",
+    )
+    serving.add_argument("--port", help="the port to listen on (SEPME_PORT, 8000)")
+    serving.add_argument("--host", help="the address to listen on (SEPME_HOST, 127.0.0.1)")
+    serving.add_argument("--home", help="the state folder (SEPME_HOME)")
+    serving.add_argument("--model", help="a Stable Diffusion 1.x or 2.x folder or hub id (SEPME_MODEL, the demo model)")
+    serving.add_argument("--verbose", action="store_true", help="copy the logs of all processes to the terminal")
+    return parser
+
+
+def _settings_problem(refusal: ValidationError) -> str:
+    lines = ["These settings cannot be used:"]
+    for error in refusal.errors():
+        name = "SEPME_" + "_".join(str(part) for part in error["loc"]).upper() if error["loc"] else "settings"
+        lines.append(f"  {name}: {error['msg'].removeprefix('Value error, ')}")
+    return "\n".join(lines)
+
+
+def _refuse(reason: str) -> int:
+    print(f"sepme: {reason}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+"""One supervised process: started in a process group of its own, noted in a pid file, its output kept in a log."""
+
+import logging
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import IO
+
+from sepme.serve import pid_files
+
+LOG_BYTES = 5_000_000
+LOG_COUNT = 3
+TAIL_LINES = 12
+
+
+@dataclass(frozen=True)
+class ChildPlan:
+    """How one child is run.
+
+    Attributes:
+        name: what it is called in messages, in its log's name and in its pid file.
+        command: program and arguments.
+        environment: variables set over those of this process.
+        stop_seconds: how long it may take over SIGTERM before it is killed.
+        ready: asked until it says yes before the children after it are started; None: do not wait.
+        ends_last: ended only after the others have, because they need it to finish their work.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    stop_seconds: float = 10.0
+    ready: Callable[[], bool] | None = None
+    ends_last: bool = False
+
+
+class Child:
+    """A process that runs, from its start to its end. Starting again means another Child."""
+
+    def __init__(self, plan: ChildPlan, home: Path, echo: Callable[[str], None] | None = None) -> None:
+        """Start it.
+
+        Raises:
+            OSError: the program cannot be run, or its pid file not be written.
+        """
+        self.plan = plan
+        self._pid_folder = home / "run"
+        self._tail: deque[str] = deque(maxlen=TAIL_LINES)
+        self._echo = echo
+        self._started = time.monotonic()
+        self._process = subprocess.Popen(
+            plan.command,
+            cwd=home,  # not the caller's folder: an app/ or worker/ of theirs must not be imported in place of ours
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **plan.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl+C reaches the supervisor alone, which then ends the children in order
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+        try:
+            pid_files.write(self._pid_folder, plan.name, self._process.pid)
+        except OSError:  # the disk is full: what could not be found again must not run
+            self._process.kill()
+            self._process.wait()
+            raise
+        self._reader = threading.Thread(
+            target=self._read, args=(home / "logs",), name=f"log of {plan.name}", daemon=True
+        )
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        """The number of its process, which is that of its process group too."""
+        return self._process.pid
+
+    @property
+    def lived_seconds(self) -> float:
+        """Seconds since its start."""
+        return time.monotonic() - self._started
+
+    @property
+    def last_words(self) -> list[str]:
+        """The last lines it wrote."""
+        return list(self._tail)
+
+    def exit_status(self) -> int | None:
+        """None while it runs; its exit status, negative for a signal, once it has ended."""
+        return self._process.poll()
+
+    def send(self, number: signal.Signals) -> None:
+        """Signal it and what it has started."""
+        if self._process.poll() is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, number)
+
+    def bury(self) -> None:
+        """End what it may have left running, read its last words, forget its pid file; call it once it has ended."""
+        pid_files.kill_rest_of_group(self.pid)
+        self._reader.join(timeout=2.0)
+        pid_files.remove(self._pid_folder, self.plan.name)
+
+    def _read(self, folder: Path) -> None:
+        stream = self._process.stdout
+        if stream is not None:
+            with stream:
+                self._copy(stream, folder)
+
+    def _copy(self, stream: IO[str], folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        log = RotatingFileHandler(
+            folder / f"{self.plan.name}.log", maxBytes=LOG_BYTES, backupCount=LOG_COUNT, encoding="utf-8"
+        )
+        try:
+            for line in stream:
+                words = line.rstrip("\n")
+                self._tail.append(words)
+                log.emit(logging.makeLogRecord({"msg": words}))
+                if self._echo is not None:
+                    self._echo(f"{self.plan.name:<16} {words}")
+        finally:
+            log.close()

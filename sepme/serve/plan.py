@@ -1,0 +1,86 @@
+"""Which processes make a service, and how each is started."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from sepme.serve import broker
+from sepme.serve.child import ChildPlan
+from sepme_core.settings import Settings
+
+QUEUES = ("generate", "erase")  # one worker each: a long optimisation never holds up a picture
+CLOSING_SECONDS = 5  # how long the front end may finish answers under way
+SPARE_SECONDS = 5.0  # beyond what a child allows itself, before it is killed
+
+
+def children(settings: Settings, home: Path) -> list[ChildPlan]:
+    """The children of `sepme serve` in the order of their start.
+
+    Raises:
+        broker.BrokerMissing: no broker URL is set and no server was found to start.
+        broker.UnsafeFolder: the short folder for the broker's socket is not this user's alone.
+    """
+    environment = child_environment(settings, home)
+    planned = []
+    if settings.broker_url is None:
+        socket_file = broker.socket_path(home)
+        environment["SEPME_BROKER_URL"] = broker.url(socket_file)
+        planned.append(_broker(socket_file, home))
+    planned.append(_front_end(settings, environment))
+    planned.extend(_worker(queue, settings, environment) for queue in QUEUES)
+    return planned
+
+
+def child_environment(settings: Settings, home: Path) -> dict[str, str]:
+    """The settings that children must see as this process does, whatever their current folder is."""
+    return {
+        "SEPME_HOME": str(home),
+        "SEPME_HOST": settings.host,
+        "SEPME_PORT": str(settings.port),
+        "SEPME_MODEL": absolute_model(settings.model),
+        "SEPME_DATABASE_URL": settings.database_url,
+        "SEPME_BLOB_URL": settings.blob_url,
+    }
+
+
+def absolute_model(model: str) -> str:
+    """A folder as an absolute path; the name of a packaged model or of one on the hub as it is."""
+    return str(Path(model).resolve()) if Path(model).is_dir() else model
+
+
+def _broker(socket_file: Path, home: Path) -> ChildPlan:
+    data = home / "broker"
+    data.mkdir(exist_ok=True)
+    return ChildPlan(
+        name="broker",
+        command=broker.command(broker.program(), socket_file, data),
+        ready=lambda: broker.answers(socket_file),
+        ends_last=True,
+    )
+
+
+def _front_end(settings: Settings, environment: Mapping[str, str]) -> ChildPlan:
+    return ChildPlan(
+        name="api",
+        command=(
+            *(sys.executable, "-m", "uvicorn", "--factory", "app.main:application"),
+            *("--host", settings.host, "--port", str(settings.port)),
+            *("--timeout-graceful-shutdown", str(CLOSING_SECONDS)),
+        ),
+        environment=environment,
+        stop_seconds=CLOSING_SECONDS + SPARE_SECONDS,
+    )
+
+
+def _worker(queue: str, settings: Settings, environment: Mapping[str, str]) -> ChildPlan:
+    return ChildPlan(
+        name=f"worker-{queue}",
+        command=(
+            *(sys.executable, "-m", "celery", "-A", "worker.application", "worker"),
+            *("--pool", "threads", "--concurrency", "1", "-Q", queue, "--hostname", f"{queue}@%h"),
+            *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+            *("--loglevel", settings.log_level),
+        ),
+        environment=environment,
+        stop_seconds=settings.drain_seconds + SPARE_SECONDS,
+    )

@@ -1,0 +1,68 @@
+import socket
+from pathlib import Path
+
+import pytest
+
+from sepme import __version__
+from sepme.command import main
+from sepme.serve import state_folder
+from tests.sepme.processes import python, running
+
+IMPORTS = """
+import sepme.command, sys
+print([name for name in sys.modules if name.split('.')[0] in {'torch', 'app', 'worker'}])
+"""
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["version"]) == 0
+    assert capsys.readouterr().out == f"sepme {__version__}\n"
+
+
+def test_a_port_that_is_taken_is_refused_with_another_to_try(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEPME_HOME", str(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["serve", "--port", str(port)]) == 2
+    refusal = capsys.readouterr().err
+    assert f"Port {port} on 127.0.0.1 cannot be had" in refusal
+    assert f"--port {port + 1}" in refusal
+
+
+def test_a_state_folder_that_is_in_use_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with state_folder.held(tmp_path):
+        assert main(["serve", "--home", str(tmp_path)]) == 2
+    assert f"sepme already serves from {tmp_path}" in capsys.readouterr().err
+
+
+def test_a_state_folder_that_cannot_be_made_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(["serve", "--home", str(tmp_path / "file")]) == 2
+    assert "SEPME_HOME" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "reason"),
+    [
+        ("SEPME_PORT", "seventy", "integer"),
+        ("SEPME_BROKER_URL", "sqla+sqlite:///queue.db", "loses messages"),
+        ("SEPME_HOST", "0.0.0.0", "SEPME_ALLOW_UNAUTHENTICATED"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused_by_name_and_reason(
+    variable: str, value: str, reason: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(variable, value)
+    assert main(["serve"]) == 2
+    refusal = capsys.readouterr().err
+    assert f"  {variable}: " in refusal
+    assert reason in refusal
+
+
+def test_the_command_starts_the_other_rooms_without_importing_them() -> None:
+    with running(*python(IMPORTS)) as process:
+        assert process.stdout is not None
+        assert process.stdout.read() == "[]\n"
+        assert process.wait(timeout=30) == 0

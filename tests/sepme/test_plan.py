@@ -1,0 +1,47 @@
+from pathlib import Path
+
+import pytest
+
+from sepme.serve import broker, plan
+from sepme_core.settings import Settings
+
+
+def settings(home: Path, **more: object) -> Settings:
+    return Settings.model_validate({"home": home, **more})
+
+
+def test_a_broker_of_its_own_comes_first_and_everyone_is_told_where_it_listens(tmp_path: Path) -> None:
+    children = plan.children(settings(tmp_path), tmp_path)
+    assert [child.name for child in children] == ["broker", "api", "worker-generate", "worker-erase"]
+    assert [child.name for child in children if child.ends_last] == ["broker"]
+    urls = {child.environment["SEPME_BROKER_URL"] for child in children[1:]}
+    assert urls == {broker.url(tmp_path / "broker.sock")}
+
+
+def test_with_a_broker_of_the_operators_none_is_started(tmp_path: Path) -> None:
+    children = plan.children(settings(tmp_path, broker_url="redis://queue.example:6379/0"), tmp_path)
+    assert [child.name for child in children] == ["api", "worker-generate", "worker-erase"]
+
+
+def test_children_see_every_place_as_the_supervisor_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here" / "my-model").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    chosen = settings(Path("state"), model="my-model", database_url="sqlite:///registry.db")
+    environment = plan.child_environment(chosen, chosen.home)
+    assert environment["SEPME_HOME"] == str(tmp_path / "here" / "state")
+    assert environment["SEPME_MODEL"] == str(tmp_path / "here" / "my-model")
+    assert environment["SEPME_DATABASE_URL"] == f"sqlite:///{tmp_path}/here/registry.db"
+
+
+def test_the_name_of_a_model_that_is_no_folder_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert plan.absolute_model("demo") == "demo"
+    assert (
+        plan.absolute_model("stable-diffusion-v1-5/stable-diffusion-v1-5")
+        == "stable-diffusion-v1-5/stable-diffusion-v1-5"
+    )
+
+
+def test_a_worker_gets_longer_to_end_than_it_allows_its_job(tmp_path: Path) -> None:
+    children = plan.children(settings(tmp_path, drain_seconds=33), tmp_path)
+    assert all(child.stop_seconds > 33 for child in children if child.name.startswith("worker"))

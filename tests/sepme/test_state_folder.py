@@ -1,0 +1,39 @@
+import signal
+from pathlib import Path
+
+import pytest
+
+from sepme.serve import state_folder
+from tests.sepme.processes import python, running
+
+HOLDER = """
+import pathlib, sys, time
+from sepme.serve import state_folder
+with state_folder.held(pathlib.Path(sys.argv[1])):
+    print('held', flush=True)
+    time.sleep(60)
+"""
+
+
+def test_the_folder_is_made_for_this_user_alone(tmp_path: Path) -> None:
+    with state_folder.held(tmp_path / "a" / "state"):
+        assert (tmp_path / "a" / "state").stat().st_mode & 0o077 == 0
+
+
+def test_a_second_run_is_refused_and_told_who_holds_the_folder(tmp_path: Path) -> None:
+    with running(*python(HOLDER), str(tmp_path)) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        refused = pytest.raises(state_folder.FolderInUse, match=rf"process {holder.pid}.*SEPME_HOME")
+        with refused, state_folder.held(tmp_path):
+            pass
+
+
+def test_a_killed_run_does_not_keep_the_folder(tmp_path: Path) -> None:
+    with running(*python(HOLDER), str(tmp_path)) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        holder.send_signal(signal.SIGKILL)
+        holder.wait(timeout=5)
+        with state_folder.held(tmp_path):
+            pass

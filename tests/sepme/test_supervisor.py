@@ -1,0 +1,135 @@
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from subprocess import Popen
+
+from sepme.serve import pid_files
+from tests.sepme.processes import SLEEPER, STUBBORN, processes_in, python, running, until
+
+SUPERVISE = """
+import sys
+from pathlib import Path
+from sepme.serve.child import ChildPlan
+from sepme.serve.supervisor import Supervisor
+plans = [ChildPlan(name, (sys.executable, '-c', source), stop_seconds=20, ends_last=name == 'broker')
+         for name, source in zip(sys.argv[2::2], sys.argv[3::2])]
+Supervisor(plans, Path(sys.argv[1]), lambda line: print(line, flush=True)).run()
+print('ended', flush=True)
+"""
+CONFESSOR = "print('I cannot find my model', flush=True)\nraise SystemExit(3)"
+ORDERLY = """
+import pathlib, signal, sys, time
+def end(number, frame):
+    time.sleep({delay})
+    with open('order', 'a') as order: order.write('{name}\\n')
+    sys.exit(0)
+signal.signal(signal.SIGTERM, end)
+print('awake', flush=True)
+while True: time.sleep(0.05)
+"""
+
+
+@contextmanager
+def supervised(home: Path, **children: str) -> Iterator[Popen[str]]:
+    words = [word for name, source in children.items() for word in (name, source)]
+    try:
+        with running(*python(SUPERVISE), str(home), *words) as supervisor:
+            yield supervisor
+    finally:
+        pid_files.end_orphans(home / "run", grace_seconds=0.1)
+        assert processes_in(home) == []
+
+
+def pids(home: Path) -> dict[str, int]:
+    return {record.name: record.pid for record in pid_files.records(home / "run") if pid_files.is_alive(record)}
+
+
+def log(home: Path, name: str) -> str:
+    path = home / "logs" / f"{name}.log"
+    return path.read_text() if path.exists() else ""
+
+
+def awaken(home: Path, *names: str) -> None:
+    until(lambda: set(pids(home)) == set(names) and all(log(home, name) for name in names))
+
+
+def test_a_killed_child_is_started_again_and_the_others_are_not(tmp_path: Path) -> None:
+    with supervised(tmp_path, worker=SLEEPER, api=SLEEPER):
+        awaken(tmp_path, "worker", "api")
+        before = pids(tmp_path)
+        os.kill(before["worker"], signal.SIGKILL)
+        until(lambda: pids(tmp_path).get("worker") not in {None, before["worker"]}, seconds=3)
+        assert pids(tmp_path)["api"] == before["api"]
+
+
+def test_a_child_that_keeps_dying_is_reported_with_its_last_words(tmp_path: Path) -> None:
+    with supervised(tmp_path, worker=CONFESSOR) as supervisor:
+        assert supervisor.stdout is not None
+        lines = [supervisor.stdout.readline() for _ in range(4)]
+    assert "worker ended unexpectedly (exit status 3); starting it again in 0.2 s" in lines[0]
+    assert lines[1].strip() == "I cannot find my model"
+    assert "in 0.4 s" in lines[2]
+    assert "in 0.8 s" in lines[3]  # and not the same words again
+
+
+def test_a_program_that_does_not_exist_is_reported_and_tried_again(tmp_path: Path) -> None:
+    source = SUPERVISE.replace("(sys.executable, '-c', source)", "('/no/such/program',)")
+    with running(*python(source), str(tmp_path), "worker", "") as supervisor:
+        assert supervisor.stdout is not None
+        assert "worker cannot be started" in supervisor.stdout.readline()
+        assert "in 0.4 s" in supervisor.stdout.readline()
+        supervisor.send_signal(signal.SIGTERM)
+        assert supervisor.wait(timeout=5) == 0
+
+
+def test_a_child_whose_pid_file_cannot_be_written_does_not_run(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("not a folder")
+    with running(*python(SUPERVISE), str(tmp_path), "worker", SLEEPER) as supervisor:
+        assert supervisor.stdout is not None
+        assert "worker cannot be started" in supervisor.stdout.readline()
+        supervisor.send_signal(signal.SIGTERM)
+        assert supervisor.wait(timeout=5) == 0
+        assert processes_in(tmp_path) == []
+
+
+def test_a_request_to_stop_lets_every_child_finish_and_the_broker_go_last(tmp_path: Path) -> None:
+    broker, worker = ORDERLY.format(name="broker", delay=0), ORDERLY.format(name="worker", delay=1)
+    with supervised(tmp_path, broker=broker, worker=worker) as supervisor:
+        awaken(tmp_path, "broker", "worker")
+        supervisor.send_signal(signal.SIGTERM)
+        assert supervisor.wait(timeout=10) == 0
+        assert (tmp_path / "order").read_text().split() == ["worker", "broker"]
+        assert pids(tmp_path) == {}
+
+
+def test_a_second_interrupt_kills_a_child_that_will_not_end(tmp_path: Path) -> None:
+    with supervised(tmp_path, worker=STUBBORN) as supervisor:
+        awaken(tmp_path, "worker")
+        supervisor.send_signal(signal.SIGINT)
+        assert supervisor.stdout is not None
+        assert "Stopping" in supervisor.stdout.readline()
+        assert set(pids(tmp_path)) == {"worker"}
+        supervisor.send_signal(signal.SIGINT)
+        assert supervisor.wait(timeout=5) == 0
+        assert pids(tmp_path) == {}
+
+
+def test_a_hang_up_of_the_terminal_ends_everything(tmp_path: Path) -> None:
+    with supervised(tmp_path, worker=SLEEPER) as supervisor:
+        awaken(tmp_path, "worker")
+        supervisor.send_signal(signal.SIGHUP)
+        assert supervisor.wait(timeout=5) == 0
+        assert pids(tmp_path) == {}
+
+
+def test_what_a_killed_supervisor_leaves_behind_is_found_by_the_next(tmp_path: Path) -> None:
+    with supervised(tmp_path, worker=SLEEPER) as supervisor:
+        awaken(tmp_path, "worker")
+        orphan = pids(tmp_path)["worker"]
+        supervisor.send_signal(signal.SIGKILL)
+        supervisor.wait(timeout=5)
+        assert pids(tmp_path) == {"worker": orphan}
+        assert [record.pid for record in pid_files.end_orphans(tmp_path / "run", grace_seconds=5)] == [orphan]
+        assert processes_in(tmp_path) == []

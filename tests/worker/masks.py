@@ -1,0 +1,55 @@
+"""Increments that were not optimised but are whole: random directions, published as a worker publishes them."""
+
+import torch
+
+from sepme_core.base import Base
+from sepme_core.cross_attention import conditioned_matrices
+from sepme_core.increment import Increment
+from sepme_core.registry import concepts, jobs
+from sepme_core.registry.database import reading, writing
+from tests.worker.rows import accepted_erasure, claimed
+from worker.resident import Resident
+
+RANK = 2
+
+
+def random_increment(base: Base, concept: str, base_digest: str | None = None, strength: float = 0.05) -> Increment:
+    """An increment of the base's shapes, its numbers decided by the concept's name."""
+    dice = torch.Generator().manual_seed(sum(map(ord, concept)))
+    directions = torch.linalg.qr(torch.randn(base.width, RANK, generator=dice)).Q.contiguous()
+    weights = {
+        name: (strength * torch.randn(linear.out_features, RANK, generator=dice)).half()
+        for name, linear in conditioned_matrices(base.unet).items()
+    }
+    metadata = {"concept": concept, "base_digest": base_digest or base.digest, "certificate": {"correlation": 0.0}}
+    return Increment(directions, weights, metadata)
+
+
+def publish(resident: Resident, increment: Increment, *, irrevocable: bool = False) -> str:
+    """Publish an increment under its concept's name, as the end of an erase job. Gives its digest."""
+    claim = claimed(resident.engine, accepted_erasure(resident.engine, increment.concept, irrevocable=irrevocable))
+    digest = resident.blobs.put(increment.to_bytes())
+    with writing(resident.engine) as session:
+        assert jobs.publish_erasure(
+            session,
+            claim,
+            digest=digest,
+            bytes=len(increment.to_bytes()),
+            base_digest=increment.base_digest,
+            certificate=dict(increment.certificate),
+            settings={},
+        )
+    return digest
+
+
+def asked_for(resident: Resident, erased: list[str], base_digest: str | None = None, **request: object) -> str:
+    """A job for pictures under a mask, as the front end accepts it; two denoising steps unless said otherwise."""
+    defaults = resident.base.describe()["defaults"]
+    whole = {"prompt": "a cat", "negative_prompt": "", "seed": 7, "count": 1, **defaults, "steps": 2, **request}
+    with reading(resident.engine) as session:
+        pinned = concepts.resolve_mask(session, erased).pinned(base_digest or resident.base.digest)
+    with writing(resident.engine) as session:
+        job = jobs.enqueue(
+            session, kind="generate", queue="generate", request=whole, pinned=pinned, concept=None, holder="tests"
+        )
+        return job.id

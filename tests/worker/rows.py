@@ -1,0 +1,54 @@
+"""Jobs in the registry, for tests of the worker that need a row to hold."""
+
+import secrets
+
+from sqlalchemy import Engine, select, update
+from sqlalchemy.orm import Session
+
+from sepme_core.registry import concepts, jobs
+from sepme_core.registry.clock import database_time
+from sepme_core.registry.database import reading, writing
+from sepme_core.registry.tables import Event, Increment, Job
+
+
+def accepted_erasure(engine: Engine, name: str = "cat", **body: object) -> str:
+    """The id of a job to erase a concept, as the front end accepts it."""
+    with writing(engine) as session:
+        return concepts.accept_erasure(session, {"name": name, "kind": "object", **body}, "tests").job.id
+
+
+def claimed(engine: Engine, job_id: str, lease_seconds: float = 8.0) -> jobs.Claim:
+    """A claim on the job that must be there to be had."""
+    with writing(engine) as session:
+        claim = jobs.claim(session, job_id, worker=f"worker-{secrets.token_hex(4)}", lease_seconds=lease_seconds)
+    assert claim is not None
+    return claim
+
+
+def run_out(engine: Engine, job_id: str) -> None:
+    """Let the lease of a job run out now, as if its worker had hung."""
+    with writing(engine) as session:
+        session.execute(update(Job).where(Job.id == job_id).values(lease_until=database_time(-1.0)))
+
+
+def row(engine: Engine, job_id: str) -> Job:
+    """The job as it stands."""
+    with reading(engine) as session:
+        return jobs.get(session, job_id)
+
+
+def events(engine: Engine, job_id: str) -> list[Event]:
+    """All that was reported of the job."""
+    with reading(engine) as session:
+        return jobs.events_after(session, job_id, 0)
+
+
+def versions(engine: Engine, concept: str) -> list[Increment]:
+    """The concept's versions in their order."""
+    with reading(engine) as session:
+        return _versions(session, concept)
+
+
+def _versions(session: Session, concept: str) -> list[Increment]:
+    ordered = select(Increment).where(Increment.concept == concept).order_by(Increment.version)
+    return list(session.scalars(ordered))

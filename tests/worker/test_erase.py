@@ -1,0 +1,133 @@
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+
+from sepme_core.erasure import ErasureRequest, ErasureSettings, KnownConcept
+from sepme_core.erasure import erase as optimise
+from sepme_core.increment import Increment
+from sepme_core.registry import concepts, jobs, protected
+from sepme_core.registry.database import writing
+from tests.sepme.processes import until
+from tests.worker.rows import accepted_erasure, claimed, events, row, versions
+from worker import erase, work
+from worker.drain import Drain
+from worker.lease import Lease, LeaseLost
+from worker.resident import Resident
+
+SHORT = {"max_steps": 2, "batch_size": 2}
+LONG = {"start": "zero", "learning_rate": 1e-8, "threshold": 0.0, "max_steps": 10_000, "batch_size": 1}
+
+
+def directly(resident: Resident, name: str, known: list[KnownConcept]) -> Increment:
+    """The increment as the method makes it without a service."""
+    request = ErasureRequest(name, "object", (name,), settings=ErasureSettings.from_options(SHORT))
+    steps = optimise(resident.base, request, known, [])
+    while True:
+        try:
+            next(steps)
+        except StopIteration as finished:
+            increment: Increment = finished.value
+            return increment
+
+
+def test_an_erasure_publishes_the_increment_that_the_method_makes(resident: Resident) -> None:
+    job_id = accepted_erasure(resident.engine, "cat", options=SHORT)
+    work.answer(resident, job_id)
+    job = row(resident.engine, job_id)
+    assert job.state == "succeeded", job.problem
+    (version,) = versions(resident.engine, "cat")
+    expected = directly(resident, "cat", [])
+    assert version.digest == expected.digest
+    assert resident.blobs.get(version.digest) == expected.to_bytes()
+    assert version.bytes == len(expected.to_bytes())
+    assert version.certificate.items() >= dict(expected.certificate).items()
+    assert version.certificate["seconds"] > 0
+    assert version.settings == ErasureSettings.from_options(SHORT).to_options()
+    assert job.result is not None
+    assert job.result["state"] == "erased"
+
+
+def test_concepts_accepted_together_know_each_other_whatever_order_they_are_made_in(resident: Resident) -> None:
+    bodies = [{"name": name, "kind": "object", "options": SHORT} for name in ("cat", "fish")]
+    with writing(resident.engine) as session:
+        cat, fish = (accepted.job.id for accepted in concepts.accept_erasures(session, bodies, "tests"))
+    work.answer(resident, fish)
+    work.answer(resident, cat)
+    (made,) = versions(resident.engine, "cat")
+    assert made.digest == directly(resident, "cat", [KnownConcept("fish", "object", ("fish",))]).digest
+    assert made.digest != directly(resident, "cat", []).digest
+
+
+def test_what_is_too_close_to_a_protected_prompt_is_refused_with_the_numbers(resident: Resident) -> None:
+    with writing(resident.engine) as session:
+        protected.put(session, "our-mascot", ["cat"], "tests")
+    job_id = accepted_erasure(resident.engine, "cat", options=SHORT)
+    work.answer(resident, job_id)
+    problem = row(resident.engine, job_id).problem
+    assert problem is not None
+    assert (problem["type"], problem["status"]) == ("/problems/concept-too-close", 409)
+    assert problem["overlap"] > problem["limit"]
+    assert versions(resident.engine, "cat") == []
+
+
+def test_an_option_that_only_the_method_can_judge_is_refused_by_its_pointer(resident: Resident) -> None:
+    job_id = accepted_erasure(resident.engine, "cat", options={"directions": 100_000})
+    work.answer(resident, job_id)
+    problem = row(resident.engine, job_id).problem
+    assert problem is not None
+    assert (problem["type"], problem["status"]) == ("/problems/invalid-request", 422)
+    assert problem["errors"][0]["pointer"] == "#/options/directions"
+
+
+@contextmanager
+def answering(resident: Resident, job_id: str) -> Iterator[None]:
+    """Answer a ring in another thread, for the time of a block that begins once the work is under way."""
+    answer = threading.Thread(target=work.answer, args=(resident, job_id))
+    answer.start()
+    try:
+        until(lambda: bool(events(resident.engine, job_id)), seconds=60)
+        yield
+    finally:
+        with writing(resident.engine) as session:
+            if jobs.get(session, job_id).state in jobs.LIVE_STATES:
+                jobs.request_cancel(session, job_id)
+        answer.join(timeout=60)
+        assert not answer.is_alive()
+
+
+def test_a_cancelled_erasure_ends_at_its_next_step_and_publishes_nothing(resident: Resident) -> None:
+    job_id = accepted_erasure(resident.engine, "cat", options=LONG)
+    with answering(resident, job_id), writing(resident.engine) as session:
+        jobs.request_cancel(session, job_id)
+    assert row(resident.engine, job_id).state == "cancelled"
+    assert versions(resident.engine, "cat") == []
+
+
+def test_restoring_a_concept_that_is_being_erased_ends_the_work(resident: Resident) -> None:
+    job_id = accepted_erasure(resident.engine, "cat", options=LONG)
+    with answering(resident, job_id), writing(resident.engine) as session:
+        concepts.restore(session, "cat", "tests", None)
+    assert row(resident.engine, job_id).state == "cancelled"
+    assert versions(resident.engine, "cat") == []
+
+
+def test_a_stopping_worker_puts_the_erasure_back_for_another(resident: Resident) -> None:
+    job_id = accepted_erasure(resident.engine, "cat", options=LONG)
+    stopping = replace(resident, drain=Drain(0.0))
+    with answering(stopping, job_id):
+        stopping.drain.begin()
+        until(lambda: row(resident.engine, job_id).state == "queued", seconds=60)
+    assert row(resident.engine, job_id).losses == 0
+
+
+def test_a_void_attempt_publishes_nothing(resident: Resident) -> None:
+    job_id = accepted_erasure(resident.engine, "cat", options=SHORT)
+    void = claimed(resident.engine, job_id, lease_seconds=0.0)
+    assert claimed(resident.engine, job_id).attempt == 2
+    with pytest.raises(LeaseLost):
+        erase.run(resident, Lease(resident.engine, void, seconds=8, drain=resident.drain))
+    assert versions(resident.engine, "cat") == []
+    assert row(resident.engine, job_id).state == "running"

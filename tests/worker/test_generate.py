@@ -1,0 +1,131 @@
+import hashlib
+from io import BytesIO
+
+import pytest
+from PIL import Image
+from sqlalchemy import select
+
+from sepme_core.generation import PictureRequest
+from sepme_core.generation import generate as draw
+from sepme_core.registry import jobs
+from sepme_core.registry.database import reading, writing
+from sepme_core.registry.tables import Image as ImageRow
+from tests.worker.masks import asked_for, publish, random_increment
+from tests.worker.rows import claimed, row
+from worker import generate
+from worker.lease import Cancelled, Lease, LeaseLost
+from worker.problems import Refused
+from worker.resident import Resident
+
+
+def asked(count: int = 1) -> PictureRequest:
+    """What `asked_for` asks for, in the method's terms."""
+    return PictureRequest("a cat", seed=7, count=count, steps=2, guidance_scale=4.0, width=64, height=64)
+
+
+def run(resident: Resident, job_id: str) -> None:
+    with Lease(resident.engine, claimed(resident.engine, job_id), seconds=8, drain=resident.drain) as lease:
+        generate.run(resident, lease)
+
+
+def pictures(resident: Resident, job_id: str) -> list[ImageRow]:
+    with reading(resident.engine) as session:
+        return list(session.scalars(select(ImageRow).where(ImageRow.job_id == job_id).order_by(ImageRow.position)))
+
+
+def test_pictures_are_those_that_the_method_draws_and_their_files_hold_them(resident: Resident) -> None:
+    increment = random_increment(resident.base, "fox")
+    publish(resident, increment)
+    job_id = asked_for(resident, ["fox"], count=2)
+    run(resident, job_id)
+    expected = draw(resident.base, asked(count=2), [increment])
+    made = pictures(resident, job_id)
+    assert [picture.sha256 for picture in made] == [picture.sha256 for picture in expected]
+    assert [picture.seed for picture in made] == [7, 8]
+    for picture in made:
+        pixels = Image.open(BytesIO(resident.blobs.get(picture.digest))).convert("RGB").tobytes()
+        assert hashlib.sha256(pixels).hexdigest() == picture.sha256
+    result = row(resident.engine, job_id).result
+    assert result is not None
+    assert [image["id"] for image in result["images"]] == [picture.id for picture in made]
+    assert [concept["digest"] for concept in result["mask"]["concepts"]] == [increment.digest]
+
+
+def test_the_mask_changes_the_picture_and_an_empty_one_does_not(resident: Resident) -> None:
+    publish(resident, random_increment(resident.base, "fox"))
+    masked, unmasked = asked_for(resident, ["fox"]), asked_for(resident, [])
+    run(resident, masked)
+    run(resident, unmasked)
+    plain = draw(resident.base, asked())[0].sha256
+    assert pictures(resident, unmasked)[0].sha256 == plain
+    assert pictures(resident, masked)[0].sha256 != plain
+
+
+def test_what_was_erased_for_good_since_is_added_to_the_mask(resident: Resident) -> None:
+    publish(resident, random_increment(resident.base, "zebra"))
+    job_id = asked_for(resident, ["zebra"])
+    publish(resident, random_increment(resident.base, "crown"))
+    publish(resident, random_increment(resident.base, "fox"), irrevocable=True)
+    run(resident, job_id)
+    result = row(resident.engine, job_id).result
+    assert result is not None
+    assert [concept["name"] for concept in result["mask"]["concepts"]] == ["fox", "zebra"]
+    record = pictures(resident, job_id)[0].record
+    assert [increment["concept"] for increment in record["increments"]] == ["fox", "zebra"]
+
+
+@pytest.mark.parametrize("damage", ["cut short", "missing"])
+def test_a_damaged_increment_is_named_and_never_applied(resident: Resident, damage: str) -> None:
+    digest = publish(resident, random_increment(resident.base, "fox"))
+    job_id = asked_for(resident, ["fox"])
+    blob = resident.settings.home / "blobs" / digest[7:9] / digest[9:]
+    if damage == "missing":
+        blob.unlink()
+    else:
+        blob.write_bytes(blob.read_bytes()[:-1])
+    with pytest.raises(Refused) as refusal:
+        run(resident, job_id)
+    assert refusal.value.document["type"] == "/problems/increment-damaged"
+    assert refusal.value.document["status"] == 500
+    assert refusal.value.document["concept"] == "fox"
+    assert pictures(resident, job_id) == []
+
+
+def test_an_increment_of_another_base_is_refused_with_the_remedy(resident: Resident) -> None:
+    other = "sha256:" + "0" * 64
+    publish(resident, random_increment(resident.base, "fox", base_digest=other))
+    with pytest.raises(Refused) as refusal:
+        run(resident, asked_for(resident, ["fox"]))
+    document = refusal.value.document
+    assert (document["type"], document["status"]) == ("/problems/increment-for-another-base", 409)
+    assert document["concepts"] == ["fox"]
+    assert "POST /erasures" in document["remedy"]
+
+
+def test_a_request_accepted_for_another_base_is_refused_even_without_a_mask(resident: Resident) -> None:
+    with pytest.raises(Refused) as refusal:
+        run(resident, asked_for(resident, [], base_digest="sha256:" + "0" * 64))
+    assert refusal.value.document["type"] == "/problems/increment-for-another-base"
+
+
+def test_a_cancel_ends_the_drawing_between_two_steps(resident: Resident) -> None:
+    job_id = asked_for(resident, [], steps=200)
+    with Lease(resident.engine, claimed(resident.engine, job_id), seconds=8, drain=resident.drain) as lease:
+        with writing(resident.engine) as session:
+            jobs.request_cancel(session, job_id)
+        with pytest.raises(Cancelled):
+            generate.run(resident, lease)
+    assert pictures(resident, job_id) == []
+
+
+def test_a_void_attempt_publishes_nothing(resident: Resident) -> None:
+    job_id = asked_for(resident, [])
+    void = claimed(resident.engine, job_id, lease_seconds=0.0)
+    held = claimed(resident.engine, job_id)
+    assert held.attempt == 2
+    with pytest.raises(LeaseLost):
+        generate.run(resident, Lease(resident.engine, void, seconds=8, drain=resident.drain))
+    assert pictures(resident, job_id) == []
+    with Lease(resident.engine, held, seconds=8, drain=resident.drain) as lease:
+        generate.run(resident, lease)
+    assert len(pictures(resident, job_id)) == 1

@@ -1,0 +1,33 @@
+import pytest
+
+from sepme_core.increment import Increment
+from sepme_core.registry.errors import BlobMissing
+from tests.worker.masks import random_increment
+from worker.increments import IncrementCache
+from worker.resident import Resident
+
+
+def stored(resident: Resident, *names: str) -> list[str]:
+    return [resident.blobs.put(random_increment(resident.base, name).to_bytes()) for name in names]
+
+
+def test_an_increment_is_read_once(resident: Resident) -> None:
+    (fox,) = stored(resident, "fox")
+    cache = IncrementCache(resident.blobs, resident.base)
+    first = cache.get(fox)
+    resident.blobs.delete(fox)
+    assert cache.get(fox) is first
+
+
+def test_the_least_recently_used_is_dropped(resident: Resident) -> None:
+    fox, crown, zebra = stored(resident, "fox", "crown", "zebra")
+    cache = IncrementCache(resident.blobs, resident.base, kept=2)
+    kept: Increment = cache.get(fox)
+    cache.get(crown)
+    cache.get(fox)
+    cache.get(zebra)
+    for digest in (fox, crown, zebra):
+        resident.blobs.delete(digest)
+    assert cache.get(fox) is kept
+    with pytest.raises(BlobMissing):
+        cache.get(crown)

@@ -1,0 +1,108 @@
+"""The Celery application: `celery -A worker.application worker --pool threads --concurrency 1 -Q erase`.
+
+Celery carries a job's id from the front end to a worker, and nothing hangs on its arrival: the row is the truth, and
+the reaper rings again. Hence messages are acknowledged before the work, results are not kept, and the visibility
+timeout does not matter.
+"""
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from celery import Celery
+from celery.signals import worker_init, worker_shutdown, worker_shutting_down
+
+from sepme_core.settings import Settings
+from worker import work
+from worker.heartbeat import Heartbeat
+from worker.resident import Resident, load
+
+logger = logging.getLogger(__name__)
+
+QUEUES = ("erase", "generate")
+
+
+@dataclass
+class Process:
+    """What this worker process runs with, from worker_init on."""
+
+    resident: Resident | None = None
+    heartbeat: Heartbeat | None = None
+
+
+process = Process()
+settings = Settings()
+
+
+def _application(broker_url: str | None) -> Celery:
+    if broker_url is None:
+        raise SystemExit(
+            "SEPME_BROKER_URL is not set. `sepme serve` starts a broker of its own; a worker that is started alone "
+            "needs to be told where one listens, for example redis://127.0.0.1:6379/0."
+        )
+    celery = Celery("sepme", broker=broker_url)
+    celery.conf.update(
+        task_serializer="json",
+        accept_content=["json"],
+        task_ignore_result=True,
+        task_acks_late=False,
+        worker_prefetch_multiplier=1,  # not worker_disable_prefetch: it leaves a free worker idle for up to a second
+        worker_hijack_root_logger=True,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,  # for ever: a worker without a broker waits for it
+        # Never let redis-py retry (retry_on_timeout): it reconnects behind kombu's back, onto a socket that nobody
+        # polls, and the worker is deaf for good once its broker was restarted.
+        broker_transport_options={"socket_connect_timeout": 5.0},
+    )
+    return celery
+
+
+def answer(job_id: str) -> None:
+    """Do a job; the tasks `sepme.erase` and `sepme.generate` are this, for the job's row says what is to be done."""
+    if process.resident is None:
+        raise RuntimeError("the model is loaded when a worker starts; tasks run nowhere else")
+    work.answer(process.resident, job_id)
+
+
+def _load(sender: Any, **_signal: Any) -> None:
+    """Load the model before the first message is taken. Runs in the main thread, before any pool."""
+    queue = _queue(sender.app)
+    try:
+        process.resident = load(settings, sender.hostname, queue)
+    except Exception as reason:
+        logger.critical(
+            "The worker for %s cannot start with SEPME_MODEL=%s: %s: %s",
+            queue,
+            settings.model,
+            type(reason).__name__,
+            reason,
+        )
+        raise SystemExit(1) from reason
+    process.heartbeat = Heartbeat(process.resident)
+    process.heartbeat.start()
+
+
+def _queue(celery: Celery) -> str:
+    chosen = list(celery.amqp.queues.consume_from)
+    if len(chosen) != 1 or chosen[0] not in QUEUES:
+        raise SystemExit(f"A worker serves one queue. Start it with -Q {' or -Q '.join(QUEUES)}, not {chosen}.")
+    return str(chosen[0])
+
+
+def _begin_drain(**_signal: Any) -> None:
+    if process.resident is not None:
+        process.resident.drain.begin()
+
+
+def _withdraw(**_signal: Any) -> None:
+    if process.heartbeat is not None:
+        process.heartbeat.stop()
+
+
+application = _application(settings.broker_url)
+for each in QUEUES:
+    application.task(answer, name=f"sepme.{each}")
+worker_init.connect(_load)
+worker_shutting_down.connect(_begin_drain)
+worker_shutdown.connect(_withdraw)

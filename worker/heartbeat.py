@@ -1,0 +1,69 @@
+"""Tell the registry, every two seconds, that this worker lives."""
+
+import logging
+import threading
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from sepme_core.erasure import ErasureSettings, measure_capacity
+from sepme_core.registry import concepts, serving
+from sepme_core.registry.database import reading, writing
+from worker.erase import as_known
+from worker.resident import Resident
+
+logger = logging.getLogger(__name__)
+
+BEAT_SECONDS = 2.0
+
+Kept = list[dict[str, Any]]
+
+
+class Heartbeat:
+    """Announces the model and then the worker, from a thread, until it is stopped."""
+
+    def __init__(self, resident: Resident, beat_seconds: float = BEAT_SECONDS) -> None:
+        self._resident = resident
+        self._beat_seconds = beat_seconds
+        self._over = threading.Event()
+        self._announced_for: tuple[Kept, Kept] | None = None
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+
+    def start(self) -> None:
+        """Begin; the first beat comes at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, and say that the worker is no more."""
+        self._over.set()
+        self._thread.join()
+        try:
+            with writing(self._resident.engine) as session:
+                serving.withdraw_worker(session, self._resident.name)
+        except SQLAlchemyError as trouble:  # it is forgotten by itself when it is not seen for a while
+            logger.warning("The worker could not be withdrawn: %s", trouble)
+
+    def _beat(self) -> None:
+        while True:
+            try:
+                self._announce()
+            except SQLAlchemyError as trouble:
+                logger.warning("The worker could not be announced: %s", trouble)
+            if self._over.wait(self._beat_seconds):
+                return
+
+    def _announce(self) -> None:
+        resident = self._resident
+        with reading(resident.engine) as session:
+            kept = (concepts.known_concepts(session), concepts.protected_prompts(session))
+        news = None if kept == self._announced_for else resident.base.describe() | {"capacity": self._capacity(*kept)}
+        with writing(resident.engine) as session:
+            if news is not None:
+                serving.announce_model(session, news)
+            serving.announce_worker(session, resident.name, resident.queue, resident.base.digest)
+        self._announced_for = kept
+
+    def _capacity(self, known: Kept, protected: Kept) -> dict[str, int]:
+        """What the model's room is once all of this is protected; measured again only when it changes."""
+        tolerance = ErasureSettings().tolerance
+        return measure_capacity(self._resident.base, as_known(known), as_known(protected), tolerance)

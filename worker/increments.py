@@ -1,0 +1,35 @@
+"""Loaded increments, kept by digest: most requests of a service apply the same few masks."""
+
+from collections import OrderedDict
+
+from sepme_core.base import Base
+from sepme_core.increment import Increment
+from sepme_core.registry.blobs import Blobs
+
+KEPT = 256  # increments of 0.3 MB (demo) to 1 MB (SD 1.x); all that are masked at once on a full model
+
+
+class IncrementCache:
+    """Increments of one base by their digest, the least recently used dropped first. For one thread at a time."""
+
+    def __init__(self, blobs: Blobs, base: Base, kept: int = KEPT) -> None:
+        self._blobs = blobs
+        self._base = base
+        self._kept = kept
+        self._loaded: OrderedDict[str, Increment] = OrderedDict()
+
+    def get(self, digest: str) -> Increment:
+        """The increment with this digest, checked when it is read.
+
+        Raises:
+            BlobMissing, BlobDamaged: its bytes are not there, or not those that the digest names.
+            IncrementDamaged: the bytes are no increment.
+            IncrementForAnotherBase: it was made for another base model than the one loaded here.
+        """
+        increment = self._loaded.pop(digest, None)
+        if increment is None:
+            increment = Increment.from_bytes(self._blobs.get(digest), digest=digest, base=self._base)
+        self._loaded[digest] = increment
+        while len(self._loaded) > self._kept:
+            self._loaded.popitem(last=False)
+        return increment

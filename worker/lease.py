@@ -1,0 +1,127 @@
+"""The hold of a worker on its job, kept up from a thread, looked at from the work.
+
+A claim is a lease on the row under an attempt's number. While it lasts no other worker claims the job; where it ran out
+(the process hung, the machine slept) another attempt may have begun, and whatever this one still writes is refused by
+the registry. So losing a lease costs time, never correctness.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from sepme_core.registry import jobs
+from sepme_core.registry.database import writing
+from worker.drain import Drain
+
+logger = logging.getLogger(__name__)
+
+RENEWALS_PER_LEASE = 4
+LOOK_SECONDS = 0.5
+
+
+class Interrupted(Exception):
+    """The work is to end before it is done; the subclasses say why."""
+
+
+class LeaseLost(Interrupted):
+    """Another attempt at the job has begun, or the job is over: nothing may be written any more."""
+
+
+class Cancelled(Interrupted):
+    """Somebody asked for the job to be cancelled."""
+
+
+class PutBack(Interrupted):
+    """The worker is stopping and its time is up: another worker shall do the job."""
+
+
+class Lease:
+    """Hold a claim for the time of a `with` block.
+
+    Args:
+        engine: the registry's database.
+        claim: what `jobs.claim` gave.
+        seconds: how long the claim lasts unless it is renewed.
+        drain: whether this worker is stopping.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        claim: jobs.Claim,
+        *,
+        seconds: float,
+        drain: Drain,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.claim = claim
+        self._engine = engine
+        self._seconds = seconds
+        self._drain = drain
+        self._clock = clock
+        self._looked = float("-inf")
+        self._lost = threading.Event()
+        self._over = threading.Event()
+        self._renewer = threading.Thread(target=self._renew, name=f"lease of {claim.job_id}", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._renewer.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._renewer.join()
+
+    def step(self, step: int, of: int, message: str, data: dict[str, Any] | None = None) -> None:
+        """Report a step and see whether to go on; to be called at every step of the work.
+
+        The database is asked at most every half second, and after the last step.
+
+        Raises:
+            LeaseLost, Cancelled, PutBack: the work is to end now.
+        """
+        self.check()
+        if step < of and self._clock() - self._looked < LOOK_SECONDS:
+            return
+        self._looked = self._clock()
+        with writing(self._engine) as session:
+            held = jobs.report(session, self.claim, step, of, message, data)
+            cancelled = held and jobs.cancel_requested(session, self.claim.job_id)
+        if not held:
+            self._lost.set()
+        if cancelled:
+            raise Cancelled
+        self.check()
+
+    def check(self) -> None:
+        """See, without asking the database, whether the work may go on.
+
+        Raises:
+            LeaseLost, PutBack: the work is to end now.
+        """
+        if self._lost.is_set():
+            raise LeaseLost
+        if self._drain.over:
+            raise PutBack
+
+    def _renew(self) -> None:
+        while not self._over.wait(self._seconds / RENEWALS_PER_LEASE):
+            try:
+                with writing(self._engine) as session:
+                    held = jobs.renew(session, self.claim, self._seconds)
+            except (
+                SQLAlchemyError
+            ) as trouble:  # the next renewal may find the database again; publishing is fenced anyway
+                logger.warning("The lease of job %s could not be renewed: %s", self.claim.job_id, trouble)
+                continue
+            if not held:
+                self._lost.set()
+                return

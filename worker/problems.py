@@ -1,0 +1,84 @@
+"""What went wrong with a job, as the problem document that is stored on it (RFC 9457).
+
+The front end lists these types at /problems; it answers with the stored document as it is.
+"""
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+INTERNAL_ERROR = "internal-error"
+INCREMENT_DAMAGED = "increment-damaged"
+INCREMENT_FOR_ANOTHER_BASE = "increment-for-another-base"
+INVALID_REQUEST = "invalid-request"
+
+Document = dict[str, Any]
+
+
+class Refused(Exception):
+    """The job cannot be done, for a reason its caller can act on."""
+
+    def __init__(self, document: Document) -> None:
+        super().__init__(document["detail"])
+        self.document = document
+
+
+def document(slug: str, title: str, status: int, detail: str, remedy: str | None, **members: Any) -> Document:
+    """A problem document; `members` are further members of it, such as the numbers behind a refusal."""
+    advice = {} if remedy is None else {"remedy": remedy}
+    standard = {"type": f"/problems/{slug}", "title": title, "status": status, "detail": detail, **advice}
+    return {**members, **standard}
+
+
+def of_another_base(detail: str, concepts: list[str]) -> Document:
+    """The mask's increments belong to another base model than the one that is loaded."""
+    return document(
+        INCREMENT_FOR_ANOTHER_BASE,
+        "An increment was made for another base model",
+        409,
+        detail,
+        "Erase the concepts again for the model that is served: POST /erasures with all of them in one request.",
+        concepts=concepts,
+    )
+
+
+def of_damaged_increment(detail: str, concept: str) -> Document:
+    """A stored increment is missing, or is not what its digest says; it is never applied."""
+    return document(
+        INCREMENT_DAMAGED,
+        "A stored increment does not have its digest",
+        500,
+        detail,
+        "Erase the concept again with another `options.seed`, and check the disk the blobs are on.",
+        concept=concept,
+    )
+
+
+def of_invalid_field(detail: str, pointer: str) -> Document:
+    """A value that only the method could judge."""
+    return document(
+        INVALID_REQUEST,
+        "The request does not fit the contract",
+        422,
+        detail,
+        "Correct the fields named in `errors`; `pointer` is a JSON pointer into the body (RFC 6901).",
+        errors=[{"location": "body", "pointer": pointer, "detail": detail}],
+    )
+
+
+def of_refusal(code: str, title: str, status: int, detail: str, numbers: Mapping[str, Any]) -> Document:
+    """What the method refuses before it optimises; its detail says what can be done."""
+    return document(code, title, status, detail, None, **numbers)
+
+
+def of_incident() -> Document:
+    """An error nobody foresaw; the log holds it under the incident's id."""
+    incident = secrets.token_hex(8)
+    return document(
+        INTERNAL_ERROR,
+        "Something went wrong in the service",
+        500,
+        "The worker met an error that it cannot explain to the caller.",
+        "Tell the operator the `incident`: the log explains it.",
+        incident=incident,
+    )

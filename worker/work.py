@@ -1,0 +1,59 @@
+"""From a ring to the end of a job: claim the row, do the work, and say on the row how it ended."""
+
+import logging
+from collections.abc import Callable, Mapping
+
+from sepme_core.registry import jobs
+from sepme_core.registry.database import writing
+from worker import erase, generate, problems
+from worker.lease import Cancelled, Lease, LeaseLost, PutBack
+from worker.resident import Resident
+
+logger = logging.getLogger(__name__)
+
+WORK: Mapping[str, Callable[[Resident, Lease], None]] = {"erase": erase.run, "generate": generate.run}
+
+
+def answer(resident: Resident, job_id: str) -> None:
+    """Answer a ring. One for a job that is over, or that another worker holds, is nothing unusual and does nothing."""
+    if resident.drain.begun:
+        return
+    with writing(resident.engine) as session:
+        seconds = resident.settings.lease_seconds
+        claim = jobs.claim(session, job_id, worker=resident.name, lease_seconds=seconds)
+    if claim is None:
+        logger.info("Job %s is not to be done any more, or is being done.", job_id)
+        return
+    logger.info("Job %s: %s, attempt %d.", job_id, claim.kind, claim.attempt)
+    with Lease(resident.engine, claim, seconds=seconds, drain=resident.drain) as lease:
+        _do(resident, lease)
+
+
+def _do(resident: Resident, lease: Lease) -> None:
+    claim = lease.claim
+    try:
+        WORK[claim.kind](resident, lease)
+    except Cancelled:
+        logger.info("Job %s was cancelled.", claim.job_id)
+        with writing(resident.engine) as session:
+            jobs.finish_cancelled(session, claim)
+    except PutBack:
+        logger.info("Job %s is put back: this worker is stopping.", claim.job_id)
+        with writing(resident.engine) as session:
+            jobs.release(session, claim)
+    except LeaseLost:
+        logger.warning("Job %s: attempt %d is void; what it made is dropped.", claim.job_id, claim.attempt)
+    except problems.Refused as refusal:
+        logger.info("Job %s: %s", claim.job_id, refusal)
+        _fail(resident, claim, refusal.document)
+    except Exception:
+        document = problems.of_incident()
+        logger.exception("Job %s: incident %s", claim.job_id, document["incident"])
+        _fail(resident, claim, document)
+    else:
+        logger.info("Job %s is done.", claim.job_id)
+
+
+def _fail(resident: Resident, claim: jobs.Claim, document: problems.Document) -> None:
+    with writing(resident.engine) as session:
+        jobs.fail(session, claim, document)
