@@ -1,0 +1,46 @@
+# sepme from a checkout. `make serve` and `make test` set up what is missing and are instant the second time.
+#
+#   make serve        the service on http://127.0.0.1:8000, its state in .state
+#   make test         the fast tests: minutes on two cores
+#   make check        everything: style, types, the doors between the rooms, the slow tests
+#   make lint         the first three of these
+#   make demo-model   train the shipped model again (hours; resumes where it was interrupted)
+#
+# PIP_OPTIONS goes to pip: an index with a CPU build of torch spares gigabytes where there is no GPU.
+
+PYTHON ?= python3
+PIP_OPTIONS ?=
+VENV := .venv
+INSTALLED := $(VENV)/.installed-for
+
+.PHONY: serve test check lint demo-model
+.DEFAULT_GOAL := serve
+
+serve: export SEPME_HOME ?= $(CURDIR)/.state
+serve: $(INSTALLED)-test
+	@exec $(VENV)/bin/sepme serve
+
+test: $(INSTALLED)-test
+	$(VENV)/bin/python -m pytest -m "not slow"
+
+check: lint
+	$(VENV)/bin/python -m pytest -m slow
+
+lint: $(INSTALLED)-test $(INSTALLED)-lint
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/lint-imports
+	$(VENV)/bin/mypy
+
+demo-model: $(INSTALLED)-train
+	$(VENV)/bin/python -m sepme_core.demo.training
+
+# One stamp for each set of extras; a change of what is required sets up again.
+$(INSTALLED)-%: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "Setting up $(VENV) (once, a few minutes) …"
+	@$(VENV)/bin/python -m pip install --quiet $(PIP_OPTIONS) -c constraints.txt -e '.[$*]'
+	@touch $@
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("sepme needs Python 3.11 or newer. Name one: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -m venv $(VENV)
