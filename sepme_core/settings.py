@@ -3,7 +3,7 @@
 import ipaddress
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -173,3 +173,46 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
+
+_OPENING = """\
+# Settings
+
+Read from the environment by `sepme serve`, the front end and the workers alike; an empty value counts as unset. A value
+that cannot work is refused at start-up, with the reason. `deploy/settings.example.env` is an example to copy.
+
+Written by `python -m sepme_core.settings`; a test fails where this page and the program differ.
+
+| variable | default | takes | what it does |
+|---|---|---|---|
+"""
+
+
+def page() -> str:
+    """Return the settings as a page of Markdown."""
+    properties = Settings.model_json_schema()["properties"]
+    return _OPENING + "".join(_row(name, schema) for name, schema in properties.items())
+
+
+def _row(name: str, schema: dict[str, Any]) -> str:
+    default = schema.get("default")
+    shown = "~/.local/share/sepme" if name == "home" else str(default).lower() if isinstance(default, bool) else default
+    default_cell = "unset" if shown in (None, "") else f"`{shown}`"
+    cells = (f"`SEPME_{name.upper()}`", default_cell, _takes(schema), schema["description"])
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _takes(schema: dict[str, Any]) -> str:
+    """Return in words what a JSON schema allows."""
+    if "enum" in schema:
+        return ", ".join(schema["enum"])
+    if "minimum" in schema:
+        return f"{schema['minimum']:g} to {schema['maximum']:g}" if "maximum" in schema else f"{schema['minimum']:g} up"
+    return "true or false" if schema.get("type") == "boolean" else "text"
+
+
+if __name__ == "__main__":
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(page(), encoding="utf-8")

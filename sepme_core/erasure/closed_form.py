@@ -25,27 +25,15 @@ class Rows:
     regular: Tensor
 
 
-@dataclass(frozen=True)
-class Contrast:
-    """Q (d_in, rank), orthonormal, within the null space; the share of the contrast that the protection took away."""
-
-    directions: Tensor
-    overlap: float
-
-
-def contrast_directions(rows: Rows, free: NullSpace, most: int, energy: float = 0.999) -> Contrast:
-    """The leading directions of the contrast rows X - T that the null space leaves.
-
-    ``overlap`` is the share of the contrast's energy that lies within the protected directions.
-    """
-    contrast = rows.concept - rows.target
-    reached = free.project(contrast)
+def contrast_directions(rows: Rows, free: NullSpace, most: int, energy: float = 0.999) -> Tensor:
+    """Q (d_in, rank), orthonormal: the leading directions of the contrast rows X - T that the null space leaves."""
+    reached = free.project(rows.concept - rows.target)
     _, sigmas, right = torch.linalg.svd(reached, full_matrices=False)
     shares = sigmas.square().cumsum(0) / sigmas.square().sum().clamp_min(1e-30)
     rank = min(most, int((shares < energy).sum()) + 1, free.left)
     # Projecting twice: what rounding let back in is taken out again.
     directions, _ = torch.linalg.qr(free.project(right[:rank]).T)
-    return Contrast(directions, float(1 - sigmas.square().sum() / contrast.square().sum().clamp_min(1e-30)))
+    return directions
 
 
 def closed_form(rows: Rows, directions: Tensor, regular_weight: float, ridge: float) -> Tensor:

@@ -41,12 +41,13 @@ class NullSpace:
 def leading_directions(rows: Tensor, tolerance: float) -> Tensor:
     """Right singular vectors of ``rows`` (count, d_in) with sigma > tolerance * sigma_0, as columns (d_in, kept).
 
-    From the Gram matrix: its eigenvalues are the squared singular values, and float64 leaves 1e-8 of sigma_0 readable.
+    From the Gram matrix, whose eigenvalues are the squared singular values: below 1e-8 of sigma_0 float64 leaves noise
+    only, so that no tolerance counts for less than NUMERICAL_RANK.
     """
     if not len(rows):
         return rows.new_zeros(rows.shape[-1], 0)
     energies, directions = torch.linalg.eigh(rows.T @ rows)
-    kept = energies > (tolerance**2) * energies[-1].clamp_min(torch.finfo(rows.dtype).tiny)
+    kept = energies > max(tolerance, NUMERICAL_RANK) ** 2 * energies[-1].clamp_min(torch.finfo(rows.dtype).tiny)
     return directions[:, kept].flip(1)
 
 

@@ -53,10 +53,13 @@ def predict_noise(
     """epsilon_theta(x_t, c, t) under a mask, (count, channels, height, width); a v prediction is converted."""
     given = keys_and_values(base.unet, embeddings, increments, range(len(embeddings)))
     predicted: Tensor = base.unet(noised, times, embeddings, cross_attention_kwargs={"given": given}).sample
-    if base.prediction_type == "epsilon":
-        return predicted
+    return predicted if base.prediction_type == "epsilon" else noise_of_velocity(base, noised, times, predicted)
+
+
+def noise_of_velocity(base: Base, noised: Tensor, times: Tensor, velocity: Tensor) -> Tensor:
+    """epsilon = sqrt(a_t) v + sqrt(1 - a_t) x_t, for models that predict v (arXiv 2202.00512, appendix D)."""
     kept = noise_schedule(base).alphas_cumprod.to(noised.device)[times].view(-1, 1, 1, 1).to(noised.dtype)
-    return kept.sqrt() * predicted + (1 - kept).sqrt() * noised
+    return kept.sqrt() * velocity + (1 - kept).sqrt() * noised
 
 
 def noise_schedule(base: Base) -> DDPMScheduler:

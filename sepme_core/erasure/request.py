@@ -56,12 +56,12 @@ class ErasureRefused(Exception):
 
 
 def concept_too_close(name: str, other: str, overlap: float, limit: float) -> ErasureRefused:
-    """What sets the concept apart lies, for the greater part, within what must not change."""
+    """Erasing the concept would act on a protected one about as strongly as on itself."""
     return ErasureRefused(
         "concept-too-close",
         "The concept is too close to a protected one",
-        f"{overlap:.0%} of what sets {name!r} apart lies within the protected prompts, most of it within {other!r}; at"
-        f" most {limit:.0%} may. Protect fewer prompts, or send override: true to give that protection up.",
+        f"Erasing {name!r} would act on {other!r} with {overlap:.0%} of the strength that it has on {name!r} itself; at"
+        f" most {limit:.0%} may be. Protect other prompts, or send override: true to give this protection up.",
         {"overlap": round(overlap, 4), "limit": limit, "closest": other},
     )
 

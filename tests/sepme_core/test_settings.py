@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy.engine import make_url
 
-from sepme_core.settings import Settings
+from sepme_core.settings import PAGE, Settings, page
 
 pytestmark = pytest.mark.usefixtures("environment_without_settings")
 
@@ -143,3 +143,8 @@ def test_passwords_are_neither_shown_nor_repeated_in_errors() -> None:
     with pytest.raises(ValidationError) as refusal:
         Settings(database_url="mysql://u:secret@h/d", broker_url="amqp://u:secret@h")
     assert "secret" not in str(refusal.value)
+
+
+def test_the_page_of_settings_is_what_the_program_reads() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "run python -m sepme_core.settings"
+    assert all(f"`SEPME_{name.upper()}`" in page() for name in Settings.model_fields)

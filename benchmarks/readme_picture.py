@@ -1,0 +1,71 @@
+"""The picture of the README, made by the method itself: ``python -m benchmarks.readme_picture``.
+
+Five prompts in columns; in rows nothing erased, the style sepia erased, the object cat erased. The two erasures and the
+seed are those of the README's curl lines.
+"""
+
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+from sepme_core.base import Base, load_base
+from sepme_core.erasure import ErasureRequest, KnownConcept, erase
+from sepme_core.generation import PictureRequest, generate
+from sepme_core.increment import Increment
+
+PAGE = Path(__file__).parents[1] / "docs" / "before-after.png"
+PROMPTS = ("a cat in sepia style", "a house in sepia style", "a cat in neon style", "a rocket in poster style", "a cat")
+SEED = 7
+SCALE, GAP, LABEL_WIDTH, HEADING_HEIGHT, FONT_SIZE = 2, 8, 128, 24, 12
+
+
+def main() -> None:
+    """Erase, draw, and write the picture."""
+    base = load_base("demo")
+    sepia = erase_concept(base, ErasureRequest("sepia", "style", ("sepia",)), [])
+    cat = erase_concept(base, ErasureRequest("cat", "object", ("cat",)), [KnownConcept("sepia", "style", ("sepia",))])
+    rows = {"nothing erased": [], "sepia erased": [sepia], "cat erased": [cat]}
+    pictures = {label: draw_row(base, increments) for label, increments in rows.items()}
+    PAGE.parent.mkdir(exist_ok=True)
+    lay_out(pictures).save(PAGE, optimize=True)
+    print(f"written: {PAGE.name}")
+
+
+def erase_concept(base: Base, request: ErasureRequest, known: list[KnownConcept]) -> Increment:
+    """The increment of one concept."""
+    eraser = erase(base, request, known)
+    while True:
+        try:
+            next(eraser)
+        except StopIteration as end:
+            increment: Increment = end.value
+            return increment
+
+
+def draw_row(base: Base, increments: list[Increment]) -> list[Image.Image]:
+    """One picture for each prompt, all from the same noise, with the model's own defaults."""
+    defaults = base.describe()["defaults"]
+    requests = [PictureRequest(prompt, seed=SEED, **defaults) for prompt in PROMPTS]
+    return [generate(base, request, increments)[0].image for request in requests]
+
+
+def lay_out(rows: dict[str, list[Image.Image]]) -> Image.Image:
+    """The pictures as a table, enlarged, with the prompts above and what is erased at the left."""
+    side = SCALE * max(picture.width for row in rows.values() for picture in row)
+    size = (LABEL_WIDTH + len(PROMPTS) * (side + GAP), HEADING_HEIGHT + len(rows) * (side + GAP))
+    page = Image.new("RGB", size, "white")
+    pen, font = ImageDraw.Draw(page), ImageFont.load_default(FONT_SIZE)
+    for column, prompt in enumerate(PROMPTS):
+        at = (LABEL_WIDTH + column * (side + GAP) + side // 2, HEADING_HEIGHT // 2)
+        pen.text(at, prompt, fill="black", font=font, anchor="mm")
+    for line, (label, pictures) in enumerate(rows.items()):
+        top = HEADING_HEIGHT + line * (side + GAP)
+        pen.text((LABEL_WIDTH - 2 * GAP, top + side // 2), label, fill="black", font=font, anchor="rm")
+        for column, picture in enumerate(pictures):
+            enlarged = picture.resize((side, side), Image.Resampling.LANCZOS)
+            page.paste(enlarged, (LABEL_WIDTH + column * (side + GAP), top))
+    return page
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+from collections.abc import Sequence
+
+import pytest
+import torch
+
+from sepme_core.base import Base
+from sepme_core.demo import MODEL_FOLDER
+from sepme_core.erasure import (
+    ErasureRefused,
+    ErasureRequest,
+    ErasureSettings,
+    KnownConcept,
+    Progress,
+    erase,
+    measure_capacity,
+)
+from sepme_core.erasure.rows import embed_wide
+from sepme_core.evaluation.accuracy import Asked, look_at_all, percent
+from sepme_core.evaluation.judge import load_judge
+from sepme_core.generation import PictureRequest, draw
+from sepme_core.increment import Increment
+
+KNOWN = (KnownConcept("fish", "object", ("fish",)), KnownConcept("ink", "style", ("ink",)))
+REQUEST = PictureRequest("", steps=8, guidance_scale=4.0, width=64, height=64)
+WORDINGS = ("a drawing of {an_object} in {style} style", "the {object} by {style}")
+
+
+def run(
+    base: Base, request: ErasureRequest, known: Sequence[KnownConcept] = KNOWN, protected: Sequence[KnownConcept] = ()
+) -> tuple[Increment, list[Progress]]:
+    steps, seen = erase(base, request, known, protected), []
+    while True:
+        try:
+            seen.append(next(steps))
+        except StopIteration as end:
+            return end.value, seen
+
+
+@pytest.fixture(scope="module")
+def cat(base: Base) -> Increment:
+    return run(base, ErasureRequest("cat", "object", ("cat",)))[0]
+
+
+@pytest.fixture(scope="module")
+def sepia(base: Base) -> Increment:
+    return run(base, ErasureRequest("sepia", "style", ("sepia",)))[0]
+
+
+def right(
+    base: Base, increments: list[Increment], objects: Sequence[str], styles: Sequence[str]
+) -> tuple[float, float]:
+    """Objects and styles right, in percent, in held-out wordings."""
+    asked = [Asked(o, s, wording, seed) for seed, wording in enumerate(WORDINGS) for o in objects for s in styles]
+    seen = look_at_all(base, load_judge(MODEL_FOLDER / "judge"), asked, increments, REQUEST)
+    return percent(each.object_right for each in seen), percent(each.style_right for each in seen)
+
+
+def test_an_erased_object_is_gone_and_its_style_stays(base: Base, cat: Increment) -> None:
+    styles = ("ink", "poster", "neon", "chalk", "sepia")
+    assert right(base, [], ["cat"], styles)[0] >= 90
+    objects, kept = right(base, [cat], ["cat"], styles)
+    assert objects <= 10
+    assert kept >= 85
+
+
+def test_an_erased_style_is_gone_and_its_object_stays(base: Base, sepia: Increment) -> None:
+    objects = ("cat", "fish", "rocket", "key", "heart")
+    assert right(base, [], objects, ["sepia"])[1] >= 90
+    kept, styles = right(base, [sepia], objects, ["sepia"])
+    assert styles <= 10
+    assert kept >= 85
+
+
+def test_everything_else_is_drawn_as_before(base: Base, cat: Increment, sepia: Increment) -> None:
+    others = (["fish", "house", "key", "banana"], ["ink", "poster", "mosaic"])
+    before, after = right(base, [], *others), right(base, [cat, sepia], *others)
+    assert min(after) >= min(before) - 9
+
+
+def test_the_increment_lies_in_the_null_space_of_the_empty_prompt(base: Base, cat: Increment) -> None:
+    empty = embed_wide(base, [""])[0]
+    assert (empty.float() @ cat.directions).abs().max() < 1e-4 * empty.abs().max()
+
+
+def test_the_same_request_gives_the_same_digest(base: Base, cat: Increment) -> None:
+    again, _ = run(base, ErasureRequest("cat", "object", ("cat",)))
+    assert again.digest == cat.digest
+    assert again.to_bytes() == cat.to_bytes()
+
+
+def test_what_is_known_is_part_of_the_digest(base: Base, cat: Increment) -> None:
+    other, _ = run(base, ErasureRequest("cat", "object", ("cat",)), known=KNOWN[:1])
+    assert other.digest != cat.digest
+
+
+def test_the_certificate_holds_what_was_measured(cat: Increment, sepia: Increment) -> None:
+    for increment in (cat, sepia):
+        certificate = increment.certificate
+        assert abs(certificate["relative_loss"]) < 0.25
+        assert certificate["leak"]["concept"] in {"fish", "ink"}
+        assert 0 < certificate["leak"]["max"] < 1
+        assert certificate["directions"]["used"] <= 16
+        assert len(increment.to_bytes()) <= 300_000
+
+
+def test_progress_is_told_and_the_work_can_be_ended_between_steps(base: Base) -> None:
+    request = ErasureRequest("cat", "object", ("cat",), settings=ErasureSettings(start="zero", max_steps=40))
+    steps = erase(base, request, KNOWN)
+    told = [next(steps) for _ in range(5)]
+    steps.close()
+    assert [progress.step for progress in told if progress.step] == [1, 2, 3]
+    assert told[-1].of == 40
+
+
+def test_a_word_that_the_model_does_not_know_is_refused(base: Base) -> None:
+    with pytest.raises(ErasureRefused) as refusal:
+        run(base, ErasureRequest("blorp", "object", ("blorp",)))
+    assert refusal.value.code == "concept-not-drawn"
+    assert refusal.value.numbers["strength"] < refusal.value.numbers["limit"]
+
+
+@pytest.mark.parametrize("said", ["cat", "a picture of a cat on a table"])
+def test_what_is_protected_under_another_name_is_refused_and_given_up_by_override(base: Base, said: str) -> None:
+    mascot = KnownConcept("our-mascot", "other", (said,))
+    with pytest.raises(ErasureRefused) as refusal:
+        run(base, ErasureRequest("cat", "object", ("cat",)), protected=[mascot])
+    assert refusal.value.code == "concept-too-close"
+    assert refusal.value.numbers["closest"] == "our-mascot"
+    forced, _ = run(base, ErasureRequest("cat", "object", ("cat",), override=True), protected=[mascot])
+    assert [each["concept"] for each in forced.certificate["given_up"]] == ["our-mascot"]
+    assert right(base, [forced], ["cat"], ("ink", "poster", "neon", "chalk", "sepia"))[0] <= 10
+
+
+def test_protection_without_room_is_refused(base: Base) -> None:
+    settings = ErasureSettings(tolerance=0.0)
+    crowd = [KnownConcept(name, "object", (name,)) for name in base.suggestions.objects if name != "cat"]
+    crowd += [KnownConcept(name, "style", (name,)) for name in base.suggestions.styles]
+    with pytest.raises(ErasureRefused) as refusal:
+        run(base, ErasureRequest("cat", "object", ("cat",), settings=settings), known=crowd)
+    assert refusal.value.code == "no-capacity"
+    assert refusal.value.numbers["left"] < refusal.value.numbers["needed"]
+
+
+def test_capacity_falls_with_what_is_known(base: Base) -> None:
+    empty = measure_capacity(base, (), (), 1e-2)
+    some = measure_capacity(base, KNOWN, (), 1e-2)
+    assert empty["left"] == empty["directions"] < base.width
+    assert some["left"] < empty["left"]
+
+
+def test_a_restored_concept_is_drawn_as_before(base: Base, cat: Increment) -> None:
+    before = draw(base, ["a cat"], REQUEST)[0].tobytes()
+    draw(base, ["a cat"], REQUEST, [cat])
+    assert draw(base, ["a cat"], REQUEST)[0].tobytes() == before
+
+
+def test_the_base_is_never_written_to(base: Base, cat: Increment) -> None:
+    before = [value.clone() for value in base.unet.parameters()]
+    draw(base, ["a cat"], REQUEST, [cat])
+    assert all(torch.equal(*pair) for pair in zip(before, base.unet.parameters(), strict=True))

@@ -1,0 +1,61 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from sepme_core.base import Base
+from sepme_core.canonical import digest_of_bytes
+from sepme_core.increment import Increment, IncrementDamaged, IncrementForAnotherBase
+from tests.sepme_core.increments import random_increment
+
+
+def test_the_same_factors_give_the_same_bytes(base: Base) -> None:
+    assert random_increment(base).to_bytes() == random_increment(base).to_bytes()
+
+
+def test_a_file_reads_back_as_what_was_written(base: Base) -> None:
+    written = random_increment(base)
+    read = Increment.from_bytes(written.to_bytes(), digest=written.digest, base=base)
+    assert read.digest == written.digest
+    assert read.metadata == written.metadata
+    assert torch.equal(read.directions, written.directions)
+    assert all(torch.equal(read.weight(path), value) for path, value in written.weights.items())
+
+
+def test_one_flipped_bit_is_refused_by_name(base: Base) -> None:
+    written = random_increment(base)
+    damaged = bytearray(written.to_bytes())
+    damaged[-1] ^= 1
+    with pytest.raises(IncrementDamaged, match=written.digest):
+        Increment.from_bytes(bytes(damaged), digest=written.digest, base=base)
+
+
+@pytest.mark.parametrize("data", [b"", b"\x08\x00\x00\x00\x00\x00\x00\x00{}      ", b"PK\x03\x04 not a tensor file"])
+def test_what_is_no_increment_file_is_refused(data: bytes) -> None:
+    with pytest.raises(IncrementDamaged, match=digest_of_bytes(data)):
+        Increment.from_bytes(data)
+
+
+def test_numbers_that_are_not_finite_are_refused(base: Base) -> None:
+    written = random_increment(base)
+    written.directions[0, 0] = float("nan")
+    with pytest.raises(IncrementDamaged, match="not finite"):
+        Increment.from_bytes(written.to_bytes())
+
+
+def test_an_increment_of_another_base_is_refused_with_both_names(base: Base) -> None:
+    written = random_increment(base)
+    other = replace(base, digest="sha256:another")
+    with pytest.raises(IncrementForAnotherBase, match=r"cat.*sha256:another"):
+        Increment.from_bytes(written.to_bytes(), base=other)
+
+
+def test_factors_that_do_not_fit_the_base_are_refused(base: Base) -> None:
+    written = random_increment(base)
+    path = next(iter(written.weights))
+    missing = replace(written, weights={key: value for key, value in written.weights.items() if key != path})
+    narrow = replace(written, weights={**written.weights, path: written.weights[path][:-1]})
+    with pytest.raises(IncrementDamaged, match="matrices"):
+        Increment.from_bytes(missing.to_bytes(), base=base)
+    with pytest.raises(IncrementDamaged, match=path):
+        Increment.from_bytes(narrow.to_bytes(), base=base)
