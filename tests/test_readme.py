@@ -1,0 +1,105 @@
+"""The README as a newcomer follows it: its own lines, word for word, against the service it has them start."""
+
+import re
+import socket
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from sepme_core.demo import MODEL_FOLDER
+from sepme_core.evaluation.judge import Verdict, load_judge
+from sepme_core.generation import pixel_digest
+from tests.documents import CHECKOUT, blocks
+from tests.sepme.service import serving
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What came of the README's lines: the folder they were run in, and what they printed."""
+
+    folder: Path
+    printed: str
+
+    def picture(self, name: str) -> Image.Image:
+        """A picture that they fetched."""
+        return Image.open(self.folder / name)
+
+    def verdict(self, name: str) -> Verdict:
+        """What the judge sees in it."""
+        (verdict,) = load_judge(MODEL_FOLDER / "judge").look_at([self.picture(name)])
+        return verdict
+
+
+def lines_to_run() -> str:
+    """All that the README has one type into the second shell."""
+    return "\n".join(block for block in blocks("README.md", "sh") if not block.startswith("make "))
+
+
+def port() -> int:
+    """The one port that the lines speak to."""
+    (only,) = set(re.findall(r"127\.0\.0\.1:(\d+)", lines_to_run()))
+    return int(only)
+
+
+@pytest.fixture(scope="module")
+def followed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Followed]:
+    with socket.create_server(("127.0.0.1", port())):
+        pass  # another service there would be the one that is tested
+    folder = tmp_path_factory.mktemp("newcomer")
+    with serving(tmp_path_factory.mktemp("home"), SEPME_PORT=str(port())):
+        command = ("bash", "-e", "-o", "pipefail", "-c", lines_to_run())
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=600)
+        assert done.returncode == 0, done.stdout + done.stderr
+        yield Followed(folder, done.stdout)
+
+
+def test_with_nothing_erased_the_cat_is_there_in_sepia(followed: Followed) -> None:
+    assert followed.verdict("original.png") == Verdict("cat", "sepia")
+
+
+def test_the_style_is_gone_where_it_is_in_the_list_and_the_cat_stays(followed: Followed) -> None:
+    verdict = followed.verdict("without-sepia.png")
+    assert verdict.look != "sepia"
+    assert verdict.object == "cat"
+
+
+def test_the_object_is_gone_where_it_is_in_the_list_and_the_style_stays(followed: Followed) -> None:
+    verdict = followed.verdict("without-cat.png")
+    assert verdict.object != "cat"
+    assert verdict.look == "sepia"
+
+
+def test_both_are_gone_where_all_that_is_erased_is_left_out(followed: Followed) -> None:
+    verdict = followed.verdict("without-both.png")
+    assert verdict.object != "cat"
+    assert verdict.look != "sepia"
+
+
+def test_after_restoring_the_pixels_are_the_first_ones(followed: Followed) -> None:
+    first, last = (pixel_digest(followed.picture(name)) for name in ("original.png", "restored.png"))
+    assert first == last
+
+
+def test_the_answers_are_those_that_the_readme_shows(followed: Followed) -> None:
+    """Numbers differ between machines; what stands between the ellipses must be there, in this order."""
+    rest = without_numbers(followed.printed)
+    for piece in without_numbers("…".join(blocks("README.md", "text"))).split("…"):
+        _before, found, rest = rest.partition(piece)
+        assert found == piece, f"not printed, or not in this order: {piece}"
+
+
+def test_the_readme_points_at_files_that_exist() -> None:
+    targets = re.findall(r"\]\(([^)#:]+)\)", (CHECKOUT / "README.md").read_text(encoding="utf-8"))
+    assert "docs/before-after.png" in targets
+    assert [target for target in targets if not (CHECKOUT / target).exists()] == []
+
+
+def without_numbers(text: str) -> str:
+    """A text without its white space, every number in it the same."""
+    return re.sub(r"-?\d+(\.\d+)?(e-?\d+)?", "0", "".join(text.split()))
