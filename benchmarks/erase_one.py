@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sepme_core.base import Base, load_base
 from sepme_core.demo import MODEL_FOLDER
-from sepme_core.erasure import ErasureRequest, ErasureSettings, KnownConcept, erase
+from sepme_core.erasure import ErasureRequest, ErasureSettings, KnownConcept, erase, run_to_end
 from sepme_core.evaluation.accuracy import Asked, by_concept, every_pair, look_at_all, percent, select
 from sepme_core.evaluation.judge import Judge, load_judge
 from sepme_core.generation import PictureRequest
@@ -96,12 +96,8 @@ def erase_alone(base: Base, start: str, name: str) -> tuple[Increment, float]:
     known = [KnownConcept(each, kind, (each,)) for each, kind in kinds.items() if each != name]
     settings = ErasureSettings.from_options({"start": start})
     began = time.perf_counter()
-    eraser = erase(base, ErasureRequest(name, kinds[name], (name,), settings=settings), known)
-    while True:
-        try:
-            next(eraser)
-        except StopIteration as end:
-            return end.value, time.perf_counter() - began
+    increment = run_to_end(erase(base, ErasureRequest(name, kinds[name], (name,), settings=settings), known))
+    return increment, time.perf_counter() - began
 
 
 def erase_and_judge(

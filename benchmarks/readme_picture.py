@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from sepme_core.base import Base, load_base
-from sepme_core.erasure import ErasureRequest, KnownConcept, erase
+from sepme_core.erasure import ErasureRequest, KnownConcept, erase, run_to_end
 from sepme_core.generation import PictureRequest, generate
 from sepme_core.increment import Increment
 
@@ -33,13 +33,7 @@ def main() -> None:
 
 def erase_concept(base: Base, request: ErasureRequest, known: list[KnownConcept]) -> Increment:
     """The increment of one concept."""
-    eraser = erase(base, request, known)
-    while True:
-        try:
-            next(eraser)
-        except StopIteration as end:
-            increment: Increment = end.value
-            return increment
+    return run_to_end(erase(base, request, known))
 
 
 def draw_row(base: Base, increments: list[Increment]) -> list[Image.Image]:

@@ -2,10 +2,17 @@
 
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import closing
 from typing import Any
 
-from sepme_core.erasure import ErasureRefused, ErasureRequest, ErasureSettings, KnownConcept, erase
+from sepme_core.erasure import (
+    ErasureRefused,
+    ErasureRequest,
+    ErasureSettings,
+    KnownConcept,
+    Progress,
+    erase,
+    run_to_end,
+)
 from sepme_core.increment import Increment
 from sepme_core.registry import jobs
 from sepme_core.registry.database import writing
@@ -44,19 +51,17 @@ def run(resident: Resident, lease: Lease) -> None:
 def _optimise(resident: Resident, lease: Lease) -> Increment:
     pinned = lease.claim.pinned
     eraser = erase(resident.base, _request(lease.claim), as_known(pinned["known"]), as_known(pinned["protected"]))
-    with closing(eraser):  # an interruption closes the eraser between two steps
-        try:
-            while True:
-                progress = next(eraser)
-                measures = {"loss": progress.loss, "momentum": progress.momentum}
-                lease.step(progress.step, progress.of, progress.message, measures)
-        except StopIteration as finished:
-            increment: Increment = finished.value
-            return increment
-        except ErasureRefused as refusal:
-            raise problems.Refused(
-                problems.of_refusal(refusal.code, refusal.title, refusal.status, refusal.detail, refusal.numbers)
-            ) from refusal
+
+    def told(progress: Progress) -> None:
+        measures = {"loss": progress.loss, "momentum": progress.momentum}
+        lease.step(progress.step, progress.of, progress.message, measures)
+
+    try:
+        return run_to_end(eraser, told)  # an interruption closes the eraser between two steps
+    except ErasureRefused as refusal:
+        raise problems.Refused(
+            problems.of_refusal(refusal.code, refusal.title, refusal.status, refusal.detail, refusal.numbers)
+        ) from refusal
 
 
 def _request(claim: jobs.Claim) -> ErasureRequest:

@@ -1,6 +1,7 @@
 """The eraser: from a request to one certified increment."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,6 +88,20 @@ def erase(
     finished = Candidate(start.directions.cpu(), {path: w.half().cpu() for path, w in refined.weights.items()})
     fresh = noise_latents(base, shown, drawn, FRESH_LATENTS, generator)
     return assemble(base, request, finished, certify(base, plan, finished, refined, fresh), known, protected)
+
+
+def run_to_end(
+    eraser: Generator[Progress, None, Increment], told: Callable[[Progress], object] = lambda _progress: None
+) -> Increment:
+    """Drive an eraser to its increment, telling ``told`` each step; what that raises closes the eraser."""
+    with closing(eraser):
+        while True:
+            try:
+                progress = next(eraser)
+            except StopIteration as end:
+                increment: Increment = end.value
+                return increment
+            told(progress)
 
 
 def make_plan(

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from sepme_core.erasure import ErasureRequest, ErasureSettings, KnownConcept
+from sepme_core.erasure import ErasureRequest, ErasureSettings, KnownConcept, run_to_end
 from sepme_core.erasure import erase as optimise
 from sepme_core.increment import Increment
 from sepme_core.registry import concepts, jobs, protected
@@ -24,13 +24,7 @@ LONG = {"start": "zero", "learning_rate": 1e-8, "threshold": 0.0, "max_steps": 1
 def directly(resident: Resident, name: str, known: list[KnownConcept]) -> Increment:
     """The increment as the method makes it without a service."""
     request = ErasureRequest(name, "object", (name,), settings=ErasureSettings.from_options(SHORT))
-    steps = optimise(resident.base, request, known, [])
-    while True:
-        try:
-            next(steps)
-        except StopIteration as finished:
-            increment: Increment = finished.value
-            return increment
+    return run_to_end(optimise(resident.base, request, known, []))
 
 
 def test_an_erasure_publishes_the_increment_that_the_method_makes(resident: Resident) -> None:

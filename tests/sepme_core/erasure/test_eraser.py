@@ -13,6 +13,7 @@ from sepme_core.erasure import (
     Progress,
     erase,
     measure_capacity,
+    run_to_end,
 )
 from sepme_core.erasure.rows import embed_wide
 from sepme_core.evaluation.accuracy import Asked, look_at_all, percent
@@ -28,12 +29,8 @@ WORDINGS = ("a drawing of {an_object} in {style} style", "the {object} by {style
 def run(
     base: Base, request: ErasureRequest, known: Sequence[KnownConcept] = KNOWN, protected: Sequence[KnownConcept] = ()
 ) -> tuple[Increment, list[Progress]]:
-    steps, seen = erase(base, request, known, protected), []
-    while True:
-        try:
-            seen.append(next(steps))
-        except StopIteration as end:
-            return end.value, seen
+    seen: list[Progress] = []
+    return run_to_end(erase(base, request, known, protected), seen.append), seen
 
 
 @pytest.fixture(scope="module")
