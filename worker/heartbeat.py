@@ -20,7 +20,7 @@ Kept = list[dict[str, Any]]
 
 
 class Heartbeat:
-    """Announces the model and then the worker, from a thread, until it is stopped."""
+    """Announces the worker, and the model whenever its capacity changes, from a thread, until it is stopped."""
 
     def __init__(self, resident: Resident, beat_seconds: float = BEAT_SECONDS) -> None:
         self._resident = resident
@@ -54,13 +54,15 @@ class Heartbeat:
 
     def _announce(self) -> None:
         resident = self._resident
+        with writing(resident.engine) as session:
+            serving.announce_worker(session, resident.name, resident.queue, resident.base.digest)
         with reading(resident.engine) as session:
             kept = (concepts.known_concepts(session), concepts.protected_prompts(session))
-        news = None if kept == self._announced_for else resident.base.describe() | {"capacity": self._capacity(*kept)}
+        if kept == self._announced_for:
+            return
+        description = resident.base.describe() | {"capacity": self._capacity(*kept)}
         with writing(resident.engine) as session:
-            if news is not None:
-                serving.announce_model(session, news)
-            serving.announce_worker(session, resident.name, resident.queue, resident.base.digest)
+            serving.announce_model(session, description)
         self._announced_for = kept
 
     def _capacity(self, known: Kept, protected: Kept) -> dict[str, int]:

@@ -201,9 +201,12 @@ def listed_rows(base: Base, concept: KnownConcept) -> Tensor:
 def protected_rows(
     base: Base, request: ErasureRequest, known: Sequence[KnownConcept], protected: Sequence[KnownConcept]
 ) -> list[tuple[str, Tensor]]:
-    """Names and token rows of all that must not change."""
+    """Names and token rows of all that must not change; prompts protected under a concept's name count with it."""
     own = [KnownConcept("protect", "other", request.protect)] if request.protect else []
-    return [(each.name, listed_rows(base, each)) for each in (*known, *protected, *own)]
+    blocks: dict[str, list[Tensor]] = {}
+    for each in (*known, *protected, *own):
+        blocks.setdefault(each.name, []).append(listed_rows(base, each))
+    return [(name, torch.cat(parts)) for name, parts in blocks.items()]
 
 
 def first_weights(base: Base, settings: ErasureSettings, plan: Plan) -> Candidate:
