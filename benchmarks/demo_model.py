@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from sepme_core.base import load_base
+from sepme_core.base import Base, load_base
 from sepme_core.demo import MODEL_FOLDER
 from sepme_core.evaluation.accuracy import by_concept, every_pair, look_at_all, percent
 from sepme_core.evaluation.judge import load_judge
@@ -37,7 +37,7 @@ def main() -> None:
         print(f"  among the worst: {name} {cells[name]:.1f} %")
     if options.corpus:
         judge_the_judge(options.corpus)
-    draw_sheet(options.sheet, objects, styles, request)
+    draw_sheet(base, options.sheet, request)
 
 
 def judge_the_judge(folder: Path) -> None:
@@ -51,9 +51,9 @@ def judge_the_judge(folder: Path) -> None:
     print(f"judge on unseen pairs: object {100 * unseen['object']:.1f} %, look {100 * unseen['look']:.1f} % (bar 97)")
 
 
-def draw_sheet(path: Path, objects: tuple[str, ...], styles: tuple[str, ...], request: PictureRequest) -> None:
+def draw_sheet(base: Base, path: Path, request: PictureRequest) -> None:
     """A picture of every object (columns) in every style (rows)."""
-    base = load_base("demo")
+    objects, styles = base.suggestions.objects, base.suggestions.styles
     sheet = Image.new("RGB", (request.width * len(objects), request.height * len(styles)))
     for row, style in enumerate(styles):
         pictures = draw(base, [f"a picture of the {each} by {style}" for each in objects], request)

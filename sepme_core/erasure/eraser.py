@@ -82,7 +82,7 @@ def erase(
     plan = make_plan(base, request, known, protected)
     yield Progress(0, settings.max_steps, 1.0, 1.0, "drawing the concept")
     shown = presence.spread_evenly(plan.sentences)
-    drawn = draw_pictures(base, shown, settings.seed)
+    drawn = draw_pictures(base, [sentence.text for sentence in shown], settings.seed)
     generator = torch.Generator().manual_seed(settings.seed)
     latents = noise_latents(base, shown, drawn, TRAINING_LATENTS, generator)
     start = first_weights(base, settings, plan)

@@ -68,15 +68,8 @@ def noise_schedule(base: Base) -> DDPMScheduler:
     return schedule
 
 
-def draw_pictures(base: Base, sentences: Sequence[Sentence], seed: int) -> Tensor:
-    """The base's latents of one picture a sentence, (sentences, channels, height, width)."""
-    texts = [sentence.text for sentence in sentences]
-    return draw_latents(base, texts, seed=seed, steps=PICTURE_STEPS, guidance_scale=PICTURE_GUIDANCE)
-
-
-def draw_counterparts(base: Base, sentences: Sequence[Sentence], seed: int) -> Tensor:
-    """The base's latents of one picture a counterpart, likewise."""
-    texts = [sentence.counterpart for sentence in sentences]
+def draw_pictures(base: Base, texts: Sequence[str], seed: int) -> Tensor:
+    """The base's latents of one picture a text, (texts, channels, height, width)."""
     return draw_latents(base, texts, seed=seed, steps=PICTURE_STEPS, guidance_scale=PICTURE_GUIDANCE)
 
 

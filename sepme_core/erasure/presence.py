@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from sepme_core.base import Base
-from sepme_core.erasure.noised_latents import PICTURES, draw_counterparts, noise_latents
+from sepme_core.erasure.noised_latents import PICTURES, draw_pictures, noise_latents
 from sepme_core.erasure.request import ErasureRequest, concept_not_drawn
 from sepme_core.erasure.sentences import Sentence, Vocabulary
 
@@ -35,7 +35,7 @@ def measure_strength(
 ) -> float:
     """The strongest phrase's ‖r_c‖, where a word without meaning is 0 and other concepts of the kind are 1."""
     contexts = spread_evenly([sentence for sentence in sentences if sentence.other] or list(sentences))
-    latents = draw_counterparts(base, contexts, seed)
+    latents = draw_pictures(base, [sentence.counterpart for sentence in contexts], seed)
 
     def of(phrase: str) -> float:
         return representation_norm(base, [replace(each, phrase=phrase) for each in contexts], latents, seed)
