@@ -49,9 +49,14 @@ class Reaper:
         return True
 
     def sweep(self) -> None:
-        """Park what lost its worker too often, forget old idempotency keys, ring for all that waits."""
+        """Park what lost its worker too often, forget old idempotency keys, ring for all that waits.
+
+        Re-projections are asked for where something becomes known; what a cancelled or failed erasure left behind, or a
+        change of the model, is found here.
+        """
         settings = self._services.settings
         with database.writing(self._services.engine) as session:
+            jobs.enqueue_reprojections(session)
             parked = jobs.park_exhausted(session, settings.job_attempts)
             waiting = jobs.unclaimed(session, rung_before_seconds=settings.sweep_seconds)
             idempotency.forget(session, KEY_SECONDS)

@@ -96,8 +96,8 @@ def erase_alone(base: Base, start: str, name: str) -> tuple[Increment, float]:
     known = [KnownConcept(each, kind, (each,)) for each, kind in kinds.items() if each != name]
     settings = ErasureSettings.from_options({"start": start})
     began = time.perf_counter()
-    increment = run_to_end(erase(base, ErasureRequest(name, kinds[name], (name,), settings=settings), known))
-    return increment, time.perf_counter() - began
+    made = run_to_end(erase(base, ErasureRequest(name, kinds[name], (name,), settings=settings), known))
+    return made.increment, time.perf_counter() - began
 
 
 def erase_and_judge(

@@ -33,7 +33,7 @@ def main() -> None:
 
 def erase_concept(base: Base, request: ErasureRequest, known: list[KnownConcept]) -> Increment:
     """The increment of one concept."""
-    return run_to_end(erase(base, request, known))
+    return run_to_end(erase(base, request, known)).increment
 
 
 def draw_row(base: Base, increments: list[Increment]) -> list[Image.Image]:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from io import BytesIO
 from typing import Any
@@ -21,6 +21,7 @@ from sepme_core.schedulers import make_scheduler
 
 OnStep = Callable[[int, int], None]
 RECORD_ENTRY = "sepme"
+DECODING_SCHEDULER = "ddim"  # the pipeline wants one; decoding does not use it
 LIBRARIES = ("torch", "diffusers", "transformers")
 
 
@@ -108,6 +109,18 @@ def generate(
     return [Picture(image, make_record(base, request, ordered, row=row)) for row, image in enumerate(images)]
 
 
+def generate_each(
+    base: Base, prompts: Sequence[str], request: PictureRequest, increments: Sequence[Increment] = ()
+) -> list[Picture]:
+    """As `generate`, with a prompt of its own for each picture; ``request`` says everything else."""
+    ordered = sorted(increments, key=lambda increment: increment.concept)
+    asked = replace(request, count=len(prompts))
+    return [
+        Picture(image, make_record(base, replace(asked, prompt=prompt), ordered, row=row))
+        for row, (image, prompt) in enumerate(zip(draw(base, prompts, asked, ordered), prompts, strict=True))
+    ]
+
+
 def draw(
     base: Base,
     prompts: Sequence[str],
@@ -120,12 +133,19 @@ def draw(
     return images
 
 
-def draw_latents(base: Base, prompts: Sequence[str], *, seed: int, steps: int, guidance_scale: float) -> torch.Tensor:
+def draw_latents(base: Base, prompts: Sequence[str], request: PictureRequest) -> torch.Tensor:
     """The base's own latents, undecoded, of one picture a prompt: (prompts, channels, height, width)."""
-    side = base.picture_side
-    request = PictureRequest("", seed=seed, steps=steps, guidance_scale=guidance_scale, width=side, height=side)
     latents: torch.Tensor = run_pipeline(base, prompts, request, (), lambda _step, _of: None, output_type="latent")
     return latents
+
+
+@torch.no_grad()
+def decode(base: Base, latents: torch.Tensor) -> list[Image.Image]:
+    """The pictures of latents (pictures, channels, height, width), as the pipeline ends with them."""
+    pipeline = make_pipeline(base, DECODING_SCHEDULER)
+    decoded = base.autoencoder.decode(latents / base.autoencoder.config.scaling_factor, return_dict=False)[0]
+    images: list[Image.Image] = pipeline.image_processor.postprocess(decoded, output_type="pil")
+    return images
 
 
 @torch.no_grad()

@@ -4,7 +4,6 @@ For each matrix of weight W (d_out, d_in) the change is Delta = w Q^T, with Q sh
 the sha256 of its bytes, so nothing in it may depend on when or where it was made.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,11 +17,7 @@ from torch import Tensor
 from sepme_core.base import Base
 from sepme_core.canonical import canonical_json, digest_of_bytes
 from sepme_core.cross_attention import conditioned_matrices
-
-FORMAT = "sepme-increment/1"
-METADATA_ENTRY = "sepme"  # exactly one: safetensors writes several in random order, and digests would differ
-DIRECTIONS = "directions"
-WEIGHT_PREFIX = "w."
+from sepme_core.increment_format import DIRECTIONS, FORMAT, METADATA_ENTRY, WEIGHT_PREFIX, read_metadata
 
 
 class IncrementDamaged(ValueError):
@@ -102,7 +97,7 @@ class Increment:
 def _parse(data: bytes, name: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
         tensors = load(data)
-        metadata = json.loads(_metadata_text(data))
+        metadata = read_metadata(data)
     except (SafetensorError, KeyError, ValueError) as error:
         raise IncrementDamaged(f"increment {name}: not a readable increment file ({error})") from error
     if metadata.pop("format", None) != FORMAT or DIRECTIONS not in tensors:
@@ -110,14 +105,6 @@ def _parse(data: bytes, name: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if not all(torch.isfinite(value).all() for value in tensors.values()):
         raise IncrementDamaged(f"increment {name}: it holds numbers that are not finite")
     return metadata, tensors
-
-
-def _metadata_text(data: bytes) -> str:
-    """The one metadata entry; the header is JSON behind its length, eight bytes little-endian."""
-    length = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8 : 8 + length])
-    text: str = header["__metadata__"][METADATA_ENTRY]
-    return text
 
 
 def check_base(increment: Increment, base: Base, name: str) -> None:

@@ -13,7 +13,7 @@ from celery import Celery
 from celery.signals import worker_init, worker_shutdown, worker_shutting_down
 
 from sepme_core.settings import Settings
-from worker import work
+from worker import doorbell, work
 from worker.heartbeat import Heartbeat
 from worker.resident import Resident, load
 
@@ -59,10 +59,12 @@ def _application(broker_url: str | None) -> Celery:
 
 
 def answer(job_id: str) -> None:
-    """Do a job; the tasks `sepme.erase` and `sepme.generate` are this, for the job's row says what is to be done."""
+    """Do a job, and ring for those it called for. All tasks are this: the job's row says what is to be done."""
     if process.resident is None:
         raise RuntimeError("the model is loaded when a worker starts; tasks run nowhere else")
     work.answer(process.resident, job_id)
+    for waiting_id, queue in work.waiting(process.resident):
+        doorbell.ring(application, queue, waiting_id)
 
 
 def _load(sender: Any, **_signal: Any) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sepme_core.erasure import ErasureSettings, measure_capacity
 from sepme_core.registry import concepts, serving
 from sepme_core.registry.database import reading, writing
-from worker.erase import as_known
+from worker.optimising import as_known
 from worker.resident import Resident
 
 logger = logging.getLogger(__name__)

@@ -3,8 +3,10 @@
 from collections import OrderedDict
 
 from sepme_core.base import Base
-from sepme_core.increment import Increment
+from sepme_core.increment import Increment, IncrementDamaged, IncrementForAnotherBase
 from sepme_core.registry.blobs import Blobs
+from sepme_core.registry.errors import BlobDamaged, BlobMissing
+from worker import problems
 
 KEPT = 256  # increments of 0.3 MB (demo) to 1 MB (SD 1.x); all that are masked at once on a full model
 
@@ -33,3 +35,18 @@ class IncrementCache:
         while len(self._loaded) > self._kept:
             self._loaded.popitem(last=False)
         return increment
+
+
+def usable_increment(cache: IncrementCache, concept: str, digest: str) -> Increment:
+    """The increment with this digest, for a job.
+
+    Raises:
+        Refused: it is for another base, or not there whole; the problem names the concept.
+    """
+    try:
+        return cache.get(digest)
+    except IncrementForAnotherBase as error:
+        raise problems.Refused(problems.of_another_base(str(error), [concept])) from error
+    except (BlobMissing, BlobDamaged, IncrementDamaged) as error:
+        detail = f"The increment of {concept!r} cannot be used: {error}."
+        raise problems.Refused(problems.of_damaged_increment(detail, concept)) from error

@@ -4,7 +4,6 @@ The front end lists these types at /problems; it answers with the stored documen
 """
 
 import secrets
-from collections.abc import Mapping
 from typing import Any
 
 INTERNAL_ERROR = "internal-error"
@@ -23,8 +22,11 @@ class Refused(Exception):
         self.document = document
 
 
-def document(slug: str, title: str, status: int, detail: str, remedy: str | None, **members: Any) -> Document:
-    """A problem document; `members` are further members of it, such as the numbers behind a refusal."""
+def document(slug: str, title: str, status: int, detail: str, remedy: str | None = None, **members: Any) -> Document:
+    """A problem document; `members` are further members of it, such as the numbers behind a refusal.
+
+    Without a remedy the detail says what can be done.
+    """
     advice = {} if remedy is None else {"remedy": remedy}
     standard = {"type": f"/problems/{slug}", "title": title, "status": status, "detail": detail, **advice}
     return {**members, **standard}
@@ -37,7 +39,7 @@ def of_another_base(detail: str, concepts: list[str]) -> Document:
         "An increment was made for another base model",
         409,
         detail,
-        "Erase the concepts again for the model that is served: POST /erasures with all of them in one request.",
+        "Erase all that is stored again for the model that is served: POST /erasures/again.",
         concepts=concepts,
     )
 
@@ -64,11 +66,6 @@ def of_invalid_field(detail: str, pointer: str) -> Document:
         "Correct the fields named in `errors`; `pointer` is a JSON pointer into the body (RFC 6901).",
         errors=[{"location": "body", "pointer": pointer, "detail": detail}],
     )
-
-
-def of_refusal(code: str, title: str, status: int, detail: str, numbers: Mapping[str, Any]) -> Document:
-    """What the method refuses before it optimises; its detail says what can be done."""
-    return document(code, title, status, detail, None, **numbers)
 
 
 def of_incident() -> Document:

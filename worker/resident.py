@@ -2,17 +2,19 @@
 
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import diffusers
 import transformers
 from sqlalchemy import Engine
 
 from sepme_core.base import Base, load_base
+from sepme_core.erasure import Shared
 from sepme_core.registry.blobs import Blobs, open_blobs
 from sepme_core.registry.database import make_engine, migrate
 from sepme_core.settings import Settings
 from worker.drain import Drain
+from worker.groups import LastGroup
 from worker.increments import IncrementCache
 
 logger = logging.getLogger(__name__)
@@ -29,7 +31,9 @@ class Resident:
     blobs: Blobs
     base: Base
     increments: IncrementCache
+    shared: Shared
     drain: Drain
+    last_group: LastGroup = field(default_factory=LastGroup)
 
 
 def load(settings: Settings, node: str, queue: str) -> Resident:
@@ -58,6 +62,7 @@ def load(settings: Settings, node: str, queue: str) -> Resident:
         blobs=blobs,
         base=base,
         increments=IncrementCache(blobs, base),
+        shared=Shared(base),
         drain=Drain(settings.drain_seconds),
     )
 

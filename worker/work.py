@@ -5,13 +5,17 @@ from collections.abc import Callable, Mapping
 
 from sepme_core.registry import jobs
 from sepme_core.registry.database import writing
-from worker import erase, generate, problems
+from worker import erase, generate, problems, reproject
 from worker.lease import Cancelled, Lease, LeaseLost, PutBack
 from worker.resident import Resident
 
 logger = logging.getLogger(__name__)
 
-WORK: Mapping[str, Callable[[Resident, Lease], None]] = {"erase": erase.run, "generate": generate.run}
+WORK: Mapping[str, Callable[[Resident, Lease], None]] = {
+    "erase": erase.run,
+    "reproject": reproject.run,
+    "generate": generate.run,
+}
 
 
 def answer(resident: Resident, job_id: str) -> None:
@@ -27,6 +31,12 @@ def answer(resident: Resident, job_id: str) -> None:
     logger.info("Job %s: %s, attempt %d.", job_id, claim.kind, claim.attempt)
     with Lease(resident.engine, claim, seconds=seconds, drain=resident.drain) as lease:
         _do(resident, lease)
+
+
+def waiting(resident: Resident) -> list[tuple[str, str]]:
+    """The jobs, (id, queue), that nobody has rung for: made by the way of others, or put back. Marks them as rung."""
+    with writing(resident.engine) as session:
+        return jobs.never_rung(session)
 
 
 def _do(resident: Resident, lease: Lease) -> None:

@@ -1,13 +1,14 @@
-"""GET /concepts, GET /concepts/{name}, POST /concepts/{name}/erase, DELETE /concepts/{name}."""
+"""GET /concepts, GET /concepts/{name} and its /lora, POST /concepts/{name}/erase, DELETE /concepts/{name}."""
 
 from http import HTTPStatus
 from typing import Annotated, Any
 
+from anyio import to_thread
 from fastapi import APIRouter, Body, Query
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.concepts import listing
+from app.concepts import listing, lora
 from app.concepts.entity_tags import IfMatch
 from app.concepts.schemas import ConceptDocument, ConceptPage, ErasureBody
 from app.fields import SlugInPath
@@ -42,6 +43,27 @@ async def get_concept(name: SlugInPath, services: ServicesDependency) -> Respons
     """A concept: what serves, what is under way, every version. Its `ETag` is for `If-Match`."""
     concept, tag = await services.read(lambda session: listing.one(session, name))
     return JSONResponse(concept, headers={"ETag": tag})
+
+
+@router.get(
+    "/concepts/{name}/lora",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "The file.",
+            "content": {lora.MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+)
+async def get_lora(name: SlugInPath, services: ServicesDependency) -> Response:
+    """The concept's increment as a LoRA file (safetensors, diffusers' keys), restored or not.
+
+    It belongs to the model whose digest stands in its metadata. `ETag` is the increment's digest.
+    """
+    digest = await services.read(lambda session: lora.stored_digest(session, name))
+    data = await to_thread.run_sync(lora.read_lora, services, name, digest)
+    headers = {"ETag": f'"{digest}"', "Content-Disposition": f'attachment; filename="{name}.safetensors"'}
+    return Response(data, media_type=lora.MEDIA_TYPE, headers=headers)
 
 
 @router.post("/concepts/{name}/erase", response_model=JobDocument, responses=JOB_RESPONSES)

@@ -13,12 +13,19 @@ Kind = Literal["style", "object", "person", "explicit", "other"]
 class ErasureOptions(Body):
     """Settings of the eraser; what is left out is the method's own default. The ranges are the method's."""
 
+    variant: Literal["sepme", "published"] | None = Field(
+        default=None,
+        description="This service's method, or the published one for comparison, which is never re-projected.",
+    )
     start: Literal["closed-form", "zero"] | None = Field(
         default=None, description="The first iterate: the closed form, or zero as in the paper."
     )
     target: Literal["by-kind", "counterpart", "swap"] | None = Field(
         default=None,
         description="Where the closed form sends the concept: its absence, or the mean of others of its kind.",
+    )
+    overshoot: Annotated[float, Field(ge=0, le=2)] | None = Field(
+        default=None, description="How far beyond the mean of others of its kind, as a share of the way."
     )
     max_steps: Annotated[int, Field(ge=0, le=10_000)] | None = Field(
         default=None, description="At most so many optimiser steps."
@@ -39,6 +46,9 @@ class ErasureOptions(Body):
     )
     regular_weight: Annotated[float, Field(ge=0, le=1e4)] | None = Field(
         default=None, description="What the action on regular prompts costs."
+    )
+    listed_weight: Annotated[float, Field(ge=0, le=1e6)] | None = Field(
+        default=None, description="What the action on the listed prompts of what is protected costs."
     )
     ridge: Annotated[float, Field(ge=0, le=1e4)] | None = Field(default=None, description="Bounds the norm.")
     anchor_weight: Annotated[float, Field(ge=0, le=1e4)] | None = Field(
@@ -93,7 +103,7 @@ class ConceptDocument(BaseModel):
     name: str
     kind: Kind
     state: Literal["erased", "restored", "never-erased"] = Field(description="What serves.")
-    job: str | None = Field(description="Id of the work under way, if any.")
+    job: str | None = Field(description="Id of the work under way, if any: its erasure, else its re-projection.")
     irrevocable: bool
     prompts: list[str]
     protect: list[str]

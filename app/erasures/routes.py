@@ -1,13 +1,16 @@
-"""POST /erasures."""
+"""POST /erasures, POST /erasures/again."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Body
 from fastapi.responses import Response
 from sqlalchemy.orm import Session
 
-from app.erasures.schemas import ErasuresBody
+from app.erasures.schemas import AgainBody, ErasuresBody
 from app.jobs.responses import JOBS_RESPONSES
 from app.jobs.schemas import JobList
 from app.jobs.submission import SubmissionDependency
+from app.model.readiness import served_model
 from app.problems.problem import InvalidField, invalid
 from app.problems.responses import PROBLEM_RESPONSE
 from sepme_core.registry import concepts
@@ -19,7 +22,17 @@ router = APIRouter(tags=["concepts"], responses=PROBLEM_RESPONSE)
 async def erase_concepts(submission: SubmissionDependency, body: ErasuresBody) -> Response:
     """Erase several concepts: accepted all or none, one job each, the same bytes whatever order they finish in."""
     refuse_repeats([concept.name for concept in body.concepts])
+    refuse_lone_joint(body)
     accepted = await submission.accept(body, lambda session: _accept(session, body, submission.holder))
+    return await submission.answer_all(accepted)
+
+
+@router.post("/erasures/again", response_model=JobList, responses=JOBS_RESPONSES)
+async def erase_again(
+    submission: SubmissionDependency, body: Annotated[AgainBody, Body(default_factory=AgainBody)]
+) -> Response:
+    """Erase all that is stored for another model again, for the one that is served. What is restored stays so."""
+    accepted = await submission.accept(body, lambda session: _accept_again(session, submission.holder))
     return await submission.answer_all(accepted)
 
 
@@ -37,6 +50,22 @@ def refuse_repeats(names: list[str]) -> None:
         )
 
 
+def refuse_lone_joint(body: ErasuresBody) -> None:
+    """A joint erasure has two concepts at least.
+
+    Raises:
+        Problem: `invalid-request`.
+    """
+    if body.joint and len(body.concepts) == 1:
+        detail = "must be false for one concept: there is nothing to optimise it with"
+        raise invalid(InvalidField(location="body", pointer="#/joint", detail=detail))
+
+
 def _accept(session: Session, body: ErasuresBody, holder: str) -> list[str]:
     requests = [concept.request(concept.name) for concept in body.concepts]
-    return [accepted.job.id for accepted in concepts.accept_erasures(session, requests, holder)]
+    return [accepted.job.id for accepted in concepts.accept_erasures(session, requests, holder, joint=body.joint)]
+
+
+def _accept_again(session: Session, holder: str) -> list[str]:
+    base_digest = served_model(session)["base_digest"]
+    return [accepted.job.id for accepted in concepts.accept_again(session, base_digest, holder)]

@@ -20,3 +20,10 @@ class ErasuresBody(Body):
     """The concepts to erase: accepted all or none."""
 
     concepts: Annotated[list[NamedErasure], Field(min_length=1, max_length=100)]
+    joint: bool = Field(
+        default=False, description="True: optimise them together, balanced against each other; two at least."
+    )
+
+
+class AgainBody(Body):
+    """Nothing is to be said about erasing again; the body may be left out."""

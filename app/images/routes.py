@@ -25,7 +25,11 @@ PNG, JSON = "image/png", "application/json"
 FOR_EVER = "private, max-age=31536000, immutable"
 
 
-def get_image_id(image_id: Annotated[str, Path(description="Out of a finished job's `result.images`.")]) -> str:
+def get_image_id(
+    image_id: Annotated[
+        str, Path(description="Out of a finished job's `result.images`, or of a concept's `certificate.pictures`.")
+    ],
+) -> str:
     """An id out of the path. What cannot be one is not looked for."""
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", image_id):
         raise Problem(catalogue.IMAGE_NOT_FOUND, f"No picture has the id {image_id!r}.")

@@ -122,6 +122,12 @@ CONCEPT_BUSY = ProblemType(
     "The concept is being erased by another request",
     "Wait for the job under way, or cancel it (POST /jobs/{id}/cancel), then send the request again.",
 )
+CONCEPT_NEVER_ERASED = ProblemType(
+    "concept-never-erased",
+    409,
+    "The concept has no increment",
+    "Erase it (POST /concepts/{name}/erase). Where `job` names one, it is being made: wait until that has succeeded.",
+)
 CONCEPT_IRREVOCABLE = ProblemType(
     "concept-irrevocable",
     409,
@@ -132,7 +138,7 @@ INCREMENT_FOR_ANOTHER_BASE = ProblemType(
     "increment-for-another-base",
     409,
     "An increment was made for another base model",
-    "Erase the concepts again for the model that is served: POST /erasures with all of them in one request.",
+    "Erase all that is stored again for the model that is served: POST /erasures/again.",
 )
 INCREMENT_DAMAGED = ProblemType(
     "increment-damaged",
@@ -168,6 +174,19 @@ CONCEPT_NOT_DRAWN = ProblemType(
     409,
     "The base model does not draw this concept",
     "Check `prompts`: say the concept as the model knows it. GET /model suggests what it draws.",
+)
+
+IRREVOCABLE_WEAKENED = ProblemType(
+    "irrevocable-weakened",
+    409,
+    "An irrevocable erasure would be weakened",
+    "Choose prompts that are further from the concept named in `irrevocable`: that one stays erased.",
+)
+EFFECT_LOST = ProblemType(
+    "effect-lost",
+    409,
+    "The increment would no longer erase its concept",
+    "The earlier version goes on to serve. Purge concepts that came since, or erase this one again with other options.",
 )
 
 # The service itself.
@@ -229,6 +248,7 @@ CATALOGUE: tuple[ProblemType, ...] = (
     UNKNOWN_CONCEPTS,
     CONCEPT_IN_PROGRESS,
     CONCEPT_BUSY,
+    CONCEPT_NEVER_ERASED,
     CONCEPT_IRREVOCABLE,
     INCREMENT_FOR_ANOTHER_BASE,
     INCREMENT_DAMAGED,
@@ -238,6 +258,8 @@ CATALOGUE: tuple[ProblemType, ...] = (
     CONCEPT_TOO_CLOSE,
     NO_CAPACITY,
     CONCEPT_NOT_DRAWN,
+    IRREVOCABLE_WEAKENED,
+    EFFECT_LOST,
     WORKER_LOST,
     MODEL_NOT_READY,
     GENERATION_TIMEOUT,

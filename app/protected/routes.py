@@ -38,8 +38,9 @@ async def get_protected(name: SlugInPath, services: ServicesDependency) -> dict[
 async def put_protected(
     name: SlugInPath, body: ProtectedBody, services: ServicesDependency, holder: Holder
 ) -> Response:
-    """Protect prompts: increments accepted from now on must not change them."""
+    """Protect prompts: no increment may change them. Stored ones are re-projected, and serve as they are until then."""
     row, is_new = await services.write(lambda session: protected.put(session, name, body.prompts, holder))
+    await services.ring()
     return JSONResponse(protected.document(row), HTTPStatus.CREATED if is_new else HTTPStatus.OK)
 
 

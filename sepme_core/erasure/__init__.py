@@ -1,16 +1,25 @@
-"""Erasing one concept: constraints, null space, the closed-form start, G-CiRs, and the certificate."""
+"""Erasing concepts: constraints, null space, the closed-form start, G-CiRs, re-projection, and the certificate."""
 
-from sepme_core.erasure.eraser import erase, measure_capacity, run_to_end
+from sepme_core.erasure.eraser import erase, erase_together, run_to_end
+from sepme_core.erasure.made import Made
+from sepme_core.erasure.protection import measure_capacity
+from sepme_core.erasure.reprojection import recertify, reproject
 from sepme_core.erasure.request import ErasureRefused, ErasureRequest, KnownConcept, Progress
 from sepme_core.erasure.settings import ErasureSettings
+from sepme_core.erasure.shared import Shared
 
 __all__ = [
     "ErasureRefused",
     "ErasureRequest",
     "ErasureSettings",
     "KnownConcept",
+    "Made",
     "Progress",
+    "Shared",
     "erase",
+    "erase_together",
     "measure_capacity",
+    "recertify",
+    "reproject",
     "run_to_end",
 ]

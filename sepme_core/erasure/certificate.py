@@ -1,7 +1,6 @@
 """What is measured of a finished increment: its effect on fresh x_t, and its leak on what it must not touch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,54 +10,72 @@ from sepme_core.base import Base
 from sepme_core.cross_attention import Factors, conditioned_matrices
 from sepme_core.erasure.correlation import cosine_correlation, relative_correlation
 from sepme_core.erasure.noised_latents import NoisedLatents, predict_noise
+from sepme_core.erasure.protection import Kept
+from sepme_core.erasure.shared import Shared
+
+MOST_LOSS = 0.3
+"""A concept of which more than this share of L_cor is left on fresh x_t is not erased."""
+BATCH = 32
 
 
-@dataclass(frozen=True)
-class Leak:
-    """The largest |e Delta| / |e W| over matrices, listed prompts and token rows but the start, and where it is."""
-
-    maximum: float
-    concept: str | None
+def certify(shared: Shared, increment: Factors, kept: Sequence[Kept], fresh: NoisedLatents) -> dict[str, Any]:
+    """All that is measured of an increment, whichever way it was made; JSON."""
+    leaks = measure_leaks(shared, increment, kept)
+    worst = max(leaks, key=leaks.__getitem__, default=None)
+    return {
+        **measure_effect(shared.base, increment, fresh),
+        "relative_norm": round(relative_norm(shared.base, increment), 6),
+        "leak": {
+            "max": round(leaks[worst], 6) if worst else 0.0,
+            "concept": worst,
+            "by_concept": {name: round(leak, 6) for name, leak in leaks.items()},
+        },
+    }
 
 
 @torch.no_grad()
-def measure_leak(base: Base, increment: Factors, protected: Sequence[tuple[str, Tensor]]) -> Leak:
-    """The leak over ``protected``: names and the token rows (rows, d_in) of their listed prompts."""
-    worst = Leak(0.0, None)
-    for name, rows in protected:
-        leak = leak_on_rows(base, increment, rows)
-        if leak > worst.maximum:
-            worst = Leak(leak, name)
-    return worst
+def measure_leaks(shared: Shared, increment: Factors, kept: Sequence[Kept]) -> dict[str, float]:
+    """By name: the largest |e Delta| / |e W| over matrices, listed prompts and token rows but the start."""
+    if not kept:
+        return {}
+    rows = [shared.rows(each.texts) for each in kept]
+    ratios = leak_of_rows(shared.base, increment, torch.cat(rows))
+    parts = ratios.split([len(part) for part in rows])
+    return {each.name: float(part.max()) for each, part in zip(kept, parts, strict=True)}
 
 
-def leak_on_rows(base: Base, increment: Factors, rows: Tensor) -> float:
-    """max |e Delta| / |e W| over the matrices and the token rows (rows, d_in)."""
+def leak_of_rows(base: Base, increment: Factors, rows: Tensor) -> Tensor:
+    """max over the matrices of |e Delta| / |e W| for token rows (rows, d_in): (rows,)."""
     wide = rows.to(base.device, torch.float32)
     reached = wide @ increment.directions.to(base.device)  # (rows, rank)
-    ratios = [
-        (reached @ increment.weight(path).float().to(base.device).T).norm(dim=1)
-        / (wide @ linear.weight.float().T).norm(dim=1).clamp_min(1e-12)
-        for path, linear in conditioned_matrices(base.unet).items()
-    ]
-    return float(torch.stack(ratios).max())
+    worst = torch.zeros(len(wide), device=base.device)
+    for path, linear in conditioned_matrices(base.unet).items():
+        moved = (reached @ increment.weight(path).float().to(base.device).T).norm(dim=1)
+        worst = worst.maximum(moved / (wide @ linear.weight.float().T).norm(dim=1).clamp_min(1e-12))
+    return worst.cpu()
 
 
 @torch.no_grad()
 def measure_effect(base: Base, increment: Factors, fresh: NoisedLatents) -> dict[str, float]:
     """The correlation that is left on x_t the eraser never saw: as a cosine, and over its value without increment."""
-    parts = [fresh.pick(index) for index in torch.arange(len(fresh), device=base.device).split(16)]
-    predicted = torch.cat([predict_noise(base, p.noised, p.times, p.embeddings, [increment]) for p in parts])
+    predicted = predict_under(base, increment, fresh)
     return {
         "correlation": round(cosine_correlation(fresh, predicted), 6),
         "relative_loss": round(float(relative_correlation(fresh, predicted)), 6),
     }
 
 
-def norms(base: Base, increment: Factors) -> dict[str, Any]:
+@torch.no_grad()
+def predict_under(base: Base, increment: Factors, latents: NoisedLatents) -> Tensor:
+    """epsilon under the increment for all of ``latents``, (count, channels, height, width)."""
+    parts = [latents.pick(index) for index in torch.arange(len(latents), device=base.device).split(BATCH)]
+    return torch.cat([predict_noise(base, p.noised, p.times, p.embeddings, [increment]) for p in parts])
+
+
+def relative_norm(base: Base, increment: Factors) -> float:
     """The mean over matrices of |Delta| / |W|, Frobenius; Q is orthonormal, so |Delta| is |w|."""
     ratios = [
         float(increment.weight(path).float().norm() / linear.weight.float().norm().cpu())
         for path, linear in conditioned_matrices(base.unet).items()
     ]
-    return {"relative_norm": round(sum(ratios) / len(ratios), 6)}
+    return sum(ratios) / len(ratios)

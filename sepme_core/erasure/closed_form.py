@@ -1,11 +1,14 @@
 """The first w, without a U-Net pass: the concept's rows are sent where the same sentences without it lie.
 
 With X the token rows of sentences that name the concept, T the matched rows of the same sentences with others in its
-place, R the rows of regular sentences, and Q an orthonormal basis in the null space:
+place, S a basis of the null space and C what acting costs (on regular sentences, on the listed prompts of what is
+protected):
 
-    M = argmin |(X Q) M - (T - X)|^2 / |X| + rho |(R Q) M|^2 / |R| + ridge |M|^2
+    D = S · argmin_M |(X S) M - (T - X)|² / |X| + tr((S M)ᵀ C (S M)) + ridge |M|²
 
-and w = W M^T for each ``to_k`` and ``to_v``: one small system serves all layers.
+and Delta = W Dᵀ for each ``to_k`` and ``to_v``: one small system serves all layers. D of full rank is the best there
+is; of rank r the best is its projection on the leading right singular vectors of L D, with L Lᵀ the system's matrix
+(reduced-rank regression, Izenman 1975), so that no direction is spent on what a penalty forbids anyway.
 """
 
 from dataclasses import dataclass
@@ -14,41 +17,37 @@ import torch
 from torch import Tensor
 
 from sepme_core.erasure.constraints import NullSpace
+from sepme_core.erasure.moments import Moments
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Token rows (rows, d_in), float64: of the concept, where they shall go, and of regular sentences."""
+class Solution:
+    """D = Q M: ``directions`` Q (d_in, rank), orthonormal and in the null space, and ``matrix`` M (rank, d_in)."""
 
-    concept: Tensor
-    target: Tensor
-    regular: Tensor
+    directions: Tensor
+    matrix: Tensor
 
-
-def contrast_directions(rows: Rows, free: NullSpace, most: int, energy: float = 0.999) -> Tensor:
-    """Q (d_in, rank), orthonormal: the leading directions of the contrast rows X - T that the null space leaves."""
-    reached = free.project(rows.concept - rows.target)
-    _, sigmas, right = torch.linalg.svd(reached, full_matrices=False)
-    shares = sigmas.square().cumsum(0) / sigmas.square().sum().clamp_min(1e-30)
-    rank = min(most, int((shares < energy).sum()) + 1, free.left)
-    # Projecting twice: what rounding let back in is taken out again.
-    directions, _ = torch.linalg.qr(free.project(right[:rank]).T)
-    return directions
+    @property
+    def action(self) -> Tensor:
+        """D, (d_in, d_in): a row e moves by e D."""
+        return self.directions @ self.matrix
 
 
-def closed_form(rows: Rows, directions: Tensor, regular_weight: float, ridge: float) -> Tensor:
-    """M, (rank, d_in): the argmin above. ``ridge`` is relative to the concept's mean energy along Q."""
-    reached = rows.concept @ directions  # X Q, (rows, rank)
-    regular = rows.regular @ directions  # R Q
-    gram = reached.T @ reached / len(reached)
-    wanted = reached.T @ (rows.target - rows.concept) / len(reached)  # (rank, d_in)
-    cost = regular_weight * (regular.T @ regular) / max(len(regular), 1)
-    floor = ridge * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype)
-    return torch.linalg.solve(gram + cost + floor, wanted)
+def closed_form(moments: Moments, cost: Tensor, free: NullSpace, rank: int, ridge: float) -> Solution:
+    """The argmin above within ``rank`` directions. ``ridge`` is relative to the concept's mean energy along S."""
+    basis = free.basis  # S (d_in, left)
+    energy = basis.T @ moments.concept @ basis
+    floor = ridge * energy.diagonal().mean() * torch.eye(len(energy), dtype=energy.dtype)
+    system = energy + basis.T @ cost @ basis + floor
+    best = torch.linalg.solve(system, basis.T @ moments.wanted)  # (left, d_in)
+    _, _, right = torch.linalg.svd(torch.linalg.cholesky(system).T @ best, full_matrices=False)
+    kept = right[: min(rank, free.left)]  # (rank, d_in)
+    directions, triangle = torch.linalg.qr(free.project((basis @ (best @ kept.T)).T).T)
+    return Solution(directions, triangle @ kept)
 
 
-def unreached(rows: Rows, directions: Tensor, matrix: Tensor) -> float:
-    """The share of the wanted change, by energy, that the protection leaves out of reach: 0 all is done, 1 nothing."""
-    wanted = rows.target - rows.concept
-    missing = wanted - rows.concept @ directions @ matrix
-    return float(missing.square().sum() / wanted.square().sum().clamp_min(1e-30))
+def unreached(moments: Moments, solution: Solution) -> float:
+    """The share of the wanted change, by energy, that is not done: 0 all is done, 1 nothing."""
+    action = solution.action
+    left = moments.change - 2 * (action * moments.wanted).sum() + (action * (moments.concept @ action)).sum()
+    return float(left) / max(moments.change, 1e-30)

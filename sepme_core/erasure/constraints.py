@@ -7,9 +7,12 @@ listed prompts. Everything is float64.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
+
+from sepme_core.erasure.moments import second_moment
 
 NUMERICAL_RANK = 1e-6
 
@@ -33,35 +36,39 @@ class NullSpace:
         """Directions that are free."""
         return self.protected.shape[0] - self.protected.shape[1]
 
+    @cached_property
+    def basis(self) -> Tensor:
+        """S, orthonormal: (d_in, left)."""
+        complete, _ = torch.linalg.qr(self.protected, mode="complete")
+        return complete[:, self.protected.shape[1] :]
+
     def project(self, rows: Tensor) -> Tensor:
         """Rows (…, d_in) without their part in the protected directions."""
         return rows - (rows @ self.protected) @ self.protected.T
 
 
-def leading_directions(rows: Tensor, tolerance: float) -> Tensor:
-    """Right singular vectors of ``rows`` (count, d_in) with sigma > tolerance * sigma_0, as columns (d_in, kept).
+def leading_directions(moment: Tensor, tolerance: float) -> Tensor:
+    """Right singular vectors, of rows with this second moment, with sigma > tolerance * sigma_0: (d_in, kept).
 
-    From the Gram matrix, whose eigenvalues are the squared singular values: below 1e-8 of sigma_0 float64 leaves noise
-    only, so that no tolerance counts for less than NUMERICAL_RANK.
+    The moment's eigenvalues are the squared singular values: below 1e-8 of sigma_0 float64 leaves noise only, so that
+    no tolerance counts for less than NUMERICAL_RANK.
     """
-    if not len(rows):
-        return rows.new_zeros(rows.shape[-1], 0)
-    energies, directions = torch.linalg.eigh(rows.T @ rows)
-    kept = energies > max(tolerance, NUMERICAL_RANK) ** 2 * energies[-1].clamp_min(torch.finfo(rows.dtype).tiny)
+    energies, directions = torch.linalg.eigh(moment)
+    kept = energies > max(tolerance, NUMERICAL_RANK) ** 2 * energies[-1].clamp_min(torch.finfo(moment.dtype).tiny)
     return directions[:, kept].flip(1)
 
 
-def null_space(empty_rows: Tensor, protected_rows: Sequence[Tensor], tolerance: float) -> NullSpace:
-    """The directions free of the empty prompt's rows (tokens, d_in) and of the leading ones of all protected rows.
+def null_space(empty_rows: Tensor, protected_moments: Sequence[Tensor], tolerance: float) -> NullSpace:
+    """The directions free of the empty prompt's rows (tokens, d_in) and of the leading ones of all protected moments.
 
-    Each block of ``protected_rows``, (rows, d_in), counts with the same total energy, so that a concept with many
-    prompts does not hide one with few.
+    Each of ``protected_moments``, (d_in, d_in), counts with the same total energy, so that a concept with many prompts
+    does not hide one with few.
     """
-    exact = leading_directions(empty_rows.double(), NUMERICAL_RANK)
-    if not protected_rows:
+    exact = leading_directions(second_moment(empty_rows.double()), NUMERICAL_RANK)
+    if not protected_moments:
         return NullSpace(exact)
-    blocks = [NullSpace(exact).project(block.double()) for block in protected_rows]
-    scaled = [block / block.norm().clamp_min(1e-12) for block in blocks]
-    others = leading_directions(torch.cat(scaled), tolerance)
-    basis, _ = torch.linalg.qr(torch.cat([exact, others], 1))
+    away = torch.eye(len(exact), dtype=exact.dtype) - exact @ exact.T
+    # tr(P M P) = tr(M P): only the sum is projected.
+    total = torch.stack([moment / (moment * away).sum().clamp_min(1e-24) for moment in protected_moments]).sum(0)
+    basis, _ = torch.linalg.qr(torch.cat([exact, leading_directions(away @ total @ away, tolerance)], 1))
     return NullSpace(basis)

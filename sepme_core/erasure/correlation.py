@@ -1,12 +1,15 @@
-"""G-CiRs: the correlation loss, its momentum stop, and the optimiser's loop over w (equations 2, 3, 5).
+"""G-CiRs: the correlation loss, its momentum stop, and the optimiser's loop over w (equations 2 to 5).
 
 Differences from the paper, each for a reason. The loss is taken relative to its value without an increment, so that tau
-means the same on every model. From the closed-form start the first ten losses are measured without an update: the start
-may be good already. The iterate whose momentum came nearest to tau is kept: beyond zero the concept's name pushes away.
-An anchor holds the prediction near the counterpart's, and what the increment does to regular prompts costs.
+means the same on every model. The closed-form start is measured first, on all x_t at once: it may be good already. The
+iterate whose momentum came nearest to tau is kept: beyond zero the concept's name pushes away. An anchor holds the
+prediction near the counterpart's, and what the increment does to regular prompts costs.
+
+Several concepts are optimised jointly (SRS-ME†) by giving several trainees: one optimiser, each concept's loss under
+the increments of all, the sum balanced by eta and stopped as one.
 """
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,7 +21,9 @@ from sepme_core.erasure.noised_latents import NoisedLatents, predict_noise
 from sepme_core.erasure.request import Progress
 from sepme_core.erasure.settings import ErasureSettings
 
-WITHOUT_STOP = 10
+WITHOUT_STOP = 10  # of the zero start, whose first losses say nothing
+MOST_BALANCE = 10.0
+MEASURED = 32
 
 
 @dataclass(frozen=True)
@@ -34,10 +39,24 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Refined:
-    """Where the loop ended."""
+class Trainee:
+    """One concept in the loop.
 
-    weights: Mapping[str, Tensor]
+    ``scale`` (rank,) is the concept's root mean square along each direction: Adam works on w * scale, so that one
+    learning rate fits every direction. ``regular`` is the second moment of regular prompts, (d_in, d_in).
+    """
+
+    start: Candidate
+    scale: Tensor
+    latents: NoisedLatents
+    regular: Tensor
+
+
+@dataclass(frozen=True)
+class Refined:
+    """Where the loop ended: w by matrix, one mapping a trainee."""
+
+    weights: list[Mapping[str, Tensor]]
     steps: int
     momentum: float
 
@@ -59,12 +78,12 @@ class RegularAction:
     """What a candidate does to regular prompts: mean |Delta e|^2 / |W e|^2 over the matrices."""
 
     def __init__(self, base: Base, regular: Tensor, directions: Tensor) -> None:
-        """``regular``: token rows (rows, d_in); ``directions``: Q (d_in, rank)."""
-        rows = regular.to(base.device, torch.float32)
-        reached = rows @ directions.to(base.device)
-        self.gram = reached.T @ reached / len(rows)  # (rank, rank)
+        """``regular``: their rows' second moment (d_in, d_in); ``directions``: Q (d_in, rank)."""
+        moment = regular.to(base.device, torch.float32)
+        reaching = directions.to(base.device)
+        self.gram = reaching.T @ moment @ reaching  # (rank, rank)
         self.scales = {
-            path: (rows @ linear.weight.float().T).square().sum(1).mean()
+            path: ((linear.weight.float() @ moment) * linear.weight.float()).sum().clamp_min(1e-12)
             for path, linear in conditioned_matrices(base.unet).items()
         }
 
@@ -74,45 +93,103 @@ class RegularAction:
         return torch.stack(actions).mean()
 
 
-def refine(
-    base: Base,
-    start: Candidate,
-    scale: Tensor,
-    latents: NoisedLatents,
-    regular: Tensor,
-    settings: ErasureSettings,
-) -> Generator[Progress, None, Refined]:
-    """Measure the start, and go on from it by Adam until the momentum of the loss comes down to tau.
+def balance(losses: Tensor) -> Tensor:
+    """eta (equation 4) for the losses (concepts,): the largest over each, detached, at most MOST_BALANCE."""
+    sizes = losses.detach().abs()
+    return (sizes.max() / sizes.clamp_min(1e-12)).clamp(1.0, MOST_BALANCE)
 
-    ``scale`` (rank,) is the concept's root mean square along each direction: Adam works on w * scale, so that one
-    learning rate fits every direction. Yields after each step and can be closed there.
+
+def refine(base: Base, trainees: Sequence[Trainee], settings: ErasureSettings) -> Generator[Progress, None, Refined]:
+    """Go on from the starts by Adam until the momentum of the balanced loss, a mean over trainees, comes down to tau.
+
+    Yields after each step and can be closed there.
     """
-    generator = torch.Generator().manual_seed(settings.seed)
-    steps_of = {path: (w * scale).requires_grad_() for path, w in start.weights.items()}
-    optimizer = torch.optim.Adam(list(steps_of.values()), lr=settings.learning_rate)
-    action = RegularAction(base, regular, start.directions / scale)
-    measuring = WITHOUT_STOP if settings.start == "closed-form" else 0
-    momentum, nearest, kept, step = 0.0, float("inf"), dict(start.weights), 0
-    for step in range(1, settings.max_steps + measuring + 1):
-        batch = latents.pick(torch.randint(len(latents), (settings.batch_size,), generator=generator).to(base.device))
-        weights = {path: value / scale for path, value in steps_of.items()}
-        updating = step > measuring
-        with torch.set_grad_enabled(updating):
-            candidate = Candidate(start.directions, weights)
-            predicted = predict_noise(base, batch.noised, batch.times, batch.embeddings, [candidate])
-            loss = relative_correlation(batch, predicted)
-        momentum = loss.item() if step == 1 else settings.momentum * momentum + (1 - settings.momentum) * loss.item()
-        if step >= measuring and abs(momentum - settings.threshold) < nearest:
-            nearest = abs(momentum - settings.threshold)
-            kept = {path: value.detach().clone() for path, value in weights.items()}
-        yield Progress(step, settings.max_steps, loss.item(), momentum, f"correlation {momentum:.4f}")
-        if step >= WITHOUT_STOP and momentum <= settings.threshold:
+    loop = _Loop(base, trainees, settings)
+    step, momentum = 0, 1.0
+    if settings.start == "closed-form":
+        momentum = loop.measure_starts()
+        loop.keep(momentum)
+        if momentum <= settings.threshold:
+            return Refined(loop.kept, 0, momentum)
+    for step in range(1, settings.max_steps + 1):
+        losses = loop.forward()
+        loss = float((balance(losses) * losses.detach()).mean())
+        first = step == 1 and settings.start == "zero"
+        momentum = loss if first else settings.momentum * momentum + (1 - settings.momentum) * loss
+        loop.keep(momentum)
+        yield Progress(step, settings.max_steps, loss, momentum, f"correlation {momentum:.4f}")
+        if momentum <= settings.threshold and (step >= WITHOUT_STOP or settings.start == "closed-form"):
             break
-        if updating:
-            pull = (predicted.float() - batch.counterpart).square().mean() / batch.representation.square().mean()
-            norms = torch.stack([value.norm() for value in weights.values()])
-            total = loss + settings.anchor_weight * pull + settings.regular_weight * action.of(steps_of)
-            (total + settings.regulariser * norms.mean()).backward()
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-    return Refined(kept, max(step - measuring, 0), momentum)
+        loop.update(losses)
+    return Refined(loop.kept, step, momentum)
+
+
+class _Loop:
+    """The optimiser's state: w * scale of each trainee, and the iterate that came nearest to tau."""
+
+    def __init__(self, base: Base, trainees: Sequence[Trainee], settings: ErasureSettings) -> None:
+        self.base, self.trainees, self.settings = base, trainees, settings
+        self.generator = torch.Generator().manual_seed(settings.seed)
+        self.scaled = [
+            {path: (w * each.scale).requires_grad_() for path, w in each.start.weights.items()} for each in trainees
+        ]
+        parameters = [value for scaled in self.scaled for value in scaled.values()]
+        self.optimizer = torch.optim.Adam(parameters, lr=settings.learning_rate)
+        self.actions = [RegularAction(base, each.regular, each.start.directions / each.scale) for each in trainees]
+        self.nearest, self.kept = float("inf"), [each.start.weights for each in trainees]
+        self.pull = torch.zeros(())
+
+    def candidates(self) -> list[Candidate]:
+        """The increments as they stand; all of them are in force while each is trained."""
+        return [
+            Candidate(each.start.directions, {path: value / each.scale for path, value in scaled.items()})
+            for each, scaled in zip(self.trainees, self.scaled, strict=True)
+        ]
+
+    @torch.no_grad()
+    def measure_starts(self) -> float:
+        """The balanced loss of the starts over all x_t."""
+        candidates, losses = self.candidates(), []
+        for each in self.trainees:
+            x = each.latents
+            parts = [x.pick(index) for index in torch.arange(len(x), device=self.base.device).split(MEASURED)]
+            predicted = [predict_noise(self.base, p.noised, p.times, p.embeddings, candidates) for p in parts]
+            losses.append(relative_correlation(x, torch.cat(predicted)))
+        together = torch.stack(losses)
+        return float((balance(together) * together).mean())
+
+    def forward(self) -> Tensor:
+        """Each trainee's loss on a batch of its x_t, (trainees,), and the pull to the counterparts beside it."""
+        candidates, losses, pulls = self.candidates(), [], []
+        for each in self.trainees:
+            chosen = torch.randint(len(each.latents), (self.settings.batch_size,), generator=self.generator)
+            batch = each.latents.pick(chosen.to(self.base.device))
+            predicted = predict_noise(self.base, batch.noised, batch.times, batch.embeddings, candidates)
+            losses.append(relative_correlation(batch, predicted))
+            distance = (predicted.float() - batch.counterpart).square().mean()
+            pulls.append(distance / batch.representation.square().mean())
+        self.pull = torch.stack(pulls).mean()
+        return torch.stack(losses)
+
+    def update(self, losses: Tensor) -> None:
+        """One step of Adam down the whole objective."""
+        acting = zip(self.actions, self.scaled, strict=True)
+        action = torch.stack([action.of(scaled) for action, scaled in acting]).mean()
+        norms = [
+            torch.stack([(value / each.scale).norm() for value in scaled.values()]).mean()
+            for each, scaled in zip(self.trainees, self.scaled, strict=True)
+        ]
+        total = (balance(losses) * losses).mean() + self.settings.anchor_weight * self.pull
+        total = total + self.settings.regular_weight * action + self.settings.regulariser * torch.stack(norms).mean()
+        total.backward()
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+
+    def keep(self, momentum: float) -> None:
+        """Remember the iterate if no other came as near to tau."""
+        if abs(momentum - self.settings.threshold) >= self.nearest:
+            return
+        self.nearest = abs(momentum - self.settings.threshold)
+        self.kept = [
+            {path: w.detach().clone() for path, w in candidate.weights.items()} for candidate in self.candidates()
+        ]

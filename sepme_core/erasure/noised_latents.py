@@ -14,10 +14,9 @@ from torch import Tensor
 from sepme_core.base import Base
 from sepme_core.cross_attention import Factors, keys_and_values
 from sepme_core.erasure.sentences import Sentence
-from sepme_core.generation import draw_latents
+from sepme_core.generation import PictureRequest
 from sepme_core.prompts import embed
 
-PICTURES = 8
 PICTURE_STEPS = 12
 PICTURE_GUIDANCE = 4.0
 EARLIEST, LATEST = 0.05, 0.95  # of the noise schedule: at its ends a prompt says nothing
@@ -68,9 +67,10 @@ def noise_schedule(base: Base) -> DDPMScheduler:
     return schedule
 
 
-def draw_pictures(base: Base, texts: Sequence[str], seed: int) -> Tensor:
-    """The base's latents of one picture a text, (texts, channels, height, width)."""
-    return draw_latents(base, texts, seed=seed, steps=PICTURE_STEPS, guidance_scale=PICTURE_GUIDANCE)
+def picture_request(base: Base, seed: int) -> PictureRequest:
+    """How the pictures that x_t is made of, and the evidence, are drawn."""
+    side = base.picture_side
+    return PictureRequest("", seed=seed, steps=PICTURE_STEPS, guidance_scale=PICTURE_GUIDANCE, width=side, height=side)
 
 
 @torch.no_grad()

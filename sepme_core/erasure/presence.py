@@ -10,10 +10,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from sepme_core.base import Base
-from sepme_core.erasure.noised_latents import PICTURES, draw_pictures, noise_latents
+from sepme_core.erasure.noised_latents import noise_latents, picture_request
 from sepme_core.erasure.request import ErasureRequest, concept_not_drawn
-from sepme_core.erasure.sentences import Sentence, Vocabulary
+from sepme_core.erasure.sentences import Sentence, Vocabulary, spread_evenly
+from sepme_core.erasure.shared import Shared
+from sepme_core.generation import draw_latents
 
 MEANINGLESS = ("zqxv", "blorptik", "xkqud")
 ALIKE = 3
@@ -23,22 +24,21 @@ LEAST_STRENGTH = 0.45
 LEAST_SPREAD = 0.25
 
 
-def check_drawn(base: Base, request: ErasureRequest, sentences: Sequence[Sentence], words: Vocabulary) -> None:
+def check_drawn(shared: Shared, request: ErasureRequest, sentences: Sequence[Sentence], words: Vocabulary) -> None:
     """Raise ErasureRefused (``concept-not-drawn``) where the base answers every phrase like a word without meaning."""
-    strength = measure_strength(base, request.prompts, sentences, words, request.settings.seed)
+    strength = measure_strength(shared, request.prompts, sentences, words, request.settings.seed)
     if strength < LEAST_STRENGTH:
         raise concept_not_drawn(request.name, strength, LEAST_STRENGTH)
 
 
 def measure_strength(
-    base: Base, phrases: Sequence[str], sentences: Sequence[Sentence], words: Vocabulary, seed: int
+    shared: Shared, phrases: Sequence[str], sentences: Sequence[Sentence], words: Vocabulary, seed: int
 ) -> float:
     """The strongest phrase's ‖r_c‖, where a word without meaning is 0 and other concepts of the kind are 1."""
     contexts = spread_evenly([sentence for sentence in sentences if sentence.other] or list(sentences))
-    latents = draw_pictures(base, [sentence.counterpart for sentence in contexts], seed)
 
     def of(phrase: str) -> float:
-        return representation_norm(base, [replace(each, phrase=phrase) for each in contexts], latents, seed)
+        return representation_norm(shared, [replace(each, phrase=phrase) for each in contexts], seed)
 
     floor = sum(of(word) for word in MEANINGLESS) / len(MEANINGLESS)
     alike = words.alike[:ALIKE]
@@ -47,13 +47,16 @@ def measure_strength(
     return (max(of(phrase) for phrase in phrases) - floor) / max(spread, 1e-9)
 
 
-def representation_norm(base: Base, sentences: Sequence[Sentence], latents: Tensor, seed: int) -> float:
-    """‖r_c‖ over NOISED noised latents; the same noise and times whatever the phrase."""
-    noised = noise_latents(base, sentences, latents, NOISED, torch.Generator().manual_seed(seed))
-    return float(noised.representation.norm())
+def representation_norm(shared: Shared, sentences: Sequence[Sentence], seed: int) -> float:
+    """‖r_c‖ over NOISED noised latents of the counterparts; the same pictures, noise and times whatever the phrase."""
+    counterparts = tuple(sentence.counterpart for sentence in sentences)
 
+    def latents() -> Tensor:
+        return draw_latents(shared.base, counterparts, picture_request(shared.base, seed))
 
-def spread_evenly(sentences: Sequence[Sentence]) -> list[Sentence]:
-    """PICTURES of the sentences, from the first to the last."""
-    places = torch.linspace(0, len(sentences) - 1, PICTURES).round().long().tolist()
-    return [sentences[place] for place in places]
+    def norm() -> float:
+        drawn = shared.recall(("counterparts drawn", counterparts, seed), latents)
+        noised = noise_latents(shared.base, sentences, drawn, NOISED, torch.Generator().manual_seed(seed))
+        return float(noised.representation.norm())
+
+    return shared.recall(("representation", tuple(each.text for each in sentences), counterparts, seed), norm)

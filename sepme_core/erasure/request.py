@@ -86,3 +86,27 @@ def concept_not_drawn(name: str, strength: float, limit: float) -> ErasureRefuse
         f" {limit:.2f} is needed: there is nothing to erase. Check the spelling, or name the concept by other prompts.",
         {"strength": round(strength, 4), "limit": limit},
     )
+
+
+def irrevocable_weakened(name: str, irrevocable: str, loss: float, limit: float) -> ErasureRefused:
+    """Protecting the concept, as every known concept is, would undo what was erased for good."""
+    return ErasureRefused(
+        "irrevocable-weakened",
+        "An irrevocable erasure would be weakened",
+        f"To keep {name!r} as it is, the irrevocable erasure of {irrevocable!r} would have to give up so much that"
+        f" {loss:.0%} of the concept came back; at most {limit:.0%} may. Name {name!r} by prompts that are further from"
+        f" {irrevocable!r}.",
+        {"irrevocable": irrevocable, "relative_loss": round(loss, 4), "limit": limit},
+    )
+
+
+def effect_lost(name: str, loss: float, limit: float) -> ErasureRefused:
+    """What is known now leaves the increment too little room to go on erasing its concept."""
+    return ErasureRefused(
+        "effect-lost",
+        "The increment would no longer erase its concept",
+        f"With everything protected that is known now, {loss:.0%} of {name!r} would come back; at most {limit:.0%} may."
+        " The earlier version goes on to serve. Purge the concepts that came since, or erase this one again with"
+        " override: true or a larger options.tolerance.",
+        {"relative_loss": round(loss, 4), "limit": limit},
+    )

@@ -11,6 +11,7 @@ from sepme_core.wordings import BARE, MANNERS, SUBJECTS, TOGETHER, fill, listed
 SWAPS = 8
 COMPANIONS = 24
 REGULAR = 400
+SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,11 @@ def concept_sentences(request: ErasureRequest, words: Vocabulary) -> list[Senten
     return bare + beside
 
 
+def bare_sentences(request: ErasureRequest) -> list[str]:
+    """The concept named alone: its listed prompts."""
+    return listed(request.kind, request.prompts)
+
+
 def swap_phrases(words: Vocabulary, seed: int) -> list[str]:
     """The phrases that stand in the concept's place, drawn once an erasure."""
     alike = list(words.alike)
@@ -98,6 +104,12 @@ def regular_sentences(request: ErasureRequest, words: Vocabulary, seed: int) -> 
     other_kind = "object" if request.kind == "style" else "style"
     bare = listed(request.kind, words.alike) + listed(other_kind, words.companions)
     return bare + chosen
+
+
+def spread_evenly(sentences: Sequence[Sentence]) -> list[Sentence]:
+    """SHOWN of the sentences, from the first to the last, the even places first, so that any few are unlike."""
+    places = [round(place * (len(sentences) - 1) / (SHOWN - 1)) for place in range(SHOWN)]
+    return [sentences[place] for place in (*places[::2], *places[1::2])]
 
 
 def protected_sentences(concept: KnownConcept) -> list[str]:

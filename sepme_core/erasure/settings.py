@@ -4,18 +4,23 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
+Variant = Literal["sepme", "published"]
 Start = Literal["closed-form", "zero"]
 Target = Literal["by-kind", "counterpart", "swap"]
 
 
 @dataclass(frozen=True)
 class ErasureSettings:
-    """The settings of one erasure. Tuned on the demo model (`benchmarks/erase_one.py`), not taken from the paper.
+    """The settings of one erasure. Tuned on the demo model (`benchmarks/sweep.py`), not taken from the paper.
 
     Attributes:
+        variant: This project's method, or the published one for comparison: the whole null space, all token rows of the
+            bare prompts, zero start, no anchor, never re-projected. Its other settings have defaults of their own.
         start: The first w: the closed form, or zero as in the paper.
         target: Where the closed form sends the concept: to the sentence without it, to the mean of the sentences with
             others in its place, or by kind (a style to the first: the mean of all styles is a style again).
+        overshoot: How far beyond the mean of the swapped sentences the closed form goes, as a share of the way: the
+            mean of all others still has something of each. Of no effect on the way to the counterpart.
         max_steps: Most optimiser steps.
         seed: Of the noise and the times.
         learning_rate: Of Adam, on w; the paper's beta * lr as one number, for directions of unit action.
@@ -25,22 +30,26 @@ class ErasureSettings:
         directions: Most columns of Q.
         tolerance: Directions of the protected prompts weaker than this share of the strongest are not protected.
         regular_weight: rho, what the action on regular prompts costs.
+        listed_weight: What the action on the listed prompts of everything protected costs, beyond their null space.
         ridge: What the action on nothing at all costs: bounds the norm.
         anchor_weight: What the distance to the counterpart's noise costs, beside the correlation.
         batch_size: Noised latents a step.
     """
 
+    variant: Variant = "sepme"
     start: Start = "closed-form"
     target: Target = "by-kind"
+    overshoot: float = 0.25
     max_steps: int = 1000
     seed: int = 0
-    learning_rate: float = 2e-3
-    threshold: float = 0.05
+    learning_rate: float = 5e-4
+    threshold: float = 0.1
     momentum: float = 0.9
     regulariser: float = 1e-6
     directions: int = 16
     tolerance: float = 1e-2
     regular_weight: float = 3.0
+    listed_weight: float = 30.0
     ridge: float = 1e-3
     anchor_weight: float = 0.5
     batch_size: int = 8
@@ -48,6 +57,7 @@ class ErasureSettings:
     def __post_init__(self) -> None:
         """Raise ValueError, naming the field, where a value is out of range."""
         ranges = {
+            "overshoot": (0.0, 2.0),
             "max_steps": (0, 10_000),
             "seed": (0, 2**63 - 1),
             "learning_rate": (1e-8, 10.0),
@@ -57,11 +67,13 @@ class ErasureSettings:
             "directions": (1, 256),
             "tolerance": (0.0, 0.5),
             "regular_weight": (0.0, 1e4),
+            "listed_weight": (0.0, 1e6),
             "ridge": (0.0, 1e4),
             "anchor_weight": (0.0, 1e4),
             "batch_size": (1, 64),
         }
-        for name, choices in (("start", get_args(Start)), ("target", get_args(Target))):
+        chosen = {"variant": Variant, "start": Start, "target": Target}
+        for name, choices in ((name, get_args(choice)) for name, choice in chosen.items()):
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}")
         for name, (low, high) in ranges.items():
@@ -84,8 +96,24 @@ class ErasureSettings:
             fits = isinstance(value, (int, float)) if kinds[name] is float else isinstance(value, kinds[name])
             if isinstance(value, bool) or not fits:
                 raise ValueError(f"{name} must be of type {kinds[name].__name__}, not {value!r}")
-        return cls(**{name: kinds[name](value) for name, value in options.items()})
+        given = {name: kinds[name](value) for name, value in options.items()}
+        return cls(**(PUBLISHED if given.get("variant") == "published" else {}) | given)
 
     def to_options(self) -> dict[str, Any]:
         """Every setting by name."""
         return asdict(self)
+
+
+PUBLISHED: dict[str, Any] = {
+    "variant": "published",
+    "start": "zero",
+    "learning_rate": 1e-3,
+    "threshold": 0.0,
+    "tolerance": 0.0,
+    "regular_weight": 0.0,
+    "listed_weight": 0.0,
+    "ridge": 0.0,
+    "anchor_weight": 0.0,
+}
+"""The published variant's own defaults. Its learning rate was tuned here: beta * lr = 1e-5 came from a trainer that
+never cleared its gradients and from a basis of another scale."""

@@ -34,7 +34,7 @@ def append(
     Args:
         session: of `database.writing`; writers take their turns until it ends.
         actor: the key holder.
-        action: erase, reactivate, restore, purge, make-irrevocable, protect, unprotect.
+        action: erase, reproject, reactivate, restore, purge, make-irrevocable, protect, unprotect.
         concept: the concept, or the name of the protected prompts.
         from_digest: the increment that served before.
         to_digest: the increment that serves now.

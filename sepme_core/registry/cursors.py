@@ -7,9 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from sepme_core.registry.errors import CursorInvalid
+from sepme_core.registry.tables import Concept, Protected
 
 Row = TypeVar("Row")
+Named = TypeVar("Named", Concept, Protected)
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,19 @@ def decode(cursor: str, length: int) -> list[str]:
     if not isinstance(key, list) or len(key) != length or not all(_plain(part) for part in key):
         raise CursorInvalid(cursor)
     return key
+
+
+def page_by_name(session: Session, table: type[Named], cursor: str | None, limit: int) -> Page[Named]:
+    """Return `limit` rows of a table, by name.
+
+    Raises:
+        CursorInvalid: where the cursor is not one of such a listing.
+    """
+    found = select(table).order_by(table.name).limit(limit + 1)
+    if cursor is not None:
+        found = found.where(table.name > decode(cursor, 1)[0])
+    rows = list(session.scalars(found))
+    return Page(rows[:limit], encode(rows[limit - 1].name) if len(rows) > limit else None)
 
 
 def _plain(part: object) -> bool:

@@ -1,4 +1,4 @@
-"""Concepts and jobs as the JSON documents that clients see."""
+"""Concepts, masks and jobs as the JSON documents that clients see."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -7,11 +7,13 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from sepme_core.canonical import digest_of
 from sepme_core.registry import increments
 from sepme_core.registry.clock import timestamp
 from sepme_core.registry.tables import Concept, Increment, Job
 
 LIVE_STATES = ("queued", "running")
+CONCEPT_WORK = ("erase", "reproject")
 
 
 def concept_documents(session: Session, concepts: Sequence[Concept]) -> list[dict[str, Any]]:
@@ -21,8 +23,11 @@ def concept_documents(session: Session, concepts: Sequence[Concept]) -> list[dic
     stored = select(Increment).where(Increment.concept.in_(names)).order_by(Increment.version)
     for increment in session.scalars(stored):
         versions[increment.concept].append(increment)
-    live = select(Job.concept, Job.id).where(Job.kind == "erase", Job.state.in_(LIVE_STATES), Job.concept.in_(names))
-    jobs = {row.concept: row.id for row in session.execute(live)}
+    live = select(Job.concept, Job.id).where(
+        Job.kind.in_(CONCEPT_WORK), Job.state.in_(LIVE_STATES), Job.concept.in_(names)
+    )
+    # Descending, so that of two jobs the erasure stays in the dictionary: it is what an operator asked for.
+    jobs = {row.concept: row.id for row in session.execute(live.order_by(Job.kind.desc()))}
     return [_concept_document(concept, versions[concept.name], jobs.get(concept.name)) for concept in concepts]
 
 
@@ -45,6 +50,15 @@ def _concept_document(concept: Concept, versions: list[Increment], job_id: str |
         "created_at": timestamp(concept.created_at),
         "updated_at": timestamp(concept.updated_at),
     }
+
+
+def mask_document(concepts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return a mask of `{"name", "version", "digest"}` as `{"digest", "concepts"}`.
+
+    The mask's digest is of the increments' digests, in the order of names.
+    """
+    ordered = sorted(concepts, key=lambda concept: str(concept["name"]))
+    return {"digest": digest_of([concept["digest"] for concept in ordered]), "concepts": ordered}
 
 
 def job_document(job: Job) -> dict[str, Any]:

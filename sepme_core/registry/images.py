@@ -1,5 +1,6 @@
 """Pictures that were made, and the record by which each can be made again."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from sepme_core.registry.errors import UnknownImage
 from sepme_core.registry.identifiers import new_id
+from sepme_core.registry.lookups import find
 from sepme_core.registry.tables import Image
 
 
@@ -28,9 +30,14 @@ class PictureRecord:
 
 
 def add(
-    session: Session, job_id: str, holder: str, pictures: list[PictureRecord], mask: dict[str, Any], base_digest: str
+    session: Session,
+    job_id: str,
+    holder: str,
+    pictures: Sequence[PictureRecord],
+    masks: Sequence[dict[str, Any]],
+    base_digest: str,
 ) -> list[Image]:
-    """Give each picture its row and its id, in the order of the request."""
+    """Give each picture its row and its id, in their order; `masks` are what each was drawn under."""
     rows = [
         Image(
             id=new_id(),
@@ -43,7 +50,7 @@ def add(
             width=picture.width,
             height=picture.height,
             base_digest=base_digest,
-            mask=mask,
+            mask=masks[position],
             record=picture.record,
             holder=holder,
         )
@@ -60,10 +67,7 @@ def get(session: Session, image_id: str) -> Image:
     Raises:
         UnknownImage: where there is none.
     """
-    image = session.get(Image, image_id)
-    if image is None:
-        raise UnknownImage(image_id)
-    return image
+    return find(session, Image, image_id, UnknownImage)
 
 
 def document(image: Image) -> dict[str, Any]:

@@ -2,19 +2,21 @@
 
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sepme_core.registry import audit, clock, cursors
 from sepme_core.registry.database import serialise
 from sepme_core.registry.errors import UnknownProtected
+from sepme_core.registry.jobs.reprojections import enqueue_reprojections
+from sepme_core.registry.lookups import find
 from sepme_core.registry.tables import Protected
 
 
 def put(session: Session, name: str, prompts: list[str], holder: str) -> tuple[Protected, bool]:
     """Protect prompts under a name, in place of what it held; returns the row and whether it is new.
 
-    Concepts accepted from now on pin them. Increments that exist stay as they are until they are made again.
+    Concepts accepted from now on pin them. Increments that exist are re-projected: ring for what `jobs.never_rung`
+    finds.
     """
     serialise(session)
     row = session.get(Protected, name)
@@ -23,12 +25,14 @@ def put(session: Session, name: str, prompts: list[str], holder: str) -> tuple[P
         session.add(row)
         session.flush()
         audit.append(session, holder, "protect", name, details={"prompts": prompts})
+        enqueue_reprojections(session)
         return row, True
     if row.prompts != prompts:
         audit.append(session, holder, "protect", name, details={"prompts": prompts, "before": row.prompts})
         row.prompts = prompts
         row.updated_at = clock.now(session)
         session.flush()
+        enqueue_reprojections(session)
     return row, False
 
 
@@ -38,15 +42,7 @@ def get(session: Session, name: str) -> Protected:
     Raises:
         UnknownProtected: where there is none.
     """
-    row = session.get(Protected, name)
-    if row is None:
-        raise UnknownProtected(name)
-    return row
-
-
-def everything(session: Session) -> list[Protected]:
-    """Return all of it, by name."""
-    return list(session.scalars(select(Protected).order_by(Protected.name)))
+    return find(session, Protected, name, UnknownProtected)
 
 
 def list_page(session: Session, cursor: str | None, limit: int) -> cursors.Page[Protected]:
@@ -55,11 +51,7 @@ def list_page(session: Session, cursor: str | None, limit: int) -> cursors.Page[
     Raises:
         CursorInvalid: where the cursor is not one of this listing.
     """
-    found = select(Protected).order_by(Protected.name).limit(limit + 1)
-    if cursor is not None:
-        found = found.where(Protected.name > cursors.decode(cursor, 1)[0])
-    rows = list(session.scalars(found))
-    return cursors.Page(rows[:limit], cursors.encode(rows[limit - 1].name) if len(rows) > limit else None)
+    return cursors.page_by_name(session, Protected, cursor, limit)
 
 
 def delete(session: Session, name: str, holder: str) -> Protected:

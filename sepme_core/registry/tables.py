@@ -29,6 +29,7 @@ DIGEST = Words(71)
 HOLDER = Words(128)
 
 LIVE_ERASURE = text("kind = 'erase' AND state IN ('queued', 'running')")
+LIVE_REPROJECTION = text("kind = 'reproject' AND state IN ('queued', 'running')")
 
 
 class Base(DeclarativeBase):
@@ -98,6 +99,13 @@ class Job(Base):
     __table_args__ = (
         CheckConstraint("state IN ('queued', 'running', 'succeeded', 'failed', 'cancelled')", name="state"),
         Index("uq_jobs_live_erasure", "concept", unique=True, sqlite_where=LIVE_ERASURE, postgresql_where=LIVE_ERASURE),
+        Index(
+            "uq_jobs_live_reprojection",
+            "concept",
+            unique=True,
+            sqlite_where=LIVE_REPROJECTION,
+            postgresql_where=LIVE_REPROJECTION,
+        ),
         Index(None, "state", "lease_until"),
         Index(None, "created_at", "id"),
     )

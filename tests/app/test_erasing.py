@@ -82,7 +82,7 @@ def test_whoever_waits_gets_the_finished_job(client: httpx.Client, engine: Engin
     assert job["state"] == "succeeded"
     assert job["result"] == client.get("/concepts/van-gogh").json()
     assert job["result"]["state"] == "erased"
-    assert job["result"]["certificate"] == working.CERTIFICATE
+    assert job["result"]["certificate"] == {**working.CERTIFICATE, "pictures": []}
     assert [version["reason"] for version in job["result"]["versions"]] == ["erased"]
 
 
@@ -305,3 +305,92 @@ def test_several_erasures_of_which_one_fails_are_a_problem_to_whoever_waits(
     answer = client.post("/erasures", json=body, headers=WAIT)
     assert (answer.status_code, answer.json()["type"]) == (500, "/problems/erasures-failed")
     assert [failed["job"] for failed in answer.json()["problems"]] == [f"/jobs/{dog['id']}"]
+
+
+@pytest.mark.usefixtures("model")
+def test_a_joint_erasure_is_one_job_each_that_holds_the_whole_group(client: httpx.Client) -> None:
+    body = {"concepts": [{"name": "dog"}, {"name": "cat"}], "joint": True}
+    answer = client.post("/erasures", json=body)
+    items = answer.json()["items"]
+    assert (answer.status_code, [job["concept"] for job in items]) == (202, ["dog", "cat"])
+    for job in items:
+        assert [member["name"] for member in job["request"]["group"]] == ["cat", "dog"]
+    assert [job["id"] for job in client.post("/erasures", json=body).json()["items"]] == [job["id"] for job in items]
+
+
+def test_one_concept_cannot_be_erased_jointly(client: httpx.Client) -> None:
+    answer = client.post("/erasures", json={"concepts": [{"name": "cat"}], "joint": True})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "#/joint")
+    assert client.get("/concepts/cat").status_code == 404
+
+
+@pytest.mark.usefixtures("model")
+def test_all_that_is_stored_is_erased_again_when_another_model_is_served(
+    client: httpx.Client, engine: Engine, blobs: Blobs
+) -> None:
+    for name in ("cat", "dog"):
+        working.erase(engine, blobs, erase(client, name, {"kind": "object"}).json()["id"])
+    client.delete("/concepts/dog")
+    assert client.post("/erasures/again").json() == {"items": []}
+    working.announce(engine, base_digest=working.OTHER_BASE)
+    answer = client.post("/erasures/again", json={})
+    items = answer.json()["items"]
+    assert (answer.status_code, [job["concept"] for job in items]) == (202, ["cat", "dog"])
+    assert [job["request"]["kind"] for job in items] == ["object", "object"]
+    for job in items:
+        working.erase(engine, blobs, job["id"], working.OTHER_BASE)
+    concepts = client.get("/concepts").json()["items"]
+    assert [(one["state"], one["version"], one["base_digest"]) for one in concepts] == [
+        ("erased", 2, working.OTHER_BASE),
+        ("restored", 2, working.OTHER_BASE),
+    ]
+    nothing = client.post("/erasures/again", headers=WAIT)
+    assert (nothing.status_code, nothing.json()) == (200, {"items": []})
+
+
+def test_nothing_is_erased_again_before_a_model_is_served(client: httpx.Client) -> None:
+    answer = client.post("/erasures/again")
+    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/model-not-ready")
+
+
+@pytest.mark.usefixtures("model")
+def test_a_late_concept_has_the_older_ones_reprojected(client: httpx.Client, engine: Engine, blobs: Blobs) -> None:
+    for name in ("cat", "dog"):
+        working.erase(engine, blobs, erase(client, name).json()["id"])
+    shown = client.get("/concepts/cat")
+    job = client.get(f"/jobs/{shown.json()['job']}").json()
+    assert (job["kind"], job["state"], job["concept"]) == ("reproject", "queued", "cat")
+    working.reproject(engine, blobs, job["id"])
+    after = client.get("/concepts/cat")
+    assert after.headers["etag"] == shown.headers["etag"]
+    assert [version["reason"] for version in after.json()["versions"]] == ["erased", "reprojected"]
+    assert (after.json()["version"], after.json()["job"]) == (2, None)
+    assert client.get(f"/jobs/{job['id']}").json()["result"] == after.json()
+    assert client.get("/jobs", params={"kind": "reproject"}).json()["items"][0]["id"] == job["id"]
+
+
+@pytest.mark.usefixtures("model")
+def test_a_concept_names_its_erasure_before_its_reprojection(
+    client: httpx.Client, engine: Engine, blobs: Blobs
+) -> None:
+    for name in ("cat", "dog"):
+        working.erase(engine, blobs, erase(client, name).json()["id"])
+    reprojection = client.get("/concepts/cat").json()["job"]
+    erasure = erase(client, "cat", {"prompts": ["tabby"]}).json()["id"]
+    assert erasure != reprojection
+    assert client.get("/concepts/cat").json()["job"] == erasure
+
+
+@pytest.mark.usefixtures("model")
+def test_the_pictures_that_an_erasure_was_judged_on_are_served(
+    client: httpx.Client, engine: Engine, blobs: Blobs
+) -> None:
+    working.erase(engine, blobs, erase(client, "cat").json()["id"], evidence=True)
+    without, under = client.get("/concepts/cat").json()["certificate"]["pictures"]
+    assert (without["erased"], under["erased"]) == (False, True)
+    for picture in (without, under):
+        answer = client.get(picture["url"])
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
+        record = client.get(picture["url"], headers={"Accept": "application/json"}).json()
+        assert (record["sha256"], record["seed"]) == (picture["sha256"], picture["seed"])
+        assert [concept["name"] for concept in record["mask"]["concepts"]] == ["cat"] * picture["erased"]

@@ -140,7 +140,7 @@ def test_increments_of_another_base_are_refused(client: httpx.Client, engine: En
     assert (answer.status_code, problem["type"]) == (409, "/problems/increment-for-another-base")
     assert "cat" in problem["concepts"]
     assert problem["made_for"]["cat"] == working.BASE
-    assert "POST /erasures" in problem["remedy"]
+    assert "POST /erasures/again" in problem["remedy"]
     assert generate(client, erased=[]).status_code == 202
 
 

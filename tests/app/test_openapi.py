@@ -22,9 +22,11 @@ def document() -> dict[str, Any]:
 CONTRACT = {
     ("post", "/concepts/{name}/erase"),
     ("post", "/erasures"),
+    ("post", "/erasures/again"),
     ("delete", "/concepts/{name}"),
     ("get", "/concepts"),
     ("get", "/concepts/{name}"),
+    ("get", "/concepts/{name}/lora"),
     ("put", "/protected/{name}"),
     ("get", "/protected/{name}"),
     ("delete", "/protected/{name}"),

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from app.concepts.schemas import ErasureOptions
 from sepme_core.erasure.settings import ErasureSettings
 
-NUMBERS = [field.name for field in fields(ErasureSettings) if field.name not in {"start", "target"}]
+NUMBERS = [field.name for field in fields(ErasureSettings) if field.name not in {"variant", "start", "target"}]
 
 
 def accepts(options: dict[str, Any]) -> bool:
@@ -30,6 +30,8 @@ def method_accepts(options: dict[str, Any]) -> bool:
 
 def test_the_options_are_those_of_the_method() -> None:
     assert list(ErasureOptions.model_fields) == [field.name for field in fields(ErasureSettings)]
+    for variant in ("sepme", "published", "both"):
+        assert accepts({"variant": variant}) == method_accepts({"variant": variant})
     for start in ("closed-form", "zero", "random"):
         assert accepts({"start": start}) == method_accepts({"start": start})
     for target in ("by-kind", "counterpart", "swap", "elsewhere"):
@@ -39,7 +41,32 @@ def test_the_options_are_those_of_the_method() -> None:
 @pytest.mark.parametrize("name", NUMBERS)
 @pytest.mark.parametrize(
     "value",
-    [-2, -1, 0, 1, 2, 64, 65, 256, 257, 10_000, 10_001, 1e-9, 1e-8, 0.5, 0.51, 0.999, 1.5, 10.0, 10.5, 1e4, True, "1"],
+    [
+        -2,
+        -1,
+        0,
+        1,
+        2,
+        64,
+        65,
+        256,
+        257,
+        10_000,
+        10_001,
+        1e-9,
+        1e-8,
+        0.5,
+        0.51,
+        0.999,
+        1.5,
+        10.0,
+        10.5,
+        1e4,
+        1e6,
+        1e6 + 1,
+        True,
+        "1",
+    ],
 )
 def test_a_value_is_accepted_where_the_method_accepts_it(name: str, value: Any) -> None:
     assert accepts({name: value}) == method_accepts({name: value})

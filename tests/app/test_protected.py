@@ -1,9 +1,15 @@
+import json
+from base64 import b64decode
+
 import httpx
 import pytest
+import redis
 from sqlalchemy import Engine
 
+from sepme_core.registry.blobs import Blobs
 from sepme_core.registry.database import reading
 from sepme_core.registry.tables import Job
+from tests.app import working
 
 LOGO = {"prompts": ["the Acme logo", "Acme watermark"]}
 
@@ -36,6 +42,21 @@ def test_erasures_accepted_since_must_leave_them_alone(client: httpx.Client, eng
     with reading(engine) as session:
         pinned = session.get_one(Job, job_id).pinned
     assert pinned["protected"] == [{"name": "acme", **LOGO}]
+
+
+@pytest.mark.usefixtures("model")
+def test_what_is_stored_is_reprojected_and_rung_for(
+    client: httpx.Client, engine: Engine, blobs: Blobs, broker_url: str
+) -> None:
+    working.erase(engine, blobs, client.post("/concepts/cat/erase").json()["id"])
+    with redis.Redis(unix_socket_path=broker_url.removeprefix("redis+socket://")) as broker:
+        working.eventually(lambda: broker.llen("erase") > 0)
+        broker.flushall()
+        client.put("/protected/acme", json=LOGO)
+        job_id = client.get("/concepts/cat").json()["job"]
+        working.eventually(lambda: broker.llen("erase") > 0)
+        assert job_id.encode() in b64decode(json.loads(broker.lindex("erase", 0))["body"])
+    assert client.get(f"/jobs/{job_id}").json()["kind"] == "reproject"
 
 
 @pytest.mark.parametrize("body", [{}, {"prompts": []}, {"prompts": "Acme"}, {"prompts": [""]}])

@@ -11,6 +11,7 @@ import pytest
 import redis
 from sqlalchemy import Engine, select, update
 
+from sepme_core.registry.blobs import Blobs
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.tables import IdempotencyRecord
 from sepme_core.settings import Settings
@@ -90,6 +91,20 @@ def test_a_job_that_somebody_works_on_is_left_alone(
         )
     )
     assert rung_for(broker, "erase") == []
+
+
+@pytest.mark.usefixtures("model")
+def test_what_an_erasure_left_behind_that_failed_is_reprojected(
+    client: httpx.Client, engine: Engine, blobs: Blobs
+) -> None:
+    working.erase(engine, blobs, client.post("/concepts/cat/erase").json()["id"])
+    anew = client.post("/concepts/cat/erase", json={"prompts": ["tabby"]}).json()["id"]
+    working.erase(engine, blobs, client.post("/concepts/dog/erase").json()["id"])
+    assert client.get("/concepts/cat").json()["job"] == anew
+    working.fail(engine, anew, type="/problems/concept-not-drawn", title="No", status=409, detail="no")
+    working.eventually(lambda: client.get("/concepts/cat").json()["job"] not in (None, anew))
+    job_id = client.get("/concepts/cat").json()["job"]
+    assert client.get(f"/jobs/{job_id}").json()["kind"] == "reproject"
 
 
 def test_idempotency_keys_are_forgotten_after_a_day(client: httpx.Client, engine: Engine) -> None:

@@ -4,6 +4,7 @@ import io
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from threading import Event, Thread
 from typing import Any
 
@@ -15,7 +16,7 @@ from sepme_core.registry import jobs, serving
 from sepme_core.registry.blobs import Blobs
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.images import PictureRecord
-from sepme_core.registry.jobs import Claim
+from sepme_core.registry.jobs import Claim, StoredIncrement
 
 BASE = "sha256:" + 64 * "b"
 OTHER_BASE = "sha256:" + 64 * "c"
@@ -57,20 +58,33 @@ def report(engine: Engine, claimed: Claim, step: int, of: int = 10) -> None:
         assert jobs.report(session, claimed, step, of, f"correlation {step / 1000}")
 
 
-def erase(engine: Engine, blobs: Blobs, job_id: str, base_digest: str = BASE) -> None:
+def erase(engine: Engine, blobs: Blobs, job_id: str, base_digest: str = BASE, *, evidence: bool = False) -> None:
     claimed = claim(engine, job_id)
     data = f"increment of {claimed.concept} by {claimed.request}".encode()
-    digest = blobs.put(data)
+    made = _stored(blobs, data, base_digest, "erased")
+    if evidence:
+        applied: tuple[list[dict[str, str]], ...] = ([], [{"concept": str(claimed.concept), "digest": made.digest}])
+        made = replace(made, pictures=[_evidence(blobs, str(claimed.concept), increments) for increments in applied])
     with writing(engine) as session:
-        assert jobs.publish_erasure(
-            session,
-            claimed,
-            digest=digest,
-            bytes=len(data),
-            base_digest=base_digest,
-            certificate=CERTIFICATE,
-            settings=claimed.request["options"],
-        )
+        assert jobs.publish_erasure(session, claimed, made)
+
+
+def reproject(engine: Engine, blobs: Blobs, job_id: str) -> None:
+    claimed = claim(engine, job_id)
+    data = f"increment of {claimed.concept} beside {claimed.pinned}".encode()
+    with writing(engine) as session:
+        assert jobs.publish_reprojection(session, claimed, _stored(blobs, data, BASE, "reprojected"))
+
+
+def _stored(blobs: Blobs, data: bytes, base_digest: str, reason: str) -> StoredIncrement:
+    return StoredIncrement(
+        digest=blobs.put(data),
+        bytes=len(data),
+        base_digest=base_digest,
+        reason=reason,
+        certificate=CERTIFICATE,
+        settings={"variant": "sepme"},
+    )
 
 
 def draw(engine: Engine, blobs: Blobs, job_id: str) -> None:
@@ -88,14 +102,25 @@ def fail(engine: Engine, job_id: str, **problem: Any) -> None:
         assert jobs.fail(session, claimed, problem)
 
 
+DO = {"erase": erase, "reproject": reproject, "generate": draw}
+
+
 def _picture(blobs: Blobs, claimed: Claim, position: int) -> PictureRecord:
     request = claimed.request
     seed = request["seed"] + position
-    size = (request["width"], request["height"])
+    record = {"seed": seed, "row": position, "batch_size": request["count"], "steps": request["steps"]}
+    return _drawn(blobs, seed, (request["width"], request["height"]), record)
+
+
+def _evidence(blobs: Blobs, prompt: str, increments: list[dict[str, str]]) -> PictureRecord:
+    record = {"prompt": prompt, "seed": len(increments), "increments": increments}
+    return _drawn(blobs, len(increments), (64, 64), record)
+
+
+def _drawn(blobs: Blobs, seed: int, size: tuple[int, int], record: dict[str, Any]) -> PictureRecord:
     image = Image.new("RGB", size, (seed % 256, 100, 200))
     file = io.BytesIO()
     image.save(file, "PNG")
-    record = {"seed": seed, "row": position, "batch_size": request["count"], "steps": request["steps"]}
     return PictureRecord(
         digest=blobs.put(file.getvalue()),
         bytes=len(file.getvalue()),
@@ -117,7 +142,7 @@ def working(engine: Engine, blobs: Blobs) -> Iterator[None]:
             with reading(engine) as session:
                 queued = jobs.list_page(session, None, 50, state="queued").items
             for job in queued:
-                (draw if job.kind == "generate" else erase)(engine, blobs, job.id)
+                DO[job.kind](engine, blobs, job.id)
 
     thread = Thread(target=work, name="worker")
     thread.start()

@@ -4,11 +4,13 @@ import torch
 
 from sepme_core.base import Base
 from sepme_core.cross_attention import conditioned_matrices
+from sepme_core.erasure import Made
 from sepme_core.increment import Increment
 from sepme_core.registry import concepts, jobs
 from sepme_core.registry.database import reading, writing
 from tests.worker.rows import accepted_erasure, claimed
 from worker.resident import Resident
+from worker.storing import store_increment
 
 RANK = 2
 
@@ -21,25 +23,22 @@ def random_increment(base: Base, concept: str, base_digest: str | None = None, s
         name: (strength * torch.randn(linear.out_features, RANK, generator=dice)).half()
         for name, linear in conditioned_matrices(base.unet).items()
     }
-    metadata = {"concept": concept, "base_digest": base_digest or base.digest, "certificate": {"correlation": 0.0}}
+    metadata = {
+        "concept": concept,
+        "base_digest": base_digest or base.digest,
+        "settings": {},
+        "certificate": {"correlation": 0.0},
+    }
     return Increment(directions, weights, metadata)
 
 
-def publish(resident: Resident, increment: Increment, *, irrevocable: bool = False) -> str:
+def publish(resident: Resident, increment: Increment, **body: object) -> str:
     """Publish an increment under its concept's name, as the end of an erase job. Gives its digest."""
-    claim = claimed(resident.engine, accepted_erasure(resident.engine, increment.concept, irrevocable=irrevocable))
-    digest = resident.blobs.put(increment.to_bytes())
+    claim = claimed(resident.engine, accepted_erasure(resident.engine, increment.concept, **body))
+    stored = store_increment(resident.blobs, Made(increment, (), "erased"), 1.0)
     with writing(resident.engine) as session:
-        assert jobs.publish_erasure(
-            session,
-            claim,
-            digest=digest,
-            bytes=len(increment.to_bytes()),
-            base_digest=increment.base_digest,
-            certificate=dict(increment.certificate),
-            settings={},
-        )
-    return digest
+        assert jobs.publish_erasure(session, claim, stored)
+    return stored.digest
 
 
 def asked_for(resident: Resident, erased: list[str], base_digest: str | None = None, **request: object) -> str:

@@ -1,16 +1,20 @@
+import hashlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from io import BytesIO
 
 import pytest
+from PIL import Image
 
-from sepme_core.erasure import ErasureRequest, ErasureSettings, KnownConcept, run_to_end
+from sepme_core.erasure import ErasureRequest, ErasureSettings, KnownConcept, erase_together, run_to_end
 from sepme_core.erasure import erase as optimise
 from sepme_core.increment import Increment
-from sepme_core.registry import concepts, jobs, protected
-from sepme_core.registry.database import writing
+from sepme_core.registry import concepts, images, jobs, protected
+from sepme_core.registry.database import reading, writing
 from tests.sepme.processes import until
+from tests.worker.masks import publish, random_increment
 from tests.worker.rows import accepted_erasure, claimed, events, row, versions
 from worker import erase, work
 from worker.drain import Drain
@@ -23,8 +27,12 @@ LONG = {"start": "zero", "learning_rate": 1e-8, "threshold": 0.0, "max_steps": 1
 
 def directly(resident: Resident, name: str, known: list[KnownConcept]) -> Increment:
     """The increment as the method makes it without a service."""
-    request = ErasureRequest(name, "object", (name,), settings=ErasureSettings.from_options(SHORT))
-    return run_to_end(optimise(resident.base, request, known, []))
+    return run_to_end(optimise(resident.base, asked_for(name), known, [], shared=resident.shared)).increment
+
+
+def asked_for(name: str) -> ErasureRequest:
+    """What a job with the options `SHORT` asks for, in the method's terms."""
+    return ErasureRequest(name, "object", (name,), settings=ErasureSettings.from_options(SHORT))
 
 
 def test_an_erasure_publishes_the_increment_that_the_method_makes(resident: Resident) -> None:
@@ -45,14 +53,74 @@ def test_an_erasure_publishes_the_increment_that_the_method_makes(resident: Resi
 
 
 def test_concepts_accepted_together_know_each_other_whatever_order_they_are_made_in(resident: Resident) -> None:
-    bodies = [{"name": name, "kind": "object", "options": SHORT} for name in ("cat", "fish")]
-    with writing(resident.engine) as session:
-        cat, fish = (accepted.job.id for accepted in concepts.accept_erasures(session, bodies, "tests"))
+    cat, fish = accepted_together(resident, "cat", "fish")
     work.answer(resident, fish)
     work.answer(resident, cat)
     (made,) = versions(resident.engine, "cat")
     assert made.digest == directly(resident, "cat", [KnownConcept("fish", "object", ("fish",))]).digest
     assert made.digest != directly(resident, "cat", []).digest
+
+
+def accepted_together(resident: Resident, *names: str, joint: bool = False) -> list[str]:
+    """The ids of the jobs that erase several concepts, in their order."""
+    bodies = [{"name": name, "kind": "object", "options": SHORT} for name in names]
+    with writing(resident.engine) as session:
+        return [one.job.id for one in concepts.accept_erasures(session, bodies, "tests", joint=joint)]
+
+
+def test_the_evidence_of_an_erasure_is_stored_as_it_was_drawn(resident: Resident) -> None:
+    job_id = accepted_erasure(resident.engine, "cat", options=SHORT)
+    work.answer(resident, job_id)
+    (version,) = versions(resident.engine, "cat")
+    listed = version.certificate["pictures"]
+    assert [picture["erased"] for picture in listed] == [False] * 4 + [True] * 4
+    for picture in listed:
+        with reading(resident.engine) as session:
+            image = images.get(session, picture["id"])
+        assert (image.job_id, image.sha256, image.record["prompt"]) == (job_id, picture["sha256"], picture["prompt"])
+        assert [masked["digest"] for masked in image.mask["concepts"]] == [version.digest] * picture["erased"]
+        pixels = Image.open(BytesIO(resident.blobs.get(image.digest))).convert("RGB").tobytes()
+        assert hashlib.sha256(pixels).hexdigest() == picture["sha256"]
+
+
+def test_a_group_is_optimised_once_and_each_job_publishes_its_own_member(resident: Resident) -> None:
+    first, second = accepted_together(resident, "fish", "cat", joint=True)
+    for job_id in (first, second):
+        work.answer(resident, job_id)
+        assert row(resident.engine, job_id).state == "succeeded", row(resident.engine, job_id).problem
+    together = erase_together(resident.base, [asked_for("cat"), asked_for("fish")], shared=resident.shared)
+    expected = {name: made.increment.digest for name, made in run_to_end(together).items()}
+    assert {name: versions(resident.engine, name)[0].digest for name in ("cat", "fish")} == expected
+    assert [event.kind for event in events(resident.engine, second)] == ["succeeded"], "nothing was left to optimise"
+    with reading(resident.engine) as session:
+        assert jobs.list_page(session, None, 10, kind="reproject").items == []
+
+
+def test_what_would_undo_an_erasure_for_good_is_refused_and_names_it(resident: Resident) -> None:
+    """The erasure for good is one that nearly nothing is left of: whatever is to be left alone takes the rest."""
+    work.answer(resident, accepted_erasure(resident.engine, "cat", options=LONG | {"max_steps": 1}, irrevocable=True))
+    job_id = accepted_erasure(resident.engine, "fish", options=SHORT)
+    work.answer(resident, job_id)
+    problem = row(resident.engine, job_id).problem
+    assert problem is not None
+    assert (problem["type"], problem["status"]) == ("/problems/irrevocable-weakened", 409)
+    assert problem["irrevocable"] == "cat"
+    assert versions(resident.engine, "fish") == []
+
+
+def test_an_erasure_that_was_overtaken_by_one_for_good_publishes_nothing_and_is_queued_again(
+    resident: Resident,
+) -> None:
+    job_id = accepted_erasure(resident.engine, "cat", options=SHORT)
+    answer = threading.Thread(target=work.answer, args=(resident, job_id))
+    answer.start()
+    until(lambda: bool(events(resident.engine, job_id)), seconds=60)
+    publish(resident, random_increment(resident.base, "fox"), irrevocable=True)
+    answer.join()
+    job = row(resident.engine, job_id)
+    assert (job.state, [each["name"] for each in job.pinned["irrevocable"]]) == ("queued", ["fox"])
+    assert versions(resident.engine, "cat") == []
+    assert (job_id, "erase") in work.waiting(resident)
 
 
 def test_what_is_too_close_to_a_protected_prompt_is_refused_with_the_numbers(resident: Resident) -> None:

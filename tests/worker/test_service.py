@@ -81,6 +81,19 @@ def test_a_cancelled_erasure_ends_between_two_steps_and_the_worker_goes_on(servi
     assert service.ended(erase(service, "snail", max_steps=2))["state"] == "succeeded"
 
 
+def test_a_late_concept_has_the_older_one_reprojected_without_anybody_asking(service: Service) -> None:
+    for name in ("heart", "cat"):
+        body = {"kind": "object", "prompts": [name], "options": {"max_steps": 1}}
+        assert service.post(f"/concepts/{name}/erase", body, wait=120)["state"] == "succeeded"
+    until(lambda: len(versions(service, "heart")) == 2, seconds=120)
+    assert [version["reason"] for version in versions(service, "heart")] in (
+        ["erased", "reprojected"],
+        ["erased", "refined"],
+    )
+    for name in ("heart", "cat"):
+        service.purge(name)
+
+
 def test_jobs_accepted_while_the_broker_is_dead_are_all_done(service: Service) -> None:
     os.kill(service.pid("broker"), signal.SIGKILL)
     request = {"prompt": "a cat", "steps": 2, "erased": []}

@@ -1,21 +1,16 @@
 """Concepts: asked to be erased, erased, restored, purged.
 
-`acceptance` decides what a request to erase needs; `known` is what increments must leave alone; `restoring` takes
-concepts out of the active set; `masks` resolves names to increments; `reading` lists them.
+`acceptance` decides what a request to erase needs; `restoring` takes concepts out of the active set; `masks` resolves
+names to increments; `reading` lists them.
 """
 
-from sepme_core.registry.concepts.acceptance import Accepted, accept_erasure, accept_erasures
-from sepme_core.registry.concepts.known import known_concepts, protected_prompts
-from sepme_core.registry.concepts.masks import (
-    MaskConcept,
-    MaskResolution,
-    irrevocable_since,
-    mask_document,
-    resolve_mask,
-)
+from sepme_core.registry.concepts.acceptance import Accepted, accept_again, accept_erasure, accept_erasures
+from sepme_core.registry.concepts.masks import MaskConcept, MaskResolution, irrevocable_since, resolve_mask
 from sepme_core.registry.concepts.reading import document, documents, etag, get, list_page
 from sepme_core.registry.concepts.requests import NAME_FORM, erasure_request
 from sepme_core.registry.concepts.restoring import purge, restore
+from sepme_core.registry.documents import mask_document
+from sepme_core.registry.known import known_concepts, protected_prompts
 from sepme_core.registry.tables import Concept
 
 __all__ = [
@@ -24,6 +19,7 @@ __all__ = [
     "Concept",
     "MaskConcept",
     "MaskResolution",
+    "accept_again",
     "accept_erasure",
     "accept_erasures",
     "document",

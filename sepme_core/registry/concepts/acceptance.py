@@ -4,16 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from sepme_core.registry import audit, clock, increments, serving
-from sepme_core.registry.concepts.known import known_concepts, protected_prompts
-from sepme_core.registry.concepts.requests import erasure_request, making
+from sepme_core.registry.concepts.requests import erasure_request, joined, making
 from sepme_core.registry.database import serialise
 from sepme_core.registry.documents import concept_documents
 from sepme_core.registry.errors import ConceptBusy, ConceptNamedTwice
 from sepme_core.registry.identifiers import new_id
 from sepme_core.registry.jobs import rows as job_rows
+from sepme_core.registry.known import known_concepts, leaves_prompts_alone, made_together, pins, protected_prompts
 from sepme_core.registry.tables import Concept, Increment, Job
 
 
@@ -31,7 +32,9 @@ def accept_erasure(session: Session, body: Mapping[str, Any], holder: str) -> Ac
     return accept_erasures(session, [body], holder)[0]
 
 
-def accept_erasures(session: Session, bodies: Sequence[Mapping[str, Any]], holder: str) -> list[Accepted]:
+def accept_erasures(
+    session: Session, bodies: Sequence[Mapping[str, Any]], holder: str, *, joint: bool = False
+) -> list[Accepted]:
     """Accept requests to erase, all or none. Each new job pins all other known concepts, those accepted with it too.
 
     For each, by what the registry holds:
@@ -47,17 +50,32 @@ def accept_erasures(session: Session, bodies: Sequence[Mapping[str, Any]], holde
         session: of `database.writing`; the caller's transaction decides that all or none is kept.
         bodies: the erase bodies, each with its `name`; defaults are filled in here.
         holder: who asked.
+        joint: whether they are optimised together; each job then holds the bodies of all, and pins none of them.
 
     Raises:
         ConceptBusy: where one is being erased with another body.
         ConceptNamedTwice: where two bodies name the same concept.
-        ValueError: where a name is malformed.
+        ValueError: where a name is malformed, or a joint erasure has one concept alone.
     """
     requests = [erasure_request(body) for body in bodies]
     _refuse_repeated_names(requests)
     serialise(session)
-    accepted = [_accept(session, request, holder) for request in requests]
-    _pin(session, [one.job for one in accepted if not one.job.pinned and not one.already_done])
+    accepted = [_accept(session, request, holder) for request in (joined(requests) if joint else requests)]
+    _pin(session, accepted)
+    return accepted
+
+
+def accept_again(session: Session, base_digest: str, holder: str) -> list[Accepted]:
+    """Accept to erase again, for a base, all that is stored for another one, each by the request it was made by.
+
+    What is restored stays so when its new version is published. What is being erased already goes on with that job.
+    """
+    serialise(session)
+    pointed = and_(Increment.concept == Concept.name, Increment.version == Concept.version)
+    stored = select(Concept, Increment).join(Increment, pointed).where(Increment.base_digest != base_digest)
+    rows = session.execute(stored.order_by(Concept.name)).all()
+    accepted = [_accept_again(session, concept, increment.request, holder) for concept, increment in rows]
+    _pin(session, accepted)
     return accepted
 
 
@@ -69,12 +87,16 @@ def _refuse_repeated_names(requests: list[dict[str, Any]]) -> None:
         seen.add(request["name"])
 
 
-def _pin(session: Session, jobs: list[Job]) -> None:
+def _pin(session: Session, accepted: list[Accepted]) -> None:
     """Give each new job what is known, now that all of them are in the registry."""
-    known = known_concepts(session) if jobs else []
-    protected = protected_prompts(session) if jobs else []
+    jobs = [one.job for one in accepted if not one.already_done and "known" not in one.job.pinned]
+    if not jobs:
+        return
+    known, protected, model = known_concepts(session), protected_prompts(session), serving.current_model(session)
     for job in jobs:
-        job.pinned = {"known": [other for other in known if other["name"] != job.concept], "protected": protected}
+        besides = made_together(job.request)
+        irrevocable = increments.irrevocable(session, model["base_digest"], besides) if model else []
+        job.pinned = {**job.pinned, **pins(known, protected, besides), "irrevocable": irrevocable}
     session.flush()
 
 
@@ -93,12 +115,26 @@ def _accept(session: Session, request: dict[str, Any], holder: str) -> Accepted:
             session, kind="erase", request=request, concept=concept.name, holder=holder, result=result
         )
         return Accepted(finished, concept, already_done=True)
-    job = job_rows.enqueue(
-        session, kind="erase", queue="erase", request=request, pinned={}, concept=concept.name, holder=holder
-    )
-    _moved(session, concept)
     if concept.version is None:
         concept.kind, concept.prompts, concept.protect = request["kind"], request["prompts"], request["protect"]
+    return _enqueue(session, concept, request, holder, pinned={})
+
+
+def _accept_again(session: Session, concept: Concept, request: dict[str, Any], holder: str) -> Accepted:
+    live = _wanted_job(session, concept)
+    if live is not None:
+        return Accepted(live, concept, already_done=False)
+    pinned = {"keep_state": "restored"} if concept.state == "restored" else {}
+    return _enqueue(session, concept, request, holder, pinned)
+
+
+def _enqueue(
+    session: Session, concept: Concept, request: dict[str, Any], holder: str, pinned: dict[str, Any]
+) -> Accepted:
+    job = job_rows.enqueue(
+        session, kind="erase", queue="erase", request=request, pinned=pinned, concept=concept.name, holder=holder
+    )
+    _moved(session, concept)
     session.flush()
     return Accepted(job, concept, already_done=False)
 
@@ -117,20 +153,30 @@ def _new_concept(session: Session, request: dict[str, Any]) -> Concept:
 
 
 def _job_under_way(session: Session, concept: Concept, request: dict[str, Any]) -> Job | None:
-    """Return the live job of the same request. One that is only waiting for its worker to let go of it ends here.
+    """Return the live job of the same request, which from now on makes the concept erased if it was to stay restored.
 
     Raises:
         ConceptBusy: where another request is under way.
     """
-    live = job_rows.live_erasure(session, concept.name)
+    live = _wanted_job(session, concept)
     if live is None:
-        return None
-    if live.cancel_requested:
-        job_rows.cancel_now(session, live)
         return None
     if live.request != request:
         raise ConceptBusy(concept.name, live.id)
+    if "keep_state" in live.pinned:
+        live.pinned = {key: value for key, value in live.pinned.items() if key != "keep_state"}
+        _moved(session, concept)
+        session.flush()
     return live
+
+
+def _wanted_job(session: Session, concept: Concept) -> Job | None:
+    """Return the live job. One that is only waiting for its worker to let go of it ends here."""
+    live = job_rows.live_erasure(session, concept.name)
+    if live is None or not live.cancel_requested:
+        return live
+    job_rows.cancel_now(session, live)
+    return None
 
 
 def _still_holds(session: Session, stored: Increment, request: dict[str, Any]) -> bool:
@@ -138,10 +184,7 @@ def _still_holds(session: Session, stored: Increment, request: dict[str, Any]) -
     model = serving.current_model(session)
     if model is None or stored.base_digest != model["base_digest"]:
         return False
-    if making(stored.request) != making(request):
-        return False
-    made_with = {prompt for protected in stored.pinned["protected"] for prompt in protected["prompts"]}
-    return all(made_with.issuperset(protected["prompts"]) for protected in protected_prompts(session))
+    return making(stored.request) == making(request) and leaves_prompts_alone(stored, protected_prompts(session))
 
 
 def _serve_stored(session: Session, concept: Concept, stored: Increment, request: dict[str, Any], holder: str) -> None:

@@ -7,8 +7,7 @@ from typing import Any, Literal
 from sqlalchemy import Row, Select, and_, select
 from sqlalchemy.orm import Session
 
-from sepme_core.canonical import digest_of
-from sepme_core.registry.documents import LIVE_STATES
+from sepme_core.registry.documents import LIVE_STATES, mask_document
 from sepme_core.registry.tables import Concept, Increment, Job
 
 
@@ -53,15 +52,6 @@ class MaskResolution:
             "base_digest": base_digest,
             "irrevocable": list(self.irrevocable),
         }
-
-
-def mask_document(concepts: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return a mask of `{"name", "version", "digest"}` as `{"digest", "concepts"}`.
-
-    The mask's digest is of the increments' digests, in the order of names.
-    """
-    ordered = sorted(concepts, key=lambda concept: str(concept["name"]))
-    return {"digest": digest_of([concept["digest"] for concept in ordered]), "concepts": ordered}
 
 
 def resolve_mask(session: Session, erased: Literal["active"] | Sequence[str]) -> MaskResolution:

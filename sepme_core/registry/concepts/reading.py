@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sepme_core.registry import cursors
 from sepme_core.registry.documents import concept_documents
 from sepme_core.registry.errors import UnknownConcept
+from sepme_core.registry.lookups import find
 from sepme_core.registry.tables import Concept
 
 
@@ -18,10 +18,7 @@ def get(session: Session, name: str) -> Concept:
     Raises:
         UnknownConcept: where there is none.
     """
-    concept = session.get(Concept, name)
-    if concept is None:
-        raise UnknownConcept(name)
-    return concept
+    return find(session, Concept, name, UnknownConcept)
 
 
 def list_page(session: Session, cursor: str | None, limit: int) -> cursors.Page[Concept]:
@@ -30,11 +27,7 @@ def list_page(session: Session, cursor: str | None, limit: int) -> cursors.Page[
     Raises:
         CursorInvalid: where the cursor is not one of this listing.
     """
-    found = select(Concept).order_by(Concept.name).limit(limit + 1)
-    if cursor is not None:
-        found = found.where(Concept.name > cursors.decode(cursor, 1)[0])
-    rows = list(session.scalars(found))
-    return cursors.Page(rows[:limit], cursors.encode(rows[limit - 1].name) if len(rows) > limit else None)
+    return cursors.page_by_name(session, Concept, cursor, limit)
 
 
 def etag(concept: Concept) -> str:

@@ -1,7 +1,7 @@
 """The body of a request to erase, with its defaults filled in, so that equal requests are equal."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 NAME_FORM = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
@@ -27,6 +27,21 @@ def erasure_request(body: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def joined(requests: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the requests of one group: each holds all of them, by name, since they are optimised together.
+
+    Raises:
+        ValueError: where one request alone is no group.
+    """
+    if len(requests) < 2:  # noqa: PLR2004  (the least that can be joined)
+        raise ValueError("a joint erasure needs two concepts at least")
+    group = sorted(requests, key=lambda request: str(request["name"]))
+    return [{**request, "group": group} for request in requests]
+
+
 def making(request: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of a request that decides the increment's bytes: all but whether it may be given back."""
-    return {key: value for key, value in request.items() if key != "irrevocable"}
+    part = {key: value for key, value in request.items() if key not in ("irrevocable", "group")}
+    if "group" in request:
+        part["group"] = [making(member) for member in request["group"]]
+    return part

@@ -10,13 +10,14 @@ from sepme_core.registry.database import serialise
 from sepme_core.registry.errors import ConceptIrrevocable, ConceptMoved, UnknownConcept
 from sepme_core.registry.identifiers import new_id
 from sepme_core.registry.jobs import rows as job_rows
-from sepme_core.registry.tables import Concept
+from sepme_core.registry.tables import Concept, Job
 
 
 def restore(session: Session, name: str, holder: str, if_match: str | None = None) -> Concept:
     """Let the concept serve no longer, and cancel the job that is erasing it. Doing it again changes nothing.
 
-    What was erased becomes `restored`; its increment stays stored. What never was erased stays `never-erased`.
+    What was erased becomes `restored`; its increment stays stored, and goes on to be re-projected. What never was
+    erased stays `never-erased`. A job after which the concept is restored just as well is left alone.
 
     Raises:
         UnknownConcept: where there is none.
@@ -24,7 +25,8 @@ def restore(session: Session, name: str, holder: str, if_match: str | None = Non
         ConceptIrrevocable: where it was erased for good.
     """
     concept = _changeable(session, name, if_match)
-    cancelled = _cancel_job(session, concept)
+    live = job_rows.live_erasure(session, name)
+    cancelled = _cancel(session, live) if live and "keep_state" not in live.pinned else None
     if concept.state != "erased" and cancelled is None:
         return concept
     stored = increments.current(session, concept) if concept.state == "erased" else None
@@ -50,7 +52,11 @@ def purge(session: Session, name: str, holder: str, if_match: str | None = None)
         ConceptIrrevocable: where it was erased for good.
     """
     concept = _changeable(session, name, if_match)
-    cancelled = _cancel_job(session, concept)
+    live = job_rows.live_erasure(session, name)
+    cancelled = _cancel(session, live) if live else None
+    reprojecting = job_rows.live_reprojection(session, name)
+    if reprojecting is not None:
+        _cancel(session, reprojecting)
     stored = increments.current(session, concept)
     served = stored.digest if stored and concept.state == "erased" else None
     details: dict[str, Any] = {
@@ -83,9 +89,6 @@ def _matches(if_match: str, tag: str) -> bool:
     return if_match.strip() == "*" or tag in (one.strip() for one in if_match.split(","))
 
 
-def _cancel_job(session: Session, concept: Concept) -> str | None:
-    job = job_rows.live_erasure(session, concept.name)
-    if job is None:
-        return None
+def _cancel(session: Session, job: Job) -> str:
     job_rows.cancel_now(session, job)
     return job.id

@@ -1,7 +1,8 @@
 """Jobs: rows with a state machine, `queued → running → succeeded | failed | cancelled`.
 
 `rows` makes, finds and cancels them; `leases` is what a worker does with one that it claimed; `publishing` ends one
-with its result; `reaping` finds those that nobody works on.
+with its result; `reprojections` makes those that a newly known concept calls for; `reaping` finds those that nobody
+works on.
 """
 
 from sepme_core.registry.documents import LIVE_STATES
@@ -17,8 +18,15 @@ from sepme_core.registry.jobs.leases import (
     renew,
     report,
 )
-from sepme_core.registry.jobs.publishing import publish_erasure, publish_pictures
-from sepme_core.registry.jobs.reaping import park_exhausted, unclaimed
+from sepme_core.registry.jobs.publishing import (
+    StoredIncrement,
+    pin_irrevocable,
+    publish_erasure,
+    publish_pictures,
+    publish_reprojection,
+)
+from sepme_core.registry.jobs.reaping import never_rung, park_exhausted, unclaimed
+from sepme_core.registry.jobs.reprojections import enqueue_reprojections
 from sepme_core.registry.jobs.rows import (
     cancel_now,
     counts,
@@ -27,6 +35,7 @@ from sepme_core.registry.jobs.rows import (
     get,
     list_page,
     live_erasure,
+    live_reprojection,
     request_cancel,
 )
 from sepme_core.registry.tables import Event, Job
@@ -36,6 +45,7 @@ __all__ = [
     "Claim",
     "Event",
     "Job",
+    "StoredIncrement",
     "cancel_now",
     "cancel_requested",
     "claim",
@@ -43,15 +53,20 @@ __all__ = [
     "document",
     "enqueue",
     "enqueue_finished",
+    "enqueue_reprojections",
     "events_after",
     "fail",
     "finish_cancelled",
     "get",
     "list_page",
     "live_erasure",
+    "live_reprojection",
+    "never_rung",
     "park_exhausted",
+    "pin_irrevocable",
     "publish_erasure",
     "publish_pictures",
+    "publish_reprojection",
     "release",
     "renew",
     "report",

@@ -101,8 +101,17 @@ def fail(session: Session, claim: Claim, problem: dict[str, Any]) -> bool:
 
 def release(session: Session, claim: Claim) -> bool:
     """Give the job back unfinished, for a worker that shuts down: queued again, and not counted as lost."""
-    releasing = update(Job).where(_held(claim)).values(state="queued", worker=None, lease_until=None, rung_at=None)
-    return session.execute(releasing.returning(Job.id), execution_options=NO_SYNCHRONISATION).one_or_none() is not None
+    job = held_row(session, claim)
+    if job is None:
+        return False
+    put_back(session, job)
+    return True
+
+
+def put_back(session: Session, job: Job) -> None:
+    """Queue a running job again, which the caller has locked. Nobody has rung for it yet."""
+    job.state, job.worker, job.lease_until, job.rung_at = "queued", None, None, None
+    session.flush()
 
 
 def held_row(session: Session, claim: Claim) -> Job | None:

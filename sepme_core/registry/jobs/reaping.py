@@ -1,6 +1,6 @@
 """Jobs that nobody works on. Several reapers may run at once: ringing twice is harmless, and a row is parked once."""
 
-from sqlalchemy import Select, and_, case, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, or_, select, update
 from sqlalchemy.orm import Session
 
 from sepme_core.registry.clock import database_time
@@ -23,8 +23,20 @@ def unclaimed(session: Session, *, rung_before_seconds: float) -> list[tuple[str
     patience = rung_before_seconds * case({0: 1.0, 1: 2.0, 2: 4.0}, value=Job.rings, else_=float(PATIENCE_LIMIT))
     queued = and_(Job.state == "queued", or_(Job.rung_at.is_(None), Job.rung_at < database_time(-patience)))
     lost = and_(LOST, or_(Job.rung_at.is_(None), Job.rung_at < database_time(-rung_before_seconds)))
+    return _ring_for(session, or_(queued, lost))
+
+
+def never_rung(session: Session) -> list[tuple[str, str]]:
+    """Find the queued jobs that nobody has rung for yet, as (id, queue), and mark them as rung.
+
+    Those are re-projections, made by the way, and jobs that were put back.
+    """
+    return _ring_for(session, and_(Job.state == "queued", Job.rung_at.is_(None)))
+
+
+def _ring_for(session: Session, condition: ColumnElement[bool]) -> list[tuple[str, str]]:
     # Locked in one order and past what others hold, so that neither reapers nor workers wait for each other in a ring.
-    due = select(Job.id).where(or_(queued, lost)).order_by(Job.id).with_for_update(skip_locked=True)
+    due = select(Job.id).where(condition).order_by(Job.id).with_for_update(skip_locked=True)
     ringing = (
         update(Job)
         .where(Job.id.in_(due))

@@ -10,6 +10,7 @@ from sepme_core.registry import clock, cursors, events
 from sepme_core.registry.documents import LIVE_STATES
 from sepme_core.registry.errors import CursorInvalid, JobFinished, UnknownJob
 from sepme_core.registry.identifiers import new_id
+from sepme_core.registry.lookups import find
 from sepme_core.registry.tables import Job
 
 
@@ -80,10 +81,7 @@ def get(session: Session, job_id: str) -> Job:
     Raises:
         UnknownJob: where there is none.
     """
-    job = session.get(Job, job_id)
-    if job is None:
-        raise UnknownJob(job_id)
-    return job
+    return find(session, Job, job_id, UnknownJob)
 
 
 def locked(session: Session, job_id: str) -> Job | None:
@@ -94,7 +92,16 @@ def locked(session: Session, job_id: str) -> Job | None:
 
 def live_erasure(session: Session, concept: str) -> Job | None:
     """Return the erase job that is queued or running for a concept; the database allows one at most."""
-    found = select(Job).where(Job.kind == "erase", Job.concept == concept, Job.state.in_(LIVE_STATES))
+    return _live(session, "erase", concept)
+
+
+def live_reprojection(session: Session, concept: str) -> Job | None:
+    """Return the reproject job that is queued or running for a concept; the database allows one at most."""
+    return _live(session, "reproject", concept)
+
+
+def _live(session: Session, kind: str, concept: str) -> Job | None:
+    found = select(Job).where(Job.kind == kind, Job.concept == concept, Job.state.in_(LIVE_STATES))
     return session.scalars(found.with_for_update(), execution_options={"populate_existing": True}).one_or_none()
 
 

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,31 +10,40 @@ from sepme_core.base import Base, load_base
 from sepme_core.cross_attention import conditioned_matrices
 from sepme_core.erasure import ErasureSettings
 from sepme_core.erasure.constraints import null_space
-from sepme_core.erasure.correlation import Candidate, Refined, cosine_correlation, refine, relative_correlation
-from sepme_core.erasure.noised_latents import NoisedLatents, noise_latents, noise_of_velocity, predict_noise
-from sepme_core.erasure.rows import embed_wide
+from sepme_core.erasure.correlation import (
+    Candidate,
+    Refined,
+    Trainee,
+    balance,
+    cosine_correlation,
+    refine,
+    relative_correlation,
+)
+from sepme_core.erasure.moments import second_moment
+from sepme_core.erasure.noised_latents import noise_latents, noise_of_velocity, predict_noise
 from sepme_core.erasure.sentences import Sentence
+from sepme_core.erasure.shared import Shared
 from tests.sepme_core.narrow import SD_1_4, SD_2_1, save_narrow_pipeline
 
 SENTENCES = [Sentence("a {} in {other} style", "cat", "{other} style", "ink"), Sentence("a {}", "cat")]
 
 
-def prepare(base: Base) -> tuple[Candidate, torch.Tensor, NoisedLatents, torch.Tensor]:
-    """A zero start in the null space of the empty prompt and a fish, its scale, noised latents and regular rows."""
-    rows = embed_wide(base, [sentence.text for sentence in SENTENCES])[:, 1:].flatten(0, 1)
-    regular = embed_wide(base, ["a fish", "fish"])[:, 1:].flatten(0, 1)
-    free = null_space(embed_wide(base, [""])[0], [regular], 1e-6)
+def prepare(base: Base, sentences: Sequence[Sentence] = SENTENCES) -> Trainee:
+    """A zero start in the null space of the empty prompt and a fish, with noised latents."""
+    shared = Shared(base)
+    regular = second_moment(shared.rows(["a fish", "fish"]))
+    free = null_space(shared.embed([""])[0], [regular], 1e-6)
+    rows = shared.rows([sentence.text for sentence in sentences])
     directions = torch.linalg.svd(free.project(rows))[2][:4].T.float().contiguous()
     weights = {path: torch.zeros(m.out_features, 4) for path, m in conditioned_matrices(base.unet).items()}
     latents = torch.randn(2, base.unet.config.in_channels, 8, 8, generator=torch.Generator().manual_seed(0))
-    noised = noise_latents(base, SENTENCES, latents, 8, torch.Generator().manual_seed(0))
-    return Candidate(directions, weights), torch.ones(4), noised, regular
+    noised = noise_latents(base, sentences, latents, 8, torch.Generator().manual_seed(0))
+    return Trainee(Candidate(directions, weights), torch.ones(4), noised, regular)
 
 
-def run(base: Base, **options: Any) -> tuple[Refined, list[float]]:
-    start, scale, noised, regular = prepare(base)
-    settings = ErasureSettings(start="zero", batch_size=4, **options)
-    steps, losses = refine(base, start, scale, noised, regular, settings), []
+def run(base: Base, trainees: Sequence[Trainee], **options: Any) -> tuple[Refined, list[float]]:
+    settings = ErasureSettings(**{"start": "zero", "batch_size": 4, "learning_rate": 2e-3, **options})
+    steps, losses = refine(base, trainees, settings), []
     while True:
         try:
             losses.append(next(steps).loss)
@@ -45,28 +55,29 @@ def run(base: Base, **options: Any) -> tuple[Refined, list[float]]:
 def test_one_step_on_a_narrowed_stable_diffusion(tmp_path: Path, unet: dict[str, Any], prediction: str) -> None:
     base = load_base(str(save_narrow_pipeline(tmp_path, unet, prediction)), device="cpu")
     before = {name: value.clone() for name, value in base.unet.state_dict().items()}
-    refined, losses = run(base, max_steps=2, learning_rate=1e-2)
+    refined, losses = run(base, [prepare(base)], max_steps=2, learning_rate=1e-2)
     assert losses[0] == pytest.approx(1.0, abs=1e-4)  # nothing is erased yet
-    assert len(refined.weights) == 32
-    moved = [float(value.abs().max()) for value in refined.weights.values()]
+    (weights,) = refined.weights
+    assert len(weights) == 32
+    moved = [float(value.abs().max()) for value in weights.values()]
     assert min(moved) > 0
     assert all(torch.equal(value, before[name]) for name, value in base.unet.state_dict().items())
 
 
 def test_the_loss_comes_down_and_the_loop_stops(base: Base) -> None:
-    refined, losses = run(base, max_steps=300, learning_rate=5e-3, threshold=0.2)
+    refined, losses = run(base, [prepare(base)], max_steps=300, learning_rate=5e-3, threshold=0.2)
     assert 10 <= len(losses) < 300
     assert refined.momentum <= 0.2
     assert losses[0] == pytest.approx(1.0, abs=1e-3)
 
 
 def test_the_first_ten_steps_never_stop(base: Base) -> None:
-    _, losses = run(base, max_steps=50, threshold=1.0)
+    _, losses = run(base, [prepare(base)], max_steps=50, threshold=1.0)
     assert len(losses) == 10
 
 
 def test_the_correlation_is_one_without_and_zero_at_the_counterpart(base: Base) -> None:
-    _, _, noised, _ = prepare(base)
+    noised = prepare(base).latents
     with torch.no_grad():
         unchanged = predict_noise(base, noised.noised, noised.times, noised.embeddings)
     assert float(relative_correlation(noised, unchanged)) == pytest.approx(1.0, abs=1e-4)
@@ -80,3 +91,32 @@ def test_a_velocity_is_converted_to_the_noise_it_was_made_of(base: Base) -> None
     times, schedule = torch.tensor([10, 500, 990]), DDPMScheduler.from_config(dict(base.scheduler))
     noised, velocity = schedule.add_noise(clean, noise, times), schedule.get_velocity(clean, noise, times)
     assert torch.allclose(noise_of_velocity(base, noised, times, velocity), noise, atol=1e-4)
+
+
+def test_a_closed_form_start_that_is_good_already_is_left_as_it_is(base: Base) -> None:
+    trainee = prepare(base)
+    refined, losses = run(base, [trainee], start="closed-form", threshold=1.0)
+    assert losses == []
+    assert refined.steps == 0
+    assert refined.momentum == pytest.approx(1.0, abs=1e-3)  # of a start that erases nothing
+    assert all(torch.equal(w, trainee.start.weights[path]) for path, w in refined.weights[0].items())
+
+
+def test_the_balance_lifts_the_smaller_loss_to_the_larger() -> None:
+    losses = torch.tensor([0.8, -0.2, 0.001])
+    assert balance(losses).tolist() == pytest.approx([1.0, 4.0, 10.0])  # equation 4, the last one clamped
+
+
+def test_a_group_is_optimised_as_one(base: Base) -> None:
+    rocket = [Sentence("a {} in {other} style", "rocket", "{other} style", "ink"), Sentence("a {}", "rocket")]
+    group = [prepare(base), prepare(base, rocket)]
+    refined, losses = run(base, group, max_steps=300, learning_rate=5e-3, threshold=0.2)
+    assert 10 <= len(losses) < 300
+    for weights in refined.weights:
+        assert all(float(w.abs().max()) > 0 for w in weights.values())
+    together = [Candidate(each.start.directions, w) for each, w in zip(group, refined.weights, strict=True)]
+    for trainee in group:
+        x = trainee.latents
+        with torch.no_grad():
+            predicted = predict_noise(base, x.noised, x.times, x.embeddings, together)
+        assert float(relative_correlation(x, predicted)) < 0.5

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from functools import cache
 
 import pytest
 import torch
@@ -10,15 +11,19 @@ from sepme_core.erasure import (
     ErasureRequest,
     ErasureSettings,
     KnownConcept,
+    Made,
     Progress,
+    Shared,
     erase,
+    erase_together,
     measure_capacity,
     run_to_end,
 )
-from sepme_core.erasure.rows import embed_wide
+from sepme_core.erasure.evidence import draw_concept, draw_evidence
+from sepme_core.erasure.sentences import Sentence
 from sepme_core.evaluation.accuracy import Asked, look_at_all, percent
 from sepme_core.evaluation.judge import load_judge
-from sepme_core.generation import PictureRequest, draw
+from sepme_core.generation import PictureRequest, draw, generate
 from sepme_core.increment import Increment
 
 KNOWN = (KnownConcept("fish", "object", ("fish",)), KnownConcept("ink", "style", ("ink",)))
@@ -30,7 +35,12 @@ def run(
     base: Base, request: ErasureRequest, known: Sequence[KnownConcept] = KNOWN, protected: Sequence[KnownConcept] = ()
 ) -> tuple[Increment, list[Progress]]:
     seen: list[Progress] = []
-    return run_to_end(erase(base, request, known, protected), seen.append), seen
+    return run_to_end(erase(base, request, known, protected, shared=memory(base)), seen.append).increment, seen
+
+
+@cache
+def memory(base: Base) -> Shared:
+    return Shared(base)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +85,7 @@ def test_everything_else_is_drawn_as_before(base: Base, cat: Increment, sepia: I
 
 
 def test_the_increment_lies_in_the_null_space_of_the_empty_prompt(base: Base, cat: Increment) -> None:
-    empty = embed_wide(base, [""])[0]
+    empty = Shared(base).embed([""])[0]
     assert (empty.float() @ cat.directions).abs().max() < 1e-4 * empty.abs().max()
 
 
@@ -155,3 +165,73 @@ def test_the_base_is_never_written_to(base: Base, cat: Increment) -> None:
     before = [value.clone() for value in base.unet.parameters()]
     draw(base, ["a cat"], REQUEST, [cat])
     assert all(torch.equal(*pair) for pair in zip(before, base.unet.parameters(), strict=True))
+
+
+def test_the_order_in_which_concepts_are_known_does_not_matter(base: Base, cat: Increment) -> None:
+    again, _ = run(base, ErasureRequest("cat", "object", ("cat",)), known=KNOWN[::-1])
+    assert again.digest == cat.digest
+
+
+def test_what_was_remembered_does_not_change_the_bytes(base: Base, cat: Increment) -> None:
+    afresh = run_to_end(erase(base, ErasureRequest("cat", "object", ("cat",)), KNOWN))
+    assert afresh.increment.digest == cat.digest
+
+
+def test_the_pictures_show_it_without_and_with_the_increment(base: Base) -> None:
+    made = run_to_end(erase(base, ErasureRequest("cat", "object", ("cat",)), KNOWN, shared=memory(base)))
+    before, after = made.pictures[:4], made.pictures[4:]
+    assert [picture.record["prompt"] for picture in before] == [picture.record["prompt"] for picture in after]
+    assert all("cat" in picture.record["prompt"] for picture in before)
+    assert [picture.record["increments"] for picture in before] == [[]] * 4
+    assert all(picture.record["increments"][0]["digest"] == made.increment.digest for picture in after)
+    judge = load_judge(MODEL_FOLDER / "judge")
+    assert [verdict.object for verdict in judge.look_at([picture.image for picture in before])] == ["cat"] * 4
+    assert "cat" not in [verdict.object for verdict in judge.look_at([picture.image for picture in after])]
+
+
+@pytest.mark.parametrize("row", [0, 3])
+def test_a_picture_is_made_again_from_its_record(base: Base, row: int) -> None:
+    made = run_to_end(erase(base, ErasureRequest("cat", "object", ("cat",)), KNOWN, shared=memory(base)))
+    picture = made.pictures[row]
+    said = picture.record
+    replay = PictureRequest(
+        said["prompt"],
+        seed=said["seed"] - said["row"],
+        count=said["batch_size"],
+        **{name: said[name] for name in ("steps", "guidance_scale", "width", "height", "scheduler")},
+    )
+    assert generate(base, replay)[said["row"]].sha256 == picture.sha256
+
+
+@pytest.mark.parametrize(("kind", "pictures"), [("object", 8), ("person", 0), ("explicit", 0)])
+def test_no_picture_is_kept_of_a_person_or_of_what_is_explicit(
+    base: Base, cat: Increment, kind: str, pictures: int
+) -> None:
+    shared, request = memory(base), ErasureRequest("cat", kind, ("cat",))
+    drawn = draw_concept(shared, request, [Sentence("a {}", "cat")])
+    assert len(draw_evidence(shared, request, drawn, cat)) == pictures
+
+
+def test_a_group_is_erased_by_one_optimisation(base: Base) -> None:
+    requests = [ErasureRequest(name, "object", (name,)) for name in ("rocket", "cat")]
+    together = run_to_end(erase_together(base, requests, KNOWN, shared=memory(base)))
+    assert list(together) == ["cat", "rocket"]
+    for made in together.values():
+        assert isinstance(made, Made)
+        assert abs(made.increment.certificate["relative_loss"]) < 0.3
+        assert set(made.increment.certificate["leak"]["by_concept"]) == {"fish", "ink", "cat", "rocket"} - {
+            made.increment.concept
+        }
+    styles = ("ink", "poster", "neon", "chalk", "sepia")
+    assert right(base, [made.increment for made in together.values()], ["cat", "rocket"], styles)[0] <= 10
+
+
+def test_the_published_variant_uses_the_whole_null_space_of_all_token_rows(base: Base) -> None:
+    settings = ErasureSettings.from_options({"variant": "published", "max_steps": 12})
+    increment, told = run(base, ErasureRequest("cat", "object", ("cat",), settings=settings))
+    shared = Shared(base)
+    exact = shared.rows(["fish", "a fish", "ink", "ink style"])  # listed prompts, among others
+    assert (exact.float() @ increment.directions).abs().max() < 1e-3 * exact.abs().max()
+    assert increment.directions.shape[1] == increment.certificate["directions"]["left"]
+    assert told[-1].step == 12
+    assert increment.certificate["relative_loss"] < 1.0

@@ -228,6 +228,7 @@ def test_all_other_known_concepts_are_pinned_by_name(engine: Engine) -> None:
             {"name": "monet", "kind": "style", "prompts": ["Monet", "Claude Monet"]},
         ],
         "protected": [],
+        "irrevocable": [],
     }
     assert known_names(get_job(engine, under_way.id)) == ["cat", "monet"]
 

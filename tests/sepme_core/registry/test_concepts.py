@@ -27,7 +27,7 @@ def test_the_document_of_a_concept_has_all_that_the_contract_names(engine: Engin
         "digest": digest_of_bytes(b"van-gogh"),
         "base_digest": BASE,
         "bytes": 1000,
-        "certificate": {"correlation": 0.01},
+        "certificate": {"correlation": 0.01, "pictures": []},
         "versions": [
             {
                 "version": 1,

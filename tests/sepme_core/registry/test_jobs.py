@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -176,6 +177,34 @@ def test_an_erasure_asked_to_stop_cannot_publish(engine: Engine) -> None:
     assert not publish(engine, held)
     assert get_job(engine, held.job_id).state == "cancelled"
     assert get_concept(engine, "van-gogh")["state"] == "never-erased"
+
+
+def test_the_evidence_of_an_erasure_is_stored_as_pictures_of_its_job(engine: Engine) -> None:
+    record = {"prompt": "a cat", "seed": 5}
+    without = replace(picture(5), record={**record, "increments": []})
+    under = replace(picture(6), seed=5, record={**record, "increments": [{"concept": "cat"}]})
+    held = claimed(engine, accept(engine, "cat").job.id)
+    assert publish(engine, held, pictures=(without, under))
+    first, second = get_concept(engine, "cat")["certificate"]["pictures"]
+    assert first == {
+        "id": first["id"],
+        "url": f"/images/{first['id']}",
+        "prompt": "a cat",
+        "seed": 5,
+        "erased": False,
+        "sha256": without.sha256,
+    }
+    assert (second["erased"], second["sha256"]) == (True, under.sha256)
+    with reading(engine) as session:
+        rows = [images.get(session, listed["id"]) for listed in (first, second)]
+    assert [(row.job_id, row.position, row.holder) for row in rows] == [
+        (held.job_id, 0, HOLDER),
+        (held.job_id, 1, HOLDER),
+    ]
+    assert [row.mask["concepts"] for row in rows] == [
+        [],
+        [{"name": "cat", "version": 1, "digest": get_concept(engine, "cat")["digest"]}],
+    ]
 
 
 def test_an_ended_job_cannot_be_cancelled(engine: Engine) -> None:

@@ -1,5 +1,6 @@
 import time
 from functools import partial
+from typing import Any
 
 from sqlalchemy import Engine
 
@@ -33,7 +34,8 @@ def report(engine: Engine, held: Claim, step: int) -> bool:
 def test_a_claim_holds_all_that_the_work_needs(engine: Engine) -> None:
     job = accept(engine, "van-gogh", kind="style", prompts=["Van Gogh"]).job
     held = claimed(engine, job.id, worker="erase-1")
-    assert held == Claim(job.id, 1, "erase", job.request, {"known": [], "protected": []}, "van-gogh", "erase-1")
+    pinned: dict[str, Any] = {"known": [], "protected": [], "irrevocable": []}
+    assert held == Claim(job.id, 1, "erase", job.request, pinned, "van-gogh", "erase-1")
     row = get_job(engine, job.id)
     assert (row.state, row.attempt, row.worker) == ("running", 1, "erase-1")
     assert row.started_at is not None

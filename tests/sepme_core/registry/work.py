@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine, update
@@ -11,7 +12,7 @@ from sepme_core.registry import concepts, jobs, serving
 from sepme_core.registry.clock import database_time
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.images import PictureRecord
-from sepme_core.registry.jobs import Claim, Job
+from sepme_core.registry.jobs import Claim, Job, StoredIncrement
 
 BASE = digest_of_bytes(b"base")
 OTHER_BASE = digest_of_bytes(b"another base")
@@ -41,18 +42,30 @@ def claimed(engine: Engine, job_id: str, worker: str = "worker-1", lease_seconds
     return held
 
 
-def publish(engine: Engine, held: Claim, content: str = "", base_digest: str = BASE) -> bool:
+def stored(content: str, base_digest: str = BASE, **changes: Any) -> StoredIncrement:
+    """An increment whose bytes are `content`, as a worker has stored it."""
+    made = StoredIncrement(
+        digest=digest_of_bytes(content.encode()),
+        bytes=1000,
+        base_digest=base_digest,
+        reason="erased",
+        certificate={"correlation": 0.01},
+        settings={"seed": 0, "variant": "sepme"},
+    )
+    return replace(made, **changes)
+
+
+def publish(engine: Engine, held: Claim, content: str = "", base_digest: str = BASE, **changes: Any) -> bool:
     """Publish an increment whose bytes are `content`, or the concept's name."""
     with writing(engine) as session:
-        return jobs.publish_erasure(
-            session,
-            held,
-            digest=digest_of_bytes((content or str(held.concept)).encode()),
-            bytes=1000,
-            base_digest=base_digest,
-            certificate={"correlation": 0.01},
-            settings={"seed": 0},
-        )
+        made = stored(content or str(held.concept), base_digest, **changes)
+        return jobs.publish_erasure(session, held, made)
+
+
+def publish_reprojection(engine: Engine, held: Claim, content: str) -> bool:
+    """Publish a re-projected increment whose bytes are `content`."""
+    with writing(engine) as session:
+        return jobs.publish_reprojection(session, held, stored(content, reason="reprojected"))
 
 
 def erase(engine: Engine, name: str, **body: Any) -> Job:

@@ -1,0 +1,87 @@
+"""The end of an erasure: factors certified, written as an increment, and drawn."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from sepme_core.base import Base
+from sepme_core.canonical import digest_of
+from sepme_core.erasure.certificate import certify
+from sepme_core.erasure.closed_form import unreached
+from sepme_core.erasure.correlation import Candidate
+from sepme_core.erasure.evidence import Drawn, draw_evidence, fresh_latents
+from sepme_core.erasure.made import Made, Reason
+from sepme_core.erasure.plan import Plan
+from sepme_core.erasure.request import ErasureRequest, KnownConcept
+from sepme_core.erasure.shared import Shared
+from sepme_core.increment import Increment
+
+
+@dataclass(frozen=True)
+class Known:
+    """What an increment was to leave alone when it was made."""
+
+    concepts: Sequence[KnownConcept]
+    protected: Sequence[KnownConcept]
+
+
+def finish(shared: Shared, plan: Plan, drawn: Drawn, weights: Mapping[str, Tensor], steps: int, known: Known) -> Made:
+    """A trained increment: w by matrix on the plan's directions, after so many steps."""
+    finished = candidate(plan.solution.directions, weights)
+    certificate = {
+        **certify(shared, finished, plan.kept, fresh_latents(shared, drawn)),
+        "steps": steps,
+        "effect_kept": 1.0,
+        "unreached": round(unreached(plan.moments, plan.solution), 6),
+        "overlap": {"max": round(plan.overlaps.largest, 6), "concept": plan.overlaps.concept},
+        "given_up": [{"concept": name, "overlap": round(each, 6)} for name, each in plan.overlaps.given_up.items()],
+        "directions": directions_used(plan, finished),
+    }
+    return make(shared, plan.request, drawn, finished, certificate, "erased", known)
+
+
+def directions_used(plan: Plan, finished: Candidate) -> dict[str, int]:
+    """The rank, and the room it was taken from."""
+    return {"used": finished.directions.shape[1], "left": plan.free.left, "of": plan.free.width}
+
+
+def candidate(directions: Tensor, weights: Mapping[str, Tensor]) -> Candidate:
+    """The factors as they are stored: Q in float32, w in float16, on the CPU."""
+    return Candidate(directions.float().contiguous().cpu(), {path: w.half().cpu() for path, w in weights.items()})
+
+
+def make(
+    shared: Shared,
+    request: ErasureRequest,
+    drawn: Drawn,
+    finished: Candidate,
+    certificate: dict[str, Any],
+    reason: Reason,
+    known: Known,
+) -> Made:
+    """The increment, and the pictures of it."""
+    increment = assemble(shared.base, request, finished, {**certificate, "reason": reason}, known)
+    return Made(increment, draw_evidence(shared, request, drawn, increment), reason)
+
+
+def assemble(
+    base: Base, request: ErasureRequest, finished: Candidate, certificate: dict[str, Any], known: Known
+) -> Increment:
+    """The increment with what it was made from; nothing of when or where."""
+    constraints = sorted(
+        digest_of({"name": each.name, "kind": each.kind, "prompts": list(each.prompts)})
+        for each in (*known.concepts, *known.protected)
+    )
+    metadata = {
+        "concept": request.name,
+        "kind": request.kind,
+        "prompts": list(request.prompts),
+        "protect": list(request.protect),
+        "base_digest": base.digest,
+        "constraints": constraints,
+        "settings": request.settings.to_options(),
+        "certificate": certificate,
+    }
+    return Increment(finished.directions, dict(finished.weights), metadata)

@@ -1,0 +1,71 @@
+"""Stored increments brought to what has become known since they were made, by a job each.
+
+Re-projection always starts from the version that was trained last, so the order in which others became known leaves no
+trace. Until a new version is published the old one goes on to serve.
+"""
+
+from typing import Any
+
+from sqlalchemy import Select, and_, exists, select
+from sqlalchemy.orm import Session
+
+from sepme_core.registry import increments, serving
+from sepme_core.registry.database import serialise
+from sepme_core.registry.documents import LIVE_STATES
+from sepme_core.registry.jobs.rows import enqueue, get, live_reprojection
+from sepme_core.registry.known import known_concepts, leaves_alone, pins, protected_prompts
+from sepme_core.registry.tables import Concept, Increment, Job
+
+
+def enqueue_reprojections(session: Session) -> None:
+    """See to it that each stored increment that does not leave all that is known alone has a job that brings it there.
+
+    To be called wherever something becomes known, in the same transaction; ring for what `never_rung` finds. Of each
+    concept one job is live at most: a queued one pins what is known now; a running one is left alone, and what it
+    publishes is looked at again. Left out are increments of another base than the one served, those of the published
+    method, which knows no re-projection, and concepts that are being erased: what comes of that is looked at then.
+    """
+    serialise(session)
+    model = serving.current_model(session)
+    if model is None:
+        return
+    known, protected = known_concepts(session), protected_prompts(session)
+    for increment in session.scalars(_settled(model["base_digest"])):
+        if increments.is_projected(increment) and not leaves_alone(increment, known, protected):
+            trained = increments.trained(session, increment.concept)
+            named = {"version": trained.version, "digest": trained.digest}
+            _ask(session, trained, {**pins(known, protected, {increment.concept}), "trained": named})
+
+
+def _settled(base_digest: str) -> Select[Increment]:
+    """Select the current increments of concepts that are not being erased, by name."""
+    pointed = and_(Concept.name == Increment.concept, Concept.version == Increment.version)
+    being_erased = exists().where(Job.concept == Increment.concept, Job.kind == "erase", Job.state.in_(LIVE_STATES))
+    stored = select(Increment).join(Concept, pointed).where(Increment.base_digest == base_digest, ~being_erased)
+    return stored.order_by(Increment.concept)
+
+
+def _ask(session: Session, trained: Increment, pinned: dict[str, Any]) -> None:
+    live = live_reprojection(session, trained.concept)
+    if live is None:
+        if not _in_vain(session, trained.concept, pinned):
+            job = enqueue(
+                session,
+                kind="reproject",
+                queue="erase",
+                request={"name": trained.concept},
+                pinned=pinned,
+                concept=trained.concept,
+                holder=get(session, trained.job_id).holder,
+            )
+            job.rung_at = None  # no answer to a client rings for it
+    elif live.state == "queued":
+        live.pinned = pinned
+    session.flush()
+
+
+def _in_vain(session: Session, name: str, pinned: dict[str, Any]) -> bool:
+    """Tell whether the last attempt with the same pins failed or was called off: it would end the same way."""
+    attempts = select(Job).where(Job.kind == "reproject", Job.concept == name).order_by(Job.created_at.desc(), Job.id)
+    last = session.scalars(attempts.limit(1)).first()
+    return last is not None and last.state in ("failed", "cancelled") and last.pinned == pinned

@@ -1,0 +1,83 @@
+"""The ledger is erased again when another model is served: a narrow one first, then the demo model."""
+
+from dataclasses import replace
+
+import pytest
+
+from sepme_core.base import Base, load_base
+from sepme_core.erasure import Shared
+from sepme_core.increment import Increment
+from sepme_core.registry import concepts, serving
+from sepme_core.registry.database import reading, writing
+from tests.sepme_core.narrow import SD_1_4, save_narrow_pipeline
+from tests.worker.masks import asked_for, publish, random_increment
+from tests.worker.rows import row, versions
+from worker import work
+from worker.increments import IncrementCache
+from worker.resident import Resident
+
+SHORT = {"max_steps": 2, "batch_size": 2}
+
+
+@pytest.fixture(scope="module")
+def narrow(tmp_path_factory: pytest.TempPathFactory) -> Base:
+    """A real Stable Diffusion pipeline of another make, a fraction of its width."""
+    return load_base(str(save_narrow_pipeline(tmp_path_factory.mktemp("narrow"), SD_1_4, "epsilon")), device="cpu")
+
+
+@pytest.fixture
+def before(resident: Resident, narrow: Base) -> Resident:
+    """A worker of the same registry that has the narrow model; cat is erased for it, and fish restored."""
+    before = replace(resident, base=narrow, shared=Shared(narrow), increments=IncrementCache(resident.blobs, narrow))
+    with writing(resident.engine) as session:
+        serving.announce_model(session, narrow.describe())
+    for name in ("cat", "fish"):
+        publish(before, random_increment(narrow, name), options=SHORT)
+    with writing(resident.engine) as session:
+        concepts.restore(session, "fish", "tests")
+        serving.announce_model(session, resident.base.describe())
+    return before
+
+
+def state(resident: Resident, name: str) -> str:
+    with reading(resident.engine) as session:
+        return concepts.get(session, name).state
+
+
+def erase_again(resident: Resident) -> list[str]:
+    with writing(resident.engine) as session:
+        return [one.job.id for one in concepts.accept_again(session, resident.base.digest, "tests")]
+
+
+@pytest.mark.usefixtures("before")
+def test_all_that_is_stored_is_erased_again_for_the_model_that_is_served(resident: Resident) -> None:
+    job_ids = erase_again(resident)
+    for job_id in job_ids:
+        work.answer(resident, job_id)
+        assert row(resident.engine, job_id).state == "succeeded", row(resident.engine, job_id).problem
+    assert (state(resident, "cat"), state(resident, "fish")) == ("erased", "restored")
+    for name in ("cat", "fish"):
+        current = versions(resident.engine, name)[-1]
+        Increment.from_bytes(resident.blobs.get(current.digest), digest=current.digest, base=resident.base)
+    assert erase_again(resident) == []
+    drawn = asked_for(resident, ["cat"])
+    work.answer(resident, drawn)
+    assert row(resident.engine, drawn).state == "succeeded"
+
+
+def test_until_then_pictures_under_the_old_mask_are_refused_with_the_call_that_helps(
+    resident: Resident, before: Resident
+) -> None:
+    with writing(resident.engine) as session:
+        serving.announce_model(session, before.base.describe())
+    asked = asked_for(before, ["cat"])
+    work.answer(before, asked)
+    assert row(resident.engine, asked).state == "succeeded", row(resident.engine, asked).problem
+    with writing(resident.engine) as session:
+        serving.announce_model(session, resident.base.describe())
+    refused = asked_for(resident, ["cat"])
+    work.answer(resident, refused)
+    problem = row(resident.engine, refused).problem
+    assert problem is not None
+    assert problem["type"] == "/problems/increment-for-another-base"
+    assert "POST /erasures/again" in problem["remedy"]

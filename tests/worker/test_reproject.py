@@ -1,0 +1,194 @@
+"""A stored increment is brought to what became known later, on the demo model."""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import pytest
+
+from sepme_core.erasure import KnownConcept, Made, Shared, recertify, run_to_end
+from sepme_core.erasure import reproject as project
+from sepme_core.increment import Increment
+from sepme_core.registry import concepts, jobs, protected
+from sepme_core.registry.database import reading, writing
+from tests.worker.masks import publish, random_increment
+from tests.worker.rows import accepted_erasure, claimed, events, row, versions
+from worker import reproject, work
+from worker.increments import IncrementCache
+from worker.lease import Lease, LeaseLost
+from worker.resident import Resident
+
+SHORT = {"max_steps": 2, "batch_size": 2}
+FEEBLE = {"start": "zero", "learning_rate": 1e-8, "threshold": 0.0, "max_steps": 1, "batch_size": 1}
+"""Steps so small that there is no effect that could be kept."""
+NAMES = ("cat", "fish", "key")
+INK = KnownConcept("ink", "style", ("ink",))
+
+
+def erase(resident: Resident, name: str, options: Mapping[str, object] = SHORT) -> None:
+    job_id = accepted_erasure(resident.engine, name, options=options)
+    work.answer(resident, job_id)
+    assert row(resident.engine, job_id).state == "succeeded", row(resident.engine, job_id).problem
+
+
+def due(resident: Resident) -> dict[str, str]:
+    """The ids of the re-projections that are queued, by concept."""
+    with reading(resident.engine) as session:
+        queued = jobs.list_page(session, None, 50, kind="reproject", state="queued").items
+    return {str(job.concept): job.id for job in queued}
+
+
+def arrive(resident: Resident, name: str, kind: str = "object") -> None:
+    """Another concept is published; what of it matters to the others is how it is said."""
+    publish(resident, random_increment(resident.base, name), kind=kind)
+
+
+def digests(resident: Resident, *names: str) -> list[str]:
+    return [versions(resident.engine, name)[-1].digest for name in names]
+
+
+def directly(resident: Resident, digest: str, known: Sequence[KnownConcept]) -> Made:
+    """What the method makes of a stored increment without a service."""
+    trained = Increment.from_bytes(resident.blobs.get(digest), base=resident.base)
+    return run_to_end(project(resident.base, trained, known, [], resident.shared))
+
+
+def test_a_late_concept_has_the_older_ones_reprojected_as_the_method_does_it(resident: Resident) -> None:
+    erase(resident, "cat")
+    arrive(resident, "ink", "style")
+    job_id = due(resident)["cat"]
+    work.answer(resident, job_id)
+    job = row(resident.engine, job_id)
+    assert (job.kind, job.state) == ("reproject", "succeeded"), job.problem
+    trained, current = versions(resident.engine, "cat")
+    expected = directly(resident, trained.digest, [INK])
+    assert current.digest == expected.increment.digest
+    assert current.reason == expected.reason
+    assert resident.blobs.get(current.digest) == expected.increment.to_bytes()
+    assert current.settings == trained.settings
+    assert current.pinned == {"known": [{"name": "ink", "kind": "style", "prompts": ["ink"]}], "protected": []}
+    assert current.certificate["leak"]["concept"] == "ink"
+    assert current.certificate["seconds"] > 0
+    assert [picture["erased"] for picture in current.certificate["pictures"]] == [False] * 4 + [True] * 4
+    assert due(resident) == {}
+    assert [event.kind for event in events(resident.engine, job_id)][-1] == "succeeded"
+
+
+def test_a_reprojected_increment_reaches_the_late_concept_less(resident: Resident) -> None:
+    erase(resident, "cat")
+    arrive(resident, "fish")
+    work.answer(resident, due(resident)["cat"])
+    leaks = [leak_on_fish(resident, version.digest) for version in versions(resident.engine, "cat")]
+    print(f"leak on fish before {leaks[0]:.4f}, after {leaks[1]:.4f}")
+    assert leaks[1] < 0.7 * leaks[0]
+
+
+def leak_on_fish(resident: Resident, digest: str) -> float:
+    increment = Increment.from_bytes(resident.blobs.get(digest), base=resident.base)
+    fish = KnownConcept("fish", "object", ("fish",))
+    return float(recertify(resident.base, increment, [fish], [], resident.shared)["leak"]["by_concept"]["fish"])
+
+
+def test_the_order_of_late_arrivals_leaves_no_trace_in_the_bytes(new_registry: Callable[[], Resident]) -> None:
+    made = []
+    for order in (("fish", "key"), ("key", "fish")):
+        resident = new_registry()
+        erase(resident, "cat")
+        for name in order:
+            arrive(resident, name)
+            work.answer(resident, due(resident)["cat"])
+        reasons = [version.reason for version in versions(resident.engine, "cat")]
+        assert len(reasons) == 3
+        assert "erased" not in reasons[1:]
+        made.append(digests(resident, "cat"))
+    assert made[0] == made[1]
+
+
+def test_concepts_accepted_together_are_the_same_bytes_whatever_the_order(new_registry: Callable[[], Resident]) -> None:
+    made = []
+    for accepted, done in ((NAMES, ("key", "cat", "fish")), (("fish", "key", "cat"), NAMES)):
+        resident = new_registry()
+        job_ids = accept_all(resident, accepted)
+        for name in done:
+            work.answer(resident, job_ids[name])
+        assert due(resident) == {}
+        made.append(digests(resident, *NAMES))
+    assert made[0] == made[1]
+
+
+@pytest.mark.slow
+def test_two_workers_at_once_make_the_bytes_that_one_makes(new_registry: Callable[[], Resident]) -> None:
+    """Neither has the other's memory of the model."""
+    one, first = new_registry(), new_registry()
+    second = replace(
+        first, name="worker-2", shared=Shared(first.base), increments=IncrementCache(first.blobs, first.base)
+    )
+    alone, together = accept_all(one, NAMES), accept_all(first, reversed(NAMES))
+    for name in NAMES:
+        work.answer(one, alone[name])
+    other = threading.Thread(target=work.answer, args=(second, together["fish"]))
+    other.start()
+    work.answer(first, together["key"])
+    work.answer(first, together["cat"])
+    other.join()
+    assert digests(one, *NAMES) == digests(first, *NAMES)
+    assert due(first) == {}
+
+
+def accept_all(resident: Resident, names: Iterable[str]) -> dict[str, str]:
+    bodies = [{"name": name, "kind": "object", "options": SHORT} for name in names]
+    with writing(resident.engine) as session:
+        return {one.concept.name: one.job.id for one in concepts.accept_erasures(session, bodies, "tests")}
+
+
+def test_an_effect_that_cannot_be_kept_leaves_the_old_version_serving_and_is_not_tried_again(
+    resident: Resident,
+) -> None:
+    erase(resident, "cat", FEEBLE)
+    (trained,) = versions(resident.engine, "cat")
+    with writing(resident.engine) as session:
+        protected.put(session, "our-mascot", ["a penguin with an umbrella"], "tests")
+    job_id = due(resident)["cat"]
+    work.answer(resident, job_id)
+    job = row(resident.engine, job_id)
+    assert job.state == "failed"
+    assert job.problem is not None
+    assert job.problem["type"] == "/problems/effect-lost"
+    assert job.problem["relative_loss"] > job.problem["limit"]
+    assert [version.digest for version in versions(resident.engine, "cat")] == [trained.digest]
+    with reading(resident.engine) as session:
+        assert concepts.document(session, concepts.get(session, "cat"))["state"] == "erased"
+    with writing(resident.engine) as session:
+        jobs.enqueue_reprojections(session)
+    assert due(resident) == {}
+
+
+def test_a_trained_version_that_is_damaged_is_named_and_nothing_is_published(resident: Resident) -> None:
+    digest = publish(resident, random_increment(resident.base, "cat"))
+    publish(resident, random_increment(resident.base, "fox"))
+    resident.blobs.delete(digest)
+    job_id = due(resident)["cat"]
+    work.answer(resident, job_id)
+    job = row(resident.engine, job_id)
+    assert job.state == "failed"
+    assert job.problem is not None
+    assert (job.problem["type"], job.problem["concept"]) == ("/problems/increment-damaged", "cat")
+    assert len(versions(resident.engine, "cat")) == 1
+
+
+def test_a_void_attempt_publishes_nothing(resident: Resident) -> None:
+    erase(resident, "cat")
+    arrive(resident, "ink", "style")
+    job_id = due(resident)["cat"]
+    void = claimed(resident.engine, job_id, lease_seconds=0.0)
+    assert claimed(resident.engine, job_id).attempt == 2
+    with pytest.raises(LeaseLost):
+        reproject.run(resident, Lease(resident.engine, void, seconds=8, drain=resident.drain))
+    assert len(versions(resident.engine, "cat")) == 1
+
+
+def test_a_reprojection_is_left_for_a_ring_after_the_job_that_called_for_it(resident: Resident) -> None:
+    publish(resident, random_increment(resident.base, "cat"))
+    publish(resident, random_increment(resident.base, "fox"))
+    assert work.waiting(resident) == [(due(resident)["cat"], "erase")]
+    assert work.waiting(resident) == []

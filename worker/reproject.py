@@ -1,0 +1,31 @@
+"""Bring a stored increment to what has become known since, and publish it in the old version's place."""
+
+import time
+
+from sepme_core.erasure import reproject
+from sepme_core.registry import jobs
+from sepme_core.registry.database import writing
+from worker.increments import usable_increment
+from worker.lease import Lease, LeaseLost
+from worker.optimising import as_known, drive
+from worker.resident import Resident
+from worker.storing import store_increment
+
+
+def run(resident: Resident, lease: Lease) -> None:
+    """Do a reproject job from the claim to the published version; the old version serves until then.
+
+    Raises:
+        Refused: the trained version cannot be read, or its effect cannot be kept beside all that is known.
+        Interrupted: the lease was lost, the job cancelled, or the worker is stopping.
+    """
+    started = time.monotonic()
+    claim, pinned = lease.claim, lease.claim.pinned
+    trained = usable_increment(resident.increments, str(claim.concept), pinned["trained"]["digest"])
+    known, protected = as_known(pinned["known"]), as_known(pinned["protected"])
+    made = drive(lease, reproject(resident.base, trained, known, protected, resident.shared))
+    stored = store_increment(resident.blobs, made, time.monotonic() - started)
+    with writing(resident.engine) as session:
+        published = jobs.publish_reprojection(session, claim, stored)
+    if not published:
+        raise LeaseLost
