@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from sepme import __version__
 from sepme.serve.run import CannotServe, serve
+from sepme.verify import verify
 from sepme_core.settings import Settings
 
 OPTIONS = {"home": "SEPME_HOME", "host": "SEPME_HOST", "port": "SEPME_PORT", "model": "SEPME_MODEL"}
@@ -17,7 +18,7 @@ OPTIONS = {"home": "SEPME_HOME", "host": "SEPME_HOST", "port": "SEPME_PORT", "mo
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
 
-    Returns: the exit status: 0, or 2 where the service cannot be started as asked.
+    Returns: the exit status: 0; 1 where `verify` finds what does not hold; 2 where it cannot be done as asked.
     """
     chosen = _parser().parse_args(arguments)
     if chosen.command == "version":
@@ -25,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     os.environ.update({OPTIONS[name]: value for name, value in vars(chosen).items() if name in OPTIONS and value})
     try:
+        if chosen.command == "verify":
+            return verify(Settings(), concept=chosen.concept, as_json=chosen.json)
         serve(Settings(), verbose=chosen.verbose)
     except ValidationError as refusal:
         return _refuse(_settings_problem(refusal))
@@ -46,9 +49,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     serving.add_argument("--port", help="the port to listen on (SEPME_PORT, 8000)")
     serving.add_argument("--host", help="the address to listen on (SEPME_HOST, 127.0.0.1)")
-    serving.add_argument("--home", help="the state folder (SEPME_HOME)")
-    serving.add_argument("--model", help="a Stable Diffusion 1.x or 2.x folder or hub id (SEPME_MODEL, the demo model)")
     serving.add_argument("--verbose", action="store_true", help="copy the logs of all processes to the terminal")
+    verifying = commands.add_parser(
+        "verify",
+        help="check that what is erased is still erased, and what is restored is as it was",
+        description="Measure and draw again what the registry holds, without a service or beside one. The exit status "
+        "is 0 where all holds, 1 where something does not, and 2 where it cannot be told.",
+    )
+    verifying.add_argument("--concept", metavar="NAME", help="check this concept alone")
+    verifying.add_argument("--json", action="store_true", help="print one JSON document instead of lines")
+    for each in (serving, verifying):
+        each.add_argument("--home", help="the state folder (SEPME_HOME)")
+        each.add_argument(
+            "--model", help="a Stable Diffusion 1.x or 2.x folder or hub id (SEPME_MODEL, the demo model)"
+        )
     return parser
 
 

@@ -1,3 +1,5 @@
+import json
+import shutil
 import socket
 from pathlib import Path
 
@@ -6,6 +8,9 @@ import pytest
 from sepme import __version__
 from sepme.command import main
 from sepme.serve import state_folder
+from sepme_core.registry.database import make_engine, writing
+from sepme_core.registry.tables import Concept, Increment
+from sepme_core.settings import Settings
 from tests.sepme.processes import python, running
 
 IMPORTS = """
@@ -66,3 +71,46 @@ def test_the_command_starts_the_other_rooms_without_importing_them() -> None:
         assert process.stdout is not None
         assert process.stdout.read() == "[]\n"
         assert process.wait(timeout=30) == 0
+
+
+@pytest.fixture
+def home(tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A state folder whose registry names an increment that is not there."""
+    shutil.copy(sqlite_template, tmp_path / "registry.sqlite3")
+    monkeypatch.setenv("SEPME_HOME", str(tmp_path))
+    digest = "sha256:" + 64 * "0"
+    engine = make_engine(Settings().database_url)
+    with writing(engine) as session:
+        session.add(Concept(name="cat", kind="object", prompts=["cat"], protect=[], state="erased", version=1, tag="1"))
+        session.flush()
+        version = Increment(certificate={}, settings={}, request={}, pinned={})
+        version.concept, version.version, version.reason, version.job_id = "cat", 1, "erased", "1"
+        version.digest, version.base_digest, version.bytes = digest, digest, 1
+        session.add(version)
+    engine.dispose()
+    return tmp_path
+
+
+def test_what_does_not_hold_is_1(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    del home
+    assert main(["verify", "--concept", "cat", "--json"]) == 1
+    document = json.loads(capfd.readouterr().out)
+    assert document["holds"] is False
+    assert document["checks"][0]["name"] == "file of version 1"
+
+
+def test_what_cannot_be_told_is_2(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", "--concept", "dog"]) == 2
+    assert "'dog'" in capfd.readouterr().err
+    (home / "registry.sqlite3").unlink()
+    assert main(["verify"]) == 2
+    assert "there is no registry" in capfd.readouterr().err
+
+
+def test_a_registry_that_holds_nothing_is_0(
+    tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(sqlite_template, tmp_path / "registry.sqlite3")
+    monkeypatch.setenv("SEPME_HOME", str(tmp_path))
+    assert main(["verify"]) == 0
+    assert capfd.readouterr().out == "0 checks, all hold.\n"

@@ -1,0 +1,123 @@
+"""`python -m worker.verify [--concept NAME] [--json]`, on the registry and the model that the settings name.
+
+The exit status is 0 where all holds, 1 where something does not, and 2 where it cannot be told.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import diffusers
+import transformers
+from pydantic import ValidationError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from sepme_core.base import Base, BaseNotSupported, load_base
+from sepme_core.erasure import Shared
+from sepme_core.registry.blobs import open_blobs
+from sepme_core.registry.database import make_engine
+from sepme_core.settings import Settings
+from worker.verify.checks import Check, Verifier, check
+from worker.verify.stored import StoredConcept, read_stored
+
+HOLDS, FAILED, CANNOT = 0, 1, 2
+
+
+class CannotVerify(Exception):
+    """It cannot be told whether anything holds; the message says why and what to do."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Verify, and report on the terminal.
+
+    Returns: the exit status.
+    """
+    chosen = _parser().parse_args(arguments)
+    try:
+        settings = Settings()
+        stored = read_registry(settings)
+        concepts = choose(stored, chosen.concept)
+        base = _load(settings)
+    except (CannotVerify, ValidationError) as reason:
+        print(f"sepme: {reason}", file=sys.stderr)
+        return CANNOT
+    verifier = Verifier(Shared(base), open_blobs(settings.blob_url), stored)
+    made = (each for concept in concepts for each in check(verifier, concept))
+    failed = report_json(base, made) if chosen.json else report(made)
+    return FAILED if failed else HOLDS
+
+
+def read_registry(settings: Settings) -> Mapping[str, StoredConcept]:
+    """Everything stored; nothing is made where there is no registry."""
+    url = make_url(settings.database_url)
+    if url.drivername == "sqlite" and not Path(str(url.database)).is_file():
+        raise CannotVerify(f"there is no registry at {url.database}; set SEPME_HOME or SEPME_DATABASE_URL to one")
+    engine = make_engine(settings.database_url)
+    try:
+        return read_stored(engine)
+    except SQLAlchemyError as reason:
+        cause = str(getattr(reason, "orig", None) or reason).strip()
+        raise CannotVerify(f"the registry cannot be read ({cause}); a service of this release migrates it") from reason
+    finally:
+        engine.dispose()
+
+
+def choose(stored: Mapping[str, StoredConcept], name: str | None) -> list[StoredConcept]:
+    """The concept named, or all."""
+    if name is None:
+        return list(stored.values())
+    if name not in stored:
+        known = ", ".join(stored) or "none"
+        raise CannotVerify(f"no concept named {name!r} has an increment; those that have one: {known}")
+    return [stored[name]]
+
+
+def report(checks: Iterable[Check]) -> int:
+    """Print a line a check as it is made, and what it comes to; returns how many do not hold."""
+    made = []
+    for each in checks:
+        made.append(each)
+        print("\n".join(_lines(each)), flush=True)
+    failed = sum(not each.holds for each in made)
+    print(f"{failed} of {len(made)} checks do not hold." if failed else f"{len(made)} checks, all hold.")
+    return failed
+
+
+def _lines(each: Check) -> Iterator[str]:
+    yield f"{'ok' if each.holds else 'FAILED':<7} {each.concept}: {each.name}: {each.detail}"
+    if not each.holds and each.remedy:
+        yield f"{'':<7} {each.remedy}"
+
+
+def report_json(base: Base, checks: Iterable[Check]) -> int:
+    """Print all checks as one JSON document; returns how many do not hold."""
+    made = list(checks)
+    failed = sum(not each.holds for each in made)
+    listed = [{**asdict(each), "remedy": None if each.holds else each.remedy} for each in made]
+    print(json.dumps({"base_digest": base.digest, "holds": not failed, "checks": listed}, indent=2))
+    return failed
+
+
+def _load(settings: Settings) -> Base:
+    for library in (diffusers, transformers):
+        library.utils.logging.disable_progress_bar()
+        library.utils.logging.set_verbosity_error()
+    try:
+        return load_base(settings.model, revision=settings.model_revision, device=settings.device)
+    except (BaseNotSupported, OSError) as reason:
+        raise CannotVerify(f"the model {settings.model} cannot be loaded: {reason}") from reason
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m worker.verify", description=__doc__)
+    parser.add_argument("--concept", metavar="NAME", help="check this concept alone")
+    parser.add_argument("--json", action="store_true", help="one JSON document instead of lines")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
