@@ -73,6 +73,13 @@ class Settings(BaseSettings):
         validate_default=True,
         description="Where increments and pictures are kept: file:///absolute/folder. Unset: in the state folder.",
     )
+    erase_workers: int = Field(
+        default=1,
+        ge=1,
+        le=16,
+        description="How many erase workers `sepme serve` starts. Each holds the model; two on two cores erase many"
+        " concepts in about half the time.",
+    )
     lease_seconds: float = Field(
         default=8.0,
         ge=1,

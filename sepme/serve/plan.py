@@ -1,5 +1,6 @@
 """Which processes make a service, and how each is started."""
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +9,7 @@ from sepme.serve import broker
 from sepme.serve.child import ChildPlan
 from sepme_core.settings import Settings
 
-QUEUES = ("generate", "erase")  # one worker each: a long optimisation never holds up a picture
+# At least one worker for each of the queues: a long optimisation never holds up a picture.
 CLOSING_SECONDS = 5  # how long the front end may finish answers under way
 SPARE_SECONDS = 5.0  # beyond what a child allows itself, before it is killed
 
@@ -27,8 +28,17 @@ def children(settings: Settings, home: Path) -> list[ChildPlan]:
         environment["SEPME_BROKER_URL"] = broker.url(socket_file)
         planned.append(_broker(socket_file, home))
     planned.append(_front_end(settings, environment))
-    planned.extend(_worker(queue, settings, environment) for queue in QUEUES)
+    planned.append(_worker("generate", "generate", settings, environment))
+    erasing = {**environment, **_threads(settings.erase_workers)}
+    for number in range(1, settings.erase_workers + 1):
+        name = "erase" if number == 1 else f"erase-{number}"
+        planned.append(_worker(name, "erase", settings, erasing))
     return planned
+
+
+def _threads(workers: int) -> dict[str, str]:
+    """Several workers share the cores: threads of one that wait for those of another do no work."""
+    return {"OMP_NUM_THREADS": str(max((os.cpu_count() or 1) // workers, 1))} if workers > 1 else {}
 
 
 def child_environment(settings: Settings, home: Path) -> dict[str, str]:
@@ -72,12 +82,12 @@ def _front_end(settings: Settings, environment: Mapping[str, str]) -> ChildPlan:
     )
 
 
-def _worker(queue: str, settings: Settings, environment: Mapping[str, str]) -> ChildPlan:
+def _worker(name: str, queue: str, settings: Settings, environment: Mapping[str, str]) -> ChildPlan:
     return ChildPlan(
-        name=f"worker-{queue}",
+        name=f"worker-{name}",
         command=(
             *(sys.executable, "-m", "celery", "-A", "worker.application", "worker"),
-            *("--pool", "threads", "--concurrency", "1", "-Q", queue, "--hostname", f"{queue}@%h"),
+            *("--pool", "threads", "--concurrency", "1", "-Q", queue, "--hostname", f"{name}@%h"),
             *("--without-gossip", "--without-mingle", "--without-heartbeat"),
             *("--loglevel", settings.log_level),
         ),

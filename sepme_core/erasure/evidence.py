@@ -14,9 +14,9 @@ from sepme_core.generation import Picture, decode, draw_latents, generate_each, 
 from sepme_core.increment import Increment
 
 TRAINING_LATENTS = 32
-FRESH_LATENTS = 32
+FRESH_LATENTS = 24
 FRESH = 0x5EED  # another stream of noise than the loop's, of the same seed
-PICTURES = 4
+PICTURES = 3
 UNSEEN_KINDS = {"person", "explicit"}
 """Kinds of which no picture is kept: nobody who answers for a takedown should have to store more of them."""
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from sepme_core.erasure.noised_latents import noise_latents, picture_request
+from sepme_core.erasure.noised_latents import NoisedLatents, noise_latents, picture_request
 from sepme_core.erasure.request import ErasureRequest, concept_not_drawn
 from sepme_core.erasure.sentences import Sentence, Vocabulary, spread_evenly
 from sepme_core.erasure.shared import Shared
@@ -54,9 +54,14 @@ def representation_norm(shared: Shared, sentences: Sequence[Sentence], seed: int
     def latents() -> Tensor:
         return draw_latents(shared.base, counterparts, picture_request(shared.base, seed))
 
+    drawn = shared.recall(("counterparts drawn", counterparts, seed), latents)
+
+    def noised(counterpart: Tensor | None = None) -> NoisedLatents:
+        generator = torch.Generator().manual_seed(seed)
+        return noise_latents(shared.base, sentences, drawn, NOISED, generator, counterpart)
+
     def norm() -> float:
-        drawn = shared.recall(("counterparts drawn", counterparts, seed), latents)
-        noised = noise_latents(shared.base, sentences, drawn, NOISED, torch.Generator().manual_seed(seed))
-        return float(noised.representation.norm())
+        counterpart = shared.recall(("counterparts answered", counterparts, seed), lambda: noised().counterpart)
+        return float(noised(counterpart).representation.norm())
 
     return shared.recall(("representation", tuple(each.text for each in sentences), counterparts, seed), norm)

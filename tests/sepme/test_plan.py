@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,14 @@ def test_the_name_of_a_model_that_is_no_folder_stays_as_it_is(tmp_path: Path, mo
 def test_a_worker_gets_longer_to_end_than_it_allows_its_job(tmp_path: Path) -> None:
     children = plan.children(settings(tmp_path, drain_seconds=33), tmp_path)
     assert all(child.stop_seconds > 33 for child in children if child.name.startswith("worker"))
+
+
+def test_more_erase_workers_share_the_cores(tmp_path: Path) -> None:
+    children = plan.children(settings(tmp_path, erase_workers=2), tmp_path)
+    workers = {child.name: child for child in children if child.name.startswith("worker")}
+    assert list(workers) == ["worker-generate", "worker-erase", "worker-erase-2"]
+    nodes = [each.command[each.command.index("--hostname") + 1] for each in workers.values()]
+    assert nodes == ["generate@%h", "erase@%h", "erase-2@%h"]
+    assert [each.command[each.command.index("-Q") + 1] for each in workers.values()] == ["generate", "erase", "erase"]
+    threads = [each.environment.get("OMP_NUM_THREADS") for each in workers.values()]
+    assert threads == [None, *[str(max((os.cpu_count() or 1) // 2, 1))] * 2]

@@ -69,7 +69,7 @@ def test_a_late_concept_has_the_older_ones_reprojected_as_the_method_does_it(res
     assert current.pinned == {"known": [{"name": "ink", "kind": "style", "prompts": ["ink"]}], "protected": []}
     assert current.certificate["leak"]["concept"] == "ink"
     assert current.certificate["seconds"] > 0
-    assert [picture["erased"] for picture in current.certificate["pictures"]] == [False] * 4 + [True] * 4
+    assert [picture["erased"] for picture in current.certificate["pictures"]] == [False] * 3 + [True] * 3
     assert due(resident) == {}
     assert [event.kind for event in events(resident.engine, job_id)][-1] == "succeeded"
 
