@@ -263,7 +263,7 @@ def likeness(bench: Bench, masks: Mapping[str, Sequence[Increment]]) -> dict[str
 def each_alone(bench: Bench, names: Sequence[str]) -> dict[str, Any]:
     """Each concept erased alone, all others registered; refusals as they are.
 
-    What is forgotten has LEAST_PICTURES each. Of everything else every other pair is drawn once an erasure: the drops
+    What is forgotten has LEAST_PICTURES each. Of everything else every sixth pair is drawn once an erasure: the drops
     are those of a concept over all erasures together, and the mean drop of each erasure.
     """
     forgotten: dict[str, float] = {}
@@ -282,7 +282,7 @@ def each_alone(bench: Bench, names: Sequence[str]) -> dict[str, Any]:
         started = time.perf_counter()
         own = [each for each in bench.asked(()) if name in (each.object, each.style)]
         forgotten[name] = right(bench, bench.look(own[:LEAST_PICTURES], [increment]), name)
-        asked = [each for each in pairs[place % 2 :: 2] if name not in (each.object, each.style)]
+        asked = [each for each in pairs[place % 6 :: 6] if name not in (each.object, each.style)]
         wanted = set(asked)
         plain = select(bench.look(pairs, []), wanted.__contains__)
         masked = bench.look(asked, [increment])

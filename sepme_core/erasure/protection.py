@@ -27,13 +27,15 @@ class Kept:
 def all_kept(request: ErasureRequest, known: Sequence[KnownConcept], protected: Sequence[KnownConcept]) -> list[Kept]:
     """All that must not change but the concept itself, by name, so that the order in which it came does not matter.
 
-    Prompts protected under a known concept's name count with it; the request's own stand under `OWN`.
+    Prompts protected under a known concept's name count with it; the request's own stand under `OWN`. The published
+    variant protects the bare prompts alone.
     """
+    published = request.settings.variant == "published"
     own = [KnownConcept(OWN, "other", request.protect)] if request.protect else []
     others = [each for each in known if each.name != request.name]
     texts: dict[str, list[str]] = {}
     for each in sorted([*others, *protected, *own], key=lambda each: (each.name, each.kind, each.prompts)):
-        texts.setdefault(each.name, []).extend(protected_sentences(each))
+        texts.setdefault(each.name, []).extend(each.prompts if published else protected_sentences(each))
     return [Kept(name, tuple(dict.fromkeys(said))) for name, said in texts.items()]
 
 

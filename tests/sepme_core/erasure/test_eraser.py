@@ -230,7 +230,7 @@ def test_the_published_variant_uses_the_whole_null_space_of_all_token_rows(base:
     settings = ErasureSettings.from_options({"variant": "published", "max_steps": 12})
     increment, told = run(base, ErasureRequest("cat", "object", ("cat",), settings=settings))
     shared = Shared(base)
-    exact = shared.rows(["fish", "a fish", "ink", "ink style"])  # listed prompts, among others
+    exact = shared.rows(["fish", "ink"])
     assert (exact.float() @ increment.directions).abs().max() < 1e-3 * exact.abs().max()
     assert increment.directions.shape[1] == increment.certificate["directions"]["left"]
     assert told[-1].step == 12
