@@ -5,6 +5,8 @@ so it never fails half way for a lock that someone else took. Reads see one snap
 """
 
 import json
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -13,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.orm import Session
 
 from sepme_core.registry import migrations
@@ -22,6 +24,7 @@ SQLITE = "sqlite"
 POSTGRESQL = "postgresql+psycopg"
 
 BUSY_SECONDS = 30.0
+BUSY_PAUSE_SECONDS = 0.01
 CONNECT_SECONDS = 10
 REGISTRY_LOCK = 0x5E_93E  # PostgreSQL advisory locks are numbers; these two are ours
 MIGRATION_LOCK = 0x5E_93F
@@ -61,9 +64,23 @@ def _prepare_sqlite(connection: DBAPIConnection, _record: object) -> None:
     # The driver must not open transactions by itself: it would begin them without IMMEDIATE.
     connection.isolation_level = None
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
+    _write_ahead(cursor)
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _write_ahead(cursor: DBAPICursor) -> None:
+    """Turn the write-ahead log on. SQLite does not wait for those who turn it on at the same moment, so this does."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(BUSY_PAUSE_SECONDS)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

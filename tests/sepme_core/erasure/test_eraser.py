@@ -103,7 +103,7 @@ def test_what_is_known_is_part_of_the_digest(base: Base, cat: Increment) -> None
 def test_the_certificate_holds_what_was_measured(cat: Increment, sepia: Increment) -> None:
     for increment in (cat, sepia):
         certificate = increment.certificate
-        assert abs(certificate["relative_loss"]) < 0.25
+        assert certificate["relative_loss"] < 0.25
         assert certificate["leak"]["concept"] in {"fish", "ink"}
         assert 0 < certificate["leak"]["max"] < 1
         assert certificate["directions"]["used"] <= 16
@@ -189,7 +189,7 @@ def test_the_pictures_show_it_without_and_with_the_increment(base: Base) -> None
     assert "cat" not in [verdict.object for verdict in judge.look_at([picture.image for picture in after])]
 
 
-@pytest.mark.parametrize("row", [0, 3])
+@pytest.mark.parametrize("row", [0, 2])
 def test_a_picture_is_made_again_from_its_record(base: Base, row: int) -> None:
     made = run_to_end(erase(base, ErasureRequest("cat", "object", ("cat",)), KNOWN, shared=memory(base)))
     picture = made.pictures[row]
@@ -218,7 +218,7 @@ def test_a_group_is_erased_by_one_optimisation(base: Base) -> None:
     assert list(together) == ["cat", "rocket"]
     for made in together.values():
         assert isinstance(made, Made)
-        assert abs(made.increment.certificate["relative_loss"]) < 0.3
+        assert made.increment.certificate["relative_loss"] < 0.3
         assert set(made.increment.certificate["leak"]["by_concept"]) == {"fish", "ink", "cat", "rocket"} - {
             made.increment.concept
         }
