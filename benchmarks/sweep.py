@@ -20,6 +20,7 @@ from sepme_core.erasure import ErasureRefused, ErasureSettings, Shared
 from sepme_core.evaluation.accuracy import every_pair
 from sepme_core.evaluation.judge import load_judge
 
+NAN = float("nan")
 TABLE = Path("docs/sweep.csv")
 PLOT = Path("docs/tolerance.png")
 CONCEPTS = ("apple", "sailboat", "umbrella", "blueprint", "negative", "risograph")
@@ -85,24 +86,11 @@ def measure(bench: Bench, setting: str, value: float) -> Row:
     try:
         increments = {name: changed.erase(name, list(bench.kinds)) for name in CONCEPTS}
     except ErasureRefused as refusal:
-        numbers = refusal.numbers
-        return Row(
-            setting,
-            value,
-            int(numbers.get("left", 0)),
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
-            json.dumps({"code": refusal.code, **numbers}),
-        )
+        said = json.dumps({"code": refusal.code, **refusal.numbers})
+        left = int(refusal.numbers.get("left", 0))
+        return Row(setting, value, left, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, said)
     seconds = (time.perf_counter() - began) / len(CONCEPTS)
-    asked = every_pair(bench.base.suggestions.objects, bench.base.suggestions.styles, 2)
+    asked = every_pair(bench.base.suggestions.objects, bench.base.suggestions.styles, 1)
     found = compare(bench, CONCEPTS, bench.look(asked, []), bench.look(asked, list(increments.values())))
     masks = {name: [increments[other] for other in CONCEPTS if other != name] for name in CONCEPTS}
     back = likeness(bench, masks)
