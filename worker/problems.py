@@ -11,6 +11,8 @@ INCREMENT_DAMAGED = "increment-damaged"
 INCREMENT_FOR_ANOTHER_BASE = "increment-for-another-base"
 INVALID_REQUEST = "invalid-request"
 
+ERASE_ALL_AGAIN = "Erase all that is stored again for the model that is served: POST /erasures/again."
+
 Document = dict[str, Any]
 
 
@@ -39,7 +41,7 @@ def of_another_base(detail: str, concepts: list[str]) -> Document:
         "An increment was made for another base model",
         409,
         detail,
-        "Erase all that is stored again for the model that is served: POST /erasures/again.",
+        ERASE_ALL_AGAIN,
         concepts=concepts,
     )
 

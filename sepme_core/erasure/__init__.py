@@ -1,6 +1,7 @@
 """Erasing concepts: constraints, null space, the closed-form start, G-CiRs, re-projection, and the certificate."""
 
-from sepme_core.erasure.eraser import erase, erase_together, run_to_end
+from sepme_core.erasure.driving import run_to_end
+from sepme_core.erasure.eraser import erase, erase_together
 from sepme_core.erasure.made import Made
 from sepme_core.erasure.protection import measure_capacity
 from sepme_core.erasure.reprojection import recertify, reproject

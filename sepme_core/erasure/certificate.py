@@ -9,7 +9,7 @@ from torch import Tensor
 from sepme_core.base import Base
 from sepme_core.cross_attention import Factors, conditioned_matrices
 from sepme_core.erasure.correlation import cosine_correlation, relative_correlation
-from sepme_core.erasure.noised_latents import NoisedLatents, predict_noise
+from sepme_core.erasure.noised_latents import NoisedLatents, predict_all
 from sepme_core.erasure.protection import Kept
 from sepme_core.erasure.shared import Shared
 
@@ -58,18 +58,11 @@ def leak_of_rows(base: Base, increment: Factors, rows: Tensor) -> Tensor:
 @torch.no_grad()
 def measure_effect(base: Base, increment: Factors, fresh: NoisedLatents) -> dict[str, float]:
     """The correlation that is left on x_t the eraser never saw: as a cosine, and over its value without increment."""
-    predicted = predict_under(base, increment, fresh)
+    predicted = predict_all(base, fresh.noised, fresh.times, fresh.embeddings, [increment], BATCH)
     return {
         "correlation": round(cosine_correlation(fresh, predicted), 6),
         "relative_loss": round(float(relative_correlation(fresh, predicted)), 6),
     }
-
-
-@torch.no_grad()
-def predict_under(base: Base, increment: Factors, latents: NoisedLatents) -> Tensor:
-    """epsilon under the increment for all of ``latents``, (count, channels, height, width)."""
-    parts = [latents.pick(index) for index in torch.arange(len(latents), device=base.device).split(BATCH)]
-    return torch.cat([predict_noise(base, p.noised, p.times, p.embeddings, [increment]) for p in parts])
 
 
 def relative_norm(base: Base, increment: Factors) -> float:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from sepme_core.base import Base
 from sepme_core.cross_attention import conditioned_matrices
-from sepme_core.erasure.noised_latents import NoisedLatents, predict_noise
+from sepme_core.erasure.noised_latents import NoisedLatents, predict_all, predict_noise
 from sepme_core.erasure.request import Progress
 from sepme_core.erasure.settings import ErasureSettings
 
@@ -152,9 +152,8 @@ class _Loop:
         candidates, losses = self.candidates(), []
         for each in self.trainees:
             x = each.latents
-            parts = [x.pick(index) for index in torch.arange(len(x), device=self.base.device).split(MEASURED)]
-            predicted = [predict_noise(self.base, p.noised, p.times, p.embeddings, candidates) for p in parts]
-            losses.append(relative_correlation(x, torch.cat(predicted)))
+            predicted = predict_all(self.base, x.noised, x.times, x.embeddings, candidates, MEASURED)
+            losses.append(relative_correlation(x, predicted))
         together = torch.stack(losses)
         return float((balance(together) * together).mean())
 

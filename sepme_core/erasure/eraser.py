@@ -1,8 +1,6 @@
 """The eraser: from a request, or a group of them, to certified increments."""
 
-from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
-from typing import TypeVar
+from collections.abc import Generator, Sequence
 
 from sepme_core.base import Base
 from sepme_core.erasure.correlation import refine
@@ -15,8 +13,6 @@ from sepme_core.erasure.request import ErasureRequest, KnownConcept, Progress
 from sepme_core.erasure.shared import Shared
 from sepme_core.erasure.training import make_trainee
 from sepme_core.increment import Increment
-
-Result = TypeVar("Result")
 
 
 def erase(
@@ -106,17 +102,3 @@ def beside(
     """What a member of a group leaves alone: the known concepts and the other members."""
     others = [KnownConcept(each.name, each.kind, each.prompts) for each in members if each.name != request.name]
     return [*known, *others]
-
-
-def run_to_end(
-    eraser: Generator[Progress, None, Result], told: Callable[[Progress], object] = lambda _progress: None
-) -> Result:
-    """Drive an eraser to its result, telling ``told`` each step; what that raises closes the eraser."""
-    with closing(eraser):
-        while True:
-            try:
-                progress = next(eraser)
-            except StopIteration as end:
-                result: Result = end.value
-                return result
-            told(progress)

@@ -64,7 +64,7 @@ def draw_evidence(shared: Shared, request: ErasureRequest, drawn: Drawn, increme
     asked = replace(picture_request(base, drawn.seed), count=len(drawn.sentences))
     before = [
         Picture(image, make_record(base, replace(asked, prompt=text), (), row=row))
-        for row, (image, text) in enumerate(zip(decode(base, drawn.latents), drawn.texts, strict=True))
+        for row, (image, text) in enumerate(zip(decode(base, drawn.latents)[:PICTURES], drawn.texts, strict=False))
     ]
     after = generate_each(base, drawn.texts[:PICTURES], picture_request(base, drawn.seed), [increment])
-    return (*before[:PICTURES], *after)
+    return (*before, *after)

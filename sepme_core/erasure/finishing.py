@@ -35,7 +35,7 @@ def finish(shared: Shared, plan: Plan, drawn: Drawn, weights: Mapping[str, Tenso
         "steps": steps,
         "effect_kept": 1.0,
         "unreached": round(unreached(plan.moments, plan.solution), 6),
-        "overlap": {"max": round(plan.overlaps.largest, 6), "concept": plan.overlaps.concept},
+        "overlap": plan.overlaps.document(),
         "given_up": [{"concept": name, "overlap": round(each, 6)} for name, each in plan.overlaps.given_up.items()],
         "directions": directions_used(plan, finished),
     }

@@ -111,7 +111,14 @@ def noise_latents(
     return NoisedLatents(noised, times, embeddings, counterpart, concept - counterpart)
 
 
-def predict_all(base: Base, noised: Tensor, times: Tensor, embeddings: Tensor) -> Tensor:
-    """epsilon of the base, in float32, for any count of x_t."""
-    parts = zip(*(part.split(BATCH) for part in (noised, times, embeddings)), strict=True)
-    return torch.cat([predict_noise(base, *part) for part in parts]).float()
+def predict_all(
+    base: Base,
+    noised: Tensor,
+    times: Tensor,
+    embeddings: Tensor,
+    increments: Sequence[Factors] = (),
+    batch: int = BATCH,
+) -> Tensor:
+    """epsilon under a mask, in float32, for any count of x_t, ``batch`` at a time."""
+    parts = zip(*(part.split(batch) for part in (noised, times, embeddings)), strict=True)
+    return torch.cat([predict_noise(base, x, t, e, increments) for x, t, e in parts]).float()

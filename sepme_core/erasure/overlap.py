@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -24,6 +25,10 @@ class Overlaps:
     largest: float
     concept: str | None
     given_up: dict[str, float]
+
+    def document(self) -> dict[str, Any]:
+        """The nearest, as a certificate says it."""
+        return {"max": round(self.largest, 6), "concept": self.concept}
 
 
 def settle_overlaps(

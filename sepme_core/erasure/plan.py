@@ -47,10 +47,7 @@ def make_plan(
     """Solve what needs no optimising; raises ErasureRefused where the erasure has no sense or no room."""
     words = vocabulary(shared.base, request, known)
     presence.check_drawn(shared, request, concept_sentences(request, words), words)
-    kept = all_kept(request, known, protected)
-    moments, regular = gather_moments(shared, request, words)
-    kept, overlaps = settle_overlaps(shared, request, moments, regular, kept)
-    return solve(shared, request, words, moments, regular, kept, overlaps)
+    return plan_again(shared, request, all_kept(request, known, protected), known)
 
 
 def plan_again(shared: Shared, request: ErasureRequest, kept: Sequence[Kept], known: Sequence[KnownConcept]) -> Plan:

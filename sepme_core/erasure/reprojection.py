@@ -17,6 +17,7 @@ from sepme_core.cross_attention import Factors
 from sepme_core.erasure.certificate import MOST_LOSS, certify, measure_effect
 from sepme_core.erasure.constraints import NullSpace
 from sepme_core.erasure.correlation import Candidate, refine
+from sepme_core.erasure.driving import run_to_end
 from sepme_core.erasure.evidence import Drawn, draw_concept, fresh_latents
 from sepme_core.erasure.finishing import Known, candidate, directions_used, make
 from sepme_core.erasure.made import Made
@@ -61,13 +62,14 @@ def reproject(
     yield Progress(0, request.settings.max_steps, 1.0, 1.0, "projecting")
     plan = plan_again(shared, request, remaining(request, trained, known, protected), known)
     drawn = draw_concept(shared, request, plan.sentences)
-    updated = yield from update(shared, trained, plan, drawn)
+    fresh = fresh_latents(shared, drawn)
+    updated = yield from update(shared, trained, plan, drawn, fresh)
     certificate = {
         **trained.certificate,
-        **certify(shared, updated.factors, plan.kept, fresh_latents(shared, drawn)),
+        **certify(shared, updated.factors, plan.kept, fresh),
         "steps": updated.steps,
         "effect_kept": round(updated.effect_kept, 6),
-        "overlap": {"max": round(plan.overlaps.largest, 6), "concept": plan.overlaps.concept},
+        "overlap": plan.overlaps.document(),
         "directions": directions_used(plan, updated.factors),
     }
     return make(shared, request, drawn, updated.factors, certificate, updated.reason, Known(known, protected))
@@ -102,16 +104,11 @@ def check_irrevocable(
         kept = remaining(theirs, trained, [*known, newcomer], protected)
         try:
             plan = plan_again(shared, theirs, kept, known)
-            deplete(update(shared, trained, plan, draw_concept(shared, theirs, plan.sentences)))
+            drawn = draw_concept(shared, theirs, plan.sentences)
+            run_to_end(update(shared, trained, plan, drawn, fresh_latents(shared, drawn)))
         except ErasureRefused as refusal:
             loss = float(refusal.numbers.get("relative_loss", 1.0))
             raise irrevocable_weakened(request.name, trained.concept, loss, MOST_LOSS) from refusal
-
-
-def deplete(steps: Generator[Progress, None, Any]) -> None:
-    """Run to the end; nobody is told."""
-    for _ in steps:
-        pass
 
 
 @dataclass(frozen=True)
@@ -124,10 +121,11 @@ class Updated:
     reason: Literal["reprojected", "refined"]
 
 
-def update(shared: Shared, trained: Increment, plan: Plan, drawn: Drawn) -> Generator[Progress, None, Updated]:
+def update(
+    shared: Shared, trained: Increment, plan: Plan, drawn: Drawn, fresh: NoisedLatents
+) -> Generator[Progress, None, Updated]:
     """Project, measure, and where too much was lost solve again and refine; raises ErasureRefused: ``effect-lost``."""
     before = 1 - max(float(trained.certificate["relative_loss"]), 0.0)
-    fresh = fresh_latents(shared, drawn)
     projected = project(trained, plan.free)
     kept = effect(shared.base, projected, fresh) / max(before, 1e-9)
     if kept >= LEAST_EFFECT_KEPT:

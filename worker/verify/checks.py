@@ -17,6 +17,7 @@ from sepme_core.registry.tables import Increment as Version
 from sepme_core.wordings import listed
 from worker.increments import IncrementCache
 from worker.optimising import as_known
+from worker.problems import ERASE_ALL_AGAIN
 from worker.verify.evidence import Likeness, draw_again
 from worker.verify.stored import StoredConcept
 
@@ -30,7 +31,6 @@ LEAST_MEAN, LEAST_WORST = 0.99, 0.97
 PICTURES = 4
 
 ERASE_AGAIN = "Erase the concept again with another `options.seed`."
-ANOTHER_BASE = "Erase all that is stored again for the model that is served: POST /erasures/again."
 CHECK_DISK = f"{ERASE_AGAIN[:-1]}, and check the disk the blobs are on."
 
 
@@ -122,7 +122,7 @@ def check_usable(verifier: Verifier, concept: StoredConcept) -> Check:
         if concept.erased:
             verifier.measure(version)
     except UNUSABLE as error:
-        remedy = ANOTHER_BASE if isinstance(error, IncrementForAnotherBase) else CHECK_DISK
+        remedy = ERASE_ALL_AGAIN if isinstance(error, IncrementForAnotherBase) else CHECK_DISK
         return Check(version.concept, "increment", False, f"{error}", remedy, numbers)
     return Check(version.concept, "increment", True, f"made for the base {version.base_digest}", numbers=numbers)
 
