@@ -17,10 +17,9 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from sepme_core.canonical import canonical_json
 from sepme_core.cross_attention import cross_attention_layers, install_processors, unsupported_layers
-from sepme_core.demo import MODEL_FOLDER
+from sepme_core.demo import DEMO, MODEL_FOLDER
 from sepme_core.schedulers import SCHEDULERS
 
-DEMO = "demo"
 MAXIMUM_STEPS = 200
 MAXIMUM_COUNT = 16
 MAXIMUM_GUIDANCE = 30.0

@@ -14,8 +14,9 @@ from pathlib import Path
 import torch
 from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 
-from sepme_core.base import DEMO, Base, BaseNotSupported, load_base
+from sepme_core.base import Base, BaseNotSupported, load_base
 from sepme_core.cross_attention import conditioned_matrices
+from sepme_core.demo import DEMO
 from sepme_core.increment import Increment, IncrementDamaged, IncrementForAnotherBase, check_base
 from sepme_core.schedulers import make_scheduler
 

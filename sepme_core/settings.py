@@ -10,6 +10,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from sepme_core.demo import DEMO
+
 REFUSED_BROKERS = {
     "sqla": "it loses messages for good when a process is killed and has no control channel",
     "filesystem": "it loses messages for good when a process is killed and has no control channel",
@@ -46,7 +48,7 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="The address to listen on.", validate_default=True)
     port: int = Field(default=8000, ge=1, le=65535, description="The port to listen on.")
     model: str = Field(
-        default="demo",
+        default=DEMO,
         min_length=1,
         description="The base model: `demo` (comes with the package), the path of a diffusers folder, or a hub id.",
     )
@@ -73,12 +75,12 @@ class Settings(BaseSettings):
         validate_default=True,
         description="Where increments and pictures are kept: file:///absolute/folder. Unset: in the state folder.",
     )
-    erase_workers: int = Field(
-        default=1,
+    erase_workers: int | None = Field(
+        default=None,
         ge=1,
         le=16,
-        description="How many erase workers `sepme serve` starts. Each holds the model; two on two cores erase many"
-        " concepts in about half the time.",
+        description="How many erase workers `sepme serve` starts. Each holds the model, and they share the cores."
+        " Unset: two for the small demo model, which one alone does not keep busy, else one.",
     )
     lease_seconds: float = Field(
         default=8.0,
@@ -212,7 +214,8 @@ def _row(name: str, schema: dict[str, Any]) -> str:
 
 
 def _takes(schema: dict[str, Any]) -> str:
-    """Return in words what a JSON schema allows."""
+    """Return in words what a JSON schema allows; of a value that may be unset, what it may be else."""
+    schema = schema.get("anyOf", [schema])[0]
     if "enum" in schema:
         return ", ".join(schema["enum"])
     if "minimum" in schema:

@@ -7,10 +7,12 @@ from pathlib import Path
 
 from sepme.serve import broker
 from sepme.serve.child import ChildPlan
+from sepme_core.demo import DEMO
 from sepme_core.settings import Settings
 
 # At least one worker for each of the queues: a long optimisation never holds up a picture.
 CLOSING_SECONDS = 5  # how long the front end may finish answers under way
+DEMO_ERASE_WORKERS = 2  # the demo model is too small to keep many threads busy
 SPARE_SECONDS = 5.0  # beyond what a child allows itself, before it is killed
 
 
@@ -29,8 +31,9 @@ def children(settings: Settings, home: Path) -> list[ChildPlan]:
         planned.append(_broker(socket_file, home))
     planned.append(_front_end(settings, environment))
     planned.append(_worker("generate", "generate", settings, environment))
-    erasing = {**environment, **_threads(settings.erase_workers)}
-    for number in range(1, settings.erase_workers + 1):
+    erase_workers = settings.erase_workers or (DEMO_ERASE_WORKERS if settings.model == DEMO else 1)
+    erasing = {**environment, **_threads(erase_workers)}
+    for number in range(1, erase_workers + 1):
         name = "erase" if number == 1 else f"erase-{number}"
         planned.append(_worker(name, "erase", settings, erasing))
     return planned

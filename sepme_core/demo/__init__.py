@@ -2,4 +2,7 @@
 
 from pathlib import Path
 
+DEMO = "demo"
+"""What it is asked for by, in place of a folder or a hub id."""
+
 MODEL_FOLDER = Path(__file__).parent / "model"

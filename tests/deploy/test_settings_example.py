@@ -10,6 +10,7 @@ SHOWN_OTHERWISE = {
     "database_url",
     "broker_url",
     "blob_url",
+    "erase_workers",
     "model_revision",
 }  # defaults that depend, or are unset
 

@@ -101,7 +101,8 @@ def serving(home: Path, **settings: str) -> Iterator[Service]:
     home.mkdir(parents=True, exist_ok=True)
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SEPME_")}
-    environment |= {"PYTHONPATH": str(CHECKOUT), "SEPME_HOME": str(home), "SEPME_PORT": str(port), **settings}
+    environment |= {"PYTHONPATH": str(CHECKOUT), "SEPME_HOME": str(home), "SEPME_PORT": str(port)}
+    environment |= {"SEPME_ERASE_WORKERS": "1", **settings}  # so that which worker has a job is no question
     with (home / "terminal.log").open("wb") as terminal:
         command = (sys.executable, "-m", "sepme.command", "serve")
         process = subprocess.Popen(command, env=environment, cwd=home, stdout=terminal, stderr=subprocess.STDOUT)

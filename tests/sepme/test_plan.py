@@ -13,7 +13,7 @@ def settings(home: Path, **more: object) -> Settings:
 
 def test_a_broker_of_its_own_comes_first_and_everyone_is_told_where_it_listens(tmp_path: Path) -> None:
     children = plan.children(settings(tmp_path), tmp_path)
-    assert [child.name for child in children] == ["broker", "api", "worker-generate", "worker-erase"]
+    assert [child.name for child in children] == ["broker", "api", "worker-generate", "worker-erase", "worker-erase-2"]
     assert [child.name for child in children if child.ends_last] == ["broker"]
     urls = {child.environment["SEPME_BROKER_URL"] for child in children[1:]}
     assert urls == {broker.url(tmp_path / "broker.sock")}
@@ -21,7 +21,7 @@ def test_a_broker_of_its_own_comes_first_and_everyone_is_told_where_it_listens(t
 
 def test_with_a_broker_of_the_operators_none_is_started(tmp_path: Path) -> None:
     children = plan.children(settings(tmp_path, broker_url="redis://queue.example:6379/0"), tmp_path)
-    assert [child.name for child in children] == ["api", "worker-generate", "worker-erase"]
+    assert [child.name for child in children] == ["api", "worker-generate", "worker-erase", "worker-erase-2"]
 
 
 def test_children_see_every_place_as_the_supervisor_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,6 +46,13 @@ def test_the_name_of_a_model_that_is_no_folder_stays_as_it_is(tmp_path: Path, mo
 def test_a_worker_gets_longer_to_end_than_it_allows_its_job(tmp_path: Path) -> None:
     children = plan.children(settings(tmp_path, drain_seconds=33), tmp_path)
     assert all(child.stop_seconds > 33 for child in children if child.name.startswith("worker"))
+
+
+def test_one_erase_worker_is_started_for_a_model_that_is_not_the_demo(tmp_path: Path) -> None:
+    children = plan.children(settings(tmp_path, model="stable-diffusion-v1-5/stable-diffusion-v1-5"), tmp_path)
+    workers = [child for child in children if child.name.startswith("worker")]
+    assert [each.name for each in workers] == ["worker-generate", "worker-erase"]
+    assert [each.environment.get("OMP_NUM_THREADS") for each in workers] == [None, None]
 
 
 def test_more_erase_workers_share_the_cores(tmp_path: Path) -> None:

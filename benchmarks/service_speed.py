@@ -1,0 +1,88 @@
+"""How long a service takes on this machine: ``python -m benchmarks.service_speed``.
+
+Starts ``sepme serve`` with the demo model on a state folder of its own, erases one concept with nothing remembered,
+then all 33 by one ``POST /erasures``, certificates and evidence included. Times are from the request to the last end.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from sepme_core.base import load_base
+
+PORT = 8765
+ENDED = {"succeeded", "failed", "cancelled"}
+PATIENCE = 900.0
+
+
+def main() -> None:
+    """Print the seconds of one concept and of all 33."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--erase-workers", type=int, help="as SEPME_ERASE_WORKERS; unset, the service's own choice")
+    options = parser.parse_args()
+    chosen = {"SEPME_ERASE_WORKERS": str(options.erase_workers)} if options.erase_workers else {}
+    suggestions = load_base("demo").suggestions
+    bodies = [
+        {"name": name, "kind": kind, "prompts": [name]}
+        for kind, names in (("object", suggestions.objects), ("style", suggestions.styles))
+        for name in names
+    ]
+    with tempfile.TemporaryDirectory() as home, httpx.Client(base_url=f"http://127.0.0.1:{PORT}", timeout=60) as client:
+        places = {"SEPME_HOME": home, "SEPME_PORT": str(PORT)}
+        with (Path(home) / "terminal.log").open("wb") as terminal:
+            service = subprocess.Popen(
+                (sys.executable, "-m", "sepme.command", "serve"),
+                env={**os.environ, **places, **chosen},
+                stdout=terminal,
+            )
+        try:
+            await_ready(client)
+            print(f"one concept, cold: {measure(client, bodies[:1]):.1f} s", flush=True)
+            client.delete(f"/concepts/{bodies[0]['name']}", params={"purge": "true"}).raise_for_status()
+            print(f"{len(bodies)} concepts in one POST /erasures: {measure(client, bodies):.1f} s", flush=True)
+        finally:
+            service.terminate()
+            service.wait()
+
+
+def await_ready(client: httpx.Client) -> None:
+    """Wait until every queue has a worker."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        try:
+            answer = client.get("/readyz")
+            if answer.is_success and answer.json()["status"] == "ready":
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.2)
+    raise SystemExit("The service did not become ready.")
+
+
+def measure(client: httpx.Client, bodies: list[dict[str, Any]]) -> float:
+    """Seconds from the request until the last of its jobs has ended, all succeeded."""
+    began = time.monotonic()
+    answer = client.post("/erasures", json={"concepts": bodies})
+    answer.raise_for_status()
+    waiting = {job["id"] for job in answer.json()["items"]}
+    while waiting and time.monotonic() < began + PATIENCE:
+        time.sleep(0.2)
+        for job_id in sorted(waiting):
+            job = client.get(f"/jobs/{job_id}").json()
+            if job["state"] not in ENDED:
+                break
+            if job["state"] != "succeeded":
+                raise SystemExit(f"{job['concept']}: {job['problem']}")
+            waiting.discard(job_id)
+    return time.monotonic() - began
+
+
+if __name__ == "__main__":
+    main()
