@@ -26,6 +26,7 @@ class Reaper:
         self._services = services
         self._stopping = Event()
         self._migrated = False
+        self._looked_at: jobs.Occasion | None = None
         self._thread = Thread(target=self._run, name="reaper", daemon=True)
 
     def start(self) -> None:
@@ -56,10 +57,13 @@ class Reaper:
         """
         settings = self._services.settings
         with database.writing(self._services.engine) as session:
-            jobs.enqueue_reprojections(session)
+            occasion = jobs.occasion(session)
+            if occasion != self._looked_at:
+                jobs.enqueue_reprojections(session)
             parked = jobs.park_exhausted(session, settings.job_attempts)
             waiting = jobs.unclaimed(session, rung_before_seconds=settings.sweep_seconds)
             idempotency.forget(session, KEY_SECONDS)
+        self._looked_at = occasion
         for job_id in parked:
             logger.error("Job %s lost its worker %d times and was given up.", job_id, settings.job_attempts)
         self._services.measures.parked_jobs.inc(len(parked))

@@ -41,6 +41,7 @@ FOLDER = Path("build/promise")
 SETS = random.Random(2402)  # the sets were drawn once, before anything was tuned on them
 STEPS, GUIDANCE = 12, 4.0
 LEAST_PICTURES = 40
+GIVEN_BACK_PICTURES = 90  # their bar is two points: one picture of 45 would be more
 AGAIN = 500_000  # the first seed of the pairs that are drawn again to fill their cells
 
 
@@ -241,7 +242,7 @@ def given_back(bench: Bench, masks: Mapping[str, Sequence[Increment]]) -> dict[s
         erased = {increment.concept for increment in mask}
         asked = [each for each in bench.asked(()) if name in (each.object, each.style)]
         asked = [each for each in asked if not {each.object, each.style} & erased]
-        asked = (asked * LEAST_PICTURES)[: 12 if bench.quick else max(LEAST_PICTURES, len(asked))]
+        asked = (asked * GIVEN_BACK_PICTURES)[: 12 if bench.quick else GIVEN_BACK_PICTURES]
         asked = [replace(each, seed=7 * place) for place, each in enumerate(asked)]
         before, after = (right(bench, bench.look(asked, increments), name) for increments in ((), mask))
         losses[name] = before - after

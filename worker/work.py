@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from sepme_core.registry import jobs
 from sepme_core.registry.database import writing
-from worker import erase, generate, problems, reproject
+from worker import erase, generate, problems, protect, reproject
 from worker.lease import Cancelled, Lease, LeaseLost, PutBack
 from worker.resident import Resident
 
@@ -13,22 +13,27 @@ logger = logging.getLogger(__name__)
 
 WORK: Mapping[str, Callable[[Resident, Lease], None]] = {
     "erase": erase.run,
+    "protect": protect.run,
     "reproject": reproject.run,
     "generate": generate.run,
 }
 
 
 def answer(resident: Resident, job_id: str) -> None:
-    """Answer a ring. One for a job that is over, or that another worker holds, is nothing unusual and does nothing."""
+    """Answer a ring. One for a job that is over, or that another worker holds, is nothing unusual and does nothing.
+
+    One for a re-projection is answered with an erasure that waits, if any; the re-projection is then among `waiting`.
+    """
     if resident.drain.begun:
         return
     with writing(resident.engine) as session:
         seconds = resident.settings.lease_seconds
-        claim = jobs.claim(session, job_id, worker=resident.name, lease_seconds=seconds)
+        first = jobs.first_in_turn(session, job_id)
+        claim = jobs.claim(session, first, worker=resident.name, lease_seconds=seconds)
     if claim is None:
-        logger.info("Job %s is not to be done any more, or is being done.", job_id)
+        logger.info("Job %s is not to be done any more, or is being done.", first)
         return
-    logger.info("Job %s: %s, attempt %d.", job_id, claim.kind, claim.attempt)
+    logger.info("Job %s: %s, attempt %d.", claim.job_id, claim.kind, claim.attempt)
     with Lease(resident.engine, claim, seconds=seconds, drain=resident.drain) as lease:
         _do(resident, lease)
 

@@ -8,8 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.concepts.schemas import ConceptDocument
 from app.fields import Body, Slug
 from app.pages import PageQuery
+from app.protected.schemas import ProtectedDocument
 
-JobKind = Literal["erase", "reproject", "generate", "evaluate"]
+JobKind = Literal["erase", "reproject", "protect", "generate", "evaluate"]
 JobState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
 
@@ -63,15 +64,15 @@ class JobDocument(BaseModel):
     id: str
     kind: JobKind
     state: JobState
-    concept: str | None = Field(default=None, description="The concept it is about, if any.")
+    concept: str | None = Field(default=None, description="The concept, or the protected entry, it is about, if any.")
     request: dict[str, Any] = Field(description="The request as it was accepted, defaults filled in.")
     progress: Progress
     attempt: int = Field(description="How often a worker took it up.")
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
-    result: ConceptDocument | Pictures | dict[str, Any] | None = Field(
-        description="Of an erasure: the concept. Of generating: the pictures."
+    result: ConceptDocument | ProtectedDocument | Pictures | dict[str, Any] | None = Field(
+        description="Of an erasure: the concept. Of protecting: the protected entry. Of generating: the pictures."
     )
     problem: dict[str, Any] | None = Field(description="The problem document, where it failed.")
 

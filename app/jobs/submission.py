@@ -1,4 +1,4 @@
-"""Accept a POST once: under its idempotency key, in one transaction with the jobs it makes."""
+"""Accept a request once: under its idempotency key, in one transaction with the jobs it makes."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +21,12 @@ from sepme_core.registry import idempotency
 Work = Callable[[Session], Sequence[str]]
 """What a request does in its transaction. Returns the ids of its jobs."""
 
+Answer = dict[str, Any]
+"""What is remembered of a request: under `jobs` the ids of its jobs, and whatever else its answer is made of. JSON."""
+
+Asking = Callable[[Session], Answer]
+"""What a request does in its transaction whose answer is more than its jobs."""
+
 IdempotencyKey = Annotated[
     str | None,
     Header(
@@ -36,7 +42,7 @@ IdempotencyKey = Annotated[
 
 @dataclass(frozen=True)
 class Submission:
-    """One POST: who sends it, under which key, and how long the client waits."""
+    """One request: who sends it, under which key, and how long the client waits."""
 
     request: Request
     services: ServicesDependency
@@ -59,12 +65,21 @@ class Submission:
         Returns:
             The request's jobs as documents.
         """
+        _, accepted = await self.once(body, lambda session: {"jobs": list(work(session))})
+        return accepted
+
+    async def once(self, body: BaseModel, work: Asking) -> tuple[Answer, list[Document]]:
+        """The same for a request whose answer is more than its jobs.
+
+        Returns:
+            What the work answered, now or when the key was seen first, and the jobs as documents.
+        """
         sent = body.model_dump(mode="json")
-        accepted = await self.services.write(lambda session: self._once(session, sent, work))
+        answer, accepted = await self.services.write(lambda session: self._once(session, sent, work))
         for job in accepted:
             if job["state"] == "queued":
                 self.services.doorbell.ring(queue_of(job), job["id"])
-        return accepted
+        return answer, accepted
 
     async def answer(self, accepted: Sequence[Document]) -> Response:
         """The answer for one job, after the wait that was asked for."""
@@ -82,16 +97,20 @@ class Submission:
             return accepted
         return await finished_jobs(self.services, self.request, [job["id"] for job in accepted], deadline)
 
-    def _once(self, session: Session, sent: dict[str, Any], work: Work) -> list[Document]:
+    def _once(self, session: Session, sent: dict[str, Any], work: Asking) -> tuple[Answer, list[Document]]:
+        answer = self._remembered(session, sent, work)
+        return answer, read_jobs(session, answer["jobs"])
+
+    def _remembered(self, session: Session, sent: dict[str, Any], work: Asking) -> Answer:
         if self.idempotency_key is None:
-            return read_jobs(session, work(session))
+            return work(session)
         key = idempotency.IdempotencyKey(self.holder, self.request.method, self.request.url.path, self.idempotency_key)
         earlier = idempotency.begin(session, key, digest_of(sent))
         if earlier is not None:
-            return read_jobs(session, earlier["jobs"])
-        job_ids = list(work(session))
-        idempotency.complete(session, key, {"jobs": job_ids})
-        return read_jobs(session, job_ids)
+            return earlier
+        answer = work(session)
+        idempotency.complete(session, key, answer)
+        return answer
 
 
 def queue_of(job: Document) -> str:

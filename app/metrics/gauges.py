@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from sepme_core.registry import database, jobs, serving
 
-_KINDS = ("erase", "generate", "reproject", "evaluate")
+_KINDS = ("erase", "generate", "reproject", "protect", "evaluate")
 _STATES = ("queued", "running", "succeeded", "failed", "cancelled")
 _QUEUES = ("erase", "generate")
 _SEEN_SECONDS = 10.0

@@ -180,7 +180,7 @@ IRREVOCABLE_WEAKENED = ProblemType(
     "irrevocable-weakened",
     409,
     "An irrevocable erasure would be weakened",
-    "Choose prompts that are further from the concept named in `irrevocable`: that one stays erased.",
+    "Choose prompts that are further from the concept named in `irrevocable`, or fewer: that one stays erased.",
 )
 EFFECT_LOST = ProblemType(
     "effect-lost",

@@ -4,15 +4,18 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 
 from app.fields import SlugInPath
 from app.holder import Holder
+from app.jobs.responses import JOB_RESPONSES
+from app.jobs.submission import SubmissionDependency
 from app.pages import PageDependency
 from app.problems.responses import PROBLEM_RESPONSE
+from app.protected.protection import ask, respond
 from app.protected.schemas import ProtectedBody, ProtectedDocument, ProtectedPage
 from app.services import ServicesDependency
-from sepme_core.registry import protected
+from sepme_core.registry import protected, protecting
 
 router = APIRouter(tags=["protected"], responses=PROBLEM_RESPONSE)
 
@@ -33,18 +36,19 @@ async def get_protected(name: SlugInPath, services: ServicesDependency) -> dict[
 @router.put(
     "/protected/{name}",
     response_model=ProtectedDocument,
-    responses={201: {"description": "It is new.", "model": ProtectedDocument}},
+    responses={201: {"description": "It is new.", "model": ProtectedDocument}, 202: JOB_RESPONSES[202]},
 )
-async def put_protected(
-    name: SlugInPath, body: ProtectedBody, services: ServicesDependency, holder: Holder
-) -> Response:
-    """Protect prompts: no increment may change them. Stored ones are re-projected, and serve as they are until then."""
-    row, is_new = await services.write(lambda session: protected.put(session, name, body.prompts, holder))
-    await services.ring()
-    return JSONResponse(protected.document(row), HTTPStatus.CREATED if is_new else HTTPStatus.OK)
+async def put_protected(name: SlugInPath, submission: SubmissionDependency, body: ProtectedBody) -> Response:
+    """Protect prompts: no increment may change them. Stored ones are re-projected, and serve as they are until then.
+
+    Where something is erased for good the answer is a job, which first sees whether that would be weakened.
+    """
+    answer, jobs = await submission.once(body, lambda session: ask(session, name, body.prompts, submission.holder))
+    await submission.services.ring()
+    return respond(answer, await submission.wait(jobs), submission.preference)
 
 
 @router.delete("/protected/{name}", status_code=HTTPStatus.NO_CONTENT)
 async def delete_protected(name: SlugInPath, services: ServicesDependency, holder: Holder) -> None:
-    """Protect these prompts no longer."""
-    await services.write(lambda session: protected.delete(session, name, holder))
+    """Protect these prompts no longer; a job that is to protect prompts under this name is cancelled."""
+    await services.write(lambda session: protecting.give_up(session, name, holder))

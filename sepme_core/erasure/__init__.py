@@ -4,7 +4,7 @@ from sepme_core.erasure.driving import run_to_end
 from sepme_core.erasure.eraser import erase, erase_together
 from sepme_core.erasure.made import Made
 from sepme_core.erasure.protection import measure_capacity
-from sepme_core.erasure.reprojection import recertify, reproject
+from sepme_core.erasure.reprojection import check_irrevocable, recertify, reproject
 from sepme_core.erasure.request import ErasureRefused, ErasureRequest, KnownConcept, Progress
 from sepme_core.erasure.settings import ErasureSettings
 from sepme_core.erasure.shared import Shared
@@ -17,6 +17,7 @@ __all__ = [
     "Made",
     "Progress",
     "Shared",
+    "check_irrevocable",
     "erase",
     "erase_together",
     "measure_capacity",

@@ -1,6 +1,7 @@
 """What is measured of a finished increment: its effect on fresh x_t, and its leak on what it must not touch."""
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -18,12 +19,25 @@ MOST_LOSS = 0.3
 BATCH = 32
 
 
-def certify(shared: Shared, increment: Factors, kept: Sequence[Kept], fresh: NoisedLatents) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Effect:
+    """What is left of the concept on fresh x_t: the correlation as a cosine, and L_cor over its value without."""
+
+    correlation: float
+    relative_loss: float
+
+    @property
+    def gone(self) -> float:
+        """The share of L_cor that is gone, 0 to 1."""
+        return 1 - min(max(self.relative_loss, 0.0), 1.0)
+
+
+def certify(shared: Shared, increment: Factors, kept: Sequence[Kept], effect: Effect) -> dict[str, Any]:
     """All that is measured of an increment, whichever way it was made; JSON."""
     leaks = measure_leaks(shared, increment, kept)
     worst = max(leaks, key=leaks.__getitem__, default=None)
     return {
-        **measure_effect(shared.base, increment, fresh),
+        **asdict(effect),
         "relative_norm": round(relative_norm(shared.base, increment), 6),
         "leak": {
             "max": round(leaks[worst], 6) if worst else 0.0,
@@ -56,13 +70,12 @@ def leak_of_rows(base: Base, increment: Factors, rows: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def measure_effect(base: Base, increment: Factors, fresh: NoisedLatents) -> dict[str, float]:
-    """The correlation that is left on x_t the eraser never saw: as a cosine, and over its value without increment."""
+def measure_effect(base: Base, increment: Factors, fresh: NoisedLatents) -> Effect:
+    """The effect on x_t the eraser never saw."""
     predicted = predict_all(base, fresh.noised, fresh.times, fresh.embeddings, [increment], BATCH)
-    return {
-        "correlation": round(cosine_correlation(fresh, predicted), 6),
-        "relative_loss": round(float(relative_correlation(fresh, predicted)), 6),
-    }
+    return Effect(
+        round(cosine_correlation(fresh, predicted), 6), round(float(relative_correlation(fresh, predicted)), 6)
+    )
 
 
 def relative_norm(base: Base, increment: Factors) -> float:

@@ -3,7 +3,8 @@
 Differences from the paper, each for a reason. The loss is taken relative to its value without an increment, so that tau
 means the same on every model. The closed-form start is measured first, on all x_t at once: it may be good already. The
 iterate whose momentum came nearest to tau is kept: beyond zero the concept's name pushes away. An anchor holds the
-prediction near the counterpart's, and what the increment does to regular prompts costs.
+prediction near the counterpart's, and what the increment does to regular and to listed prompts costs, as in the closed
+form: without it, the first steps bring back what that kept away from.
 
 Several concepts are optimised jointly (SRS-ME†) by giving several trainees: one optimiser, each concept's loss under
 the increments of all, the sum balanced by eta and stopped as one.
@@ -39,17 +40,28 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Costs:
+    """What acting costs: ``weighted``, the sum of rho times the second moments of regular and of listed prompts.
+
+    It is relative to the energy of ``regular`` prompts alone. Both (d_in, d_in).
+    """
+
+    weighted: Tensor
+    regular: Tensor
+
+
+@dataclass(frozen=True)
 class Trainee:
     """One concept in the loop.
 
     ``scale`` (rank,) is the concept's root mean square along each direction: Adam works on w * scale, so that one
-    learning rate fits every direction. ``regular`` is the second moment of regular prompts, (d_in, d_in).
+    learning rate fits every direction. ``costs`` is what acting costs, and what that is relative to.
     """
 
     start: Candidate
     scale: Tensor
     latents: NoisedLatents
-    regular: Tensor
+    costs: Costs
 
 
 @dataclass(frozen=True)
@@ -74,21 +86,21 @@ def cosine_correlation(latents: NoisedLatents, predicted: Tensor) -> float:
     return float((moved * latents.representation).sum() / scale.clamp_min(1e-12))
 
 
-class RegularAction:
-    """What a candidate does to regular prompts: mean |Delta e|^2 / |W e|^2 over the matrices."""
+class Action:
+    """What a candidate does to what is to stay: the weighted mean |Delta e|^2 / |W e|^2, a mean over the matrices."""
 
-    def __init__(self, base: Base, regular: Tensor, directions: Tensor) -> None:
-        """``regular``: their rows' second moment (d_in, d_in); ``directions``: Q (d_in, rank)."""
-        moment = regular.to(base.device, torch.float32)
+    def __init__(self, base: Base, costs: Costs, directions: Tensor) -> None:
+        """``directions``: Q (d_in, rank)."""
+        weighted, regular = (moment.to(base.device, torch.float32) for moment in (costs.weighted, costs.regular))
         reaching = directions.to(base.device)
-        self.gram = reaching.T @ moment @ reaching  # (rank, rank)
+        self.gram = reaching.T @ weighted @ reaching  # (rank, rank)
         self.scales = {
-            path: ((linear.weight.float() @ moment) * linear.weight.float()).sum().clamp_min(1e-12)
+            path: ((linear.weight.float() @ regular) * linear.weight.float()).sum().clamp_min(1e-12)
             for path, linear in conditioned_matrices(base.unet).items()
         }
 
-    def of(self, weights: Mapping[str, Tensor]) -> Tensor:
-        """The mean over the matrices, a scalar."""
+    def cost_of(self, weights: Mapping[str, Tensor]) -> Tensor:
+        """What it costs, a scalar."""
         actions = [((w @ self.gram) * w).sum() / self.scales[path] for path, w in weights.items()]
         return torch.stack(actions).mean()
 
@@ -135,7 +147,7 @@ class _Loop:
         ]
         parameters = [value for scaled in self.scaled for value in scaled.values()]
         self.optimizer = torch.optim.Adam(parameters, lr=settings.learning_rate)
-        self.actions = [RegularAction(base, each.regular, each.start.directions / each.scale) for each in trainees]
+        self.actions = [Action(base, each.costs, each.start.directions / each.scale) for each in trainees]
         self.nearest, self.kept = float("inf"), [each.start.weights for each in trainees]
         self.pull = torch.zeros(())
 
@@ -173,13 +185,13 @@ class _Loop:
     def update(self, losses: Tensor) -> None:
         """One step of Adam down the whole objective."""
         acting = zip(self.actions, self.scaled, strict=True)
-        action = torch.stack([action.of(scaled) for action, scaled in acting]).mean()
+        cost = torch.stack([action.cost_of(scaled) for action, scaled in acting]).mean()
         norms = [
             torch.stack([(value / each.scale).norm() for value in scaled.values()]).mean()
             for each, scaled in zip(self.trainees, self.scaled, strict=True)
         ]
         total = (balance(losses) * losses).mean() + self.settings.anchor_weight * self.pull
-        total = total + self.settings.regular_weight * action + self.settings.regulariser * torch.stack(norms).mean()
+        total = total + cost + self.settings.regulariser * torch.stack(norms).mean()
         total.backward()
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)

@@ -3,15 +3,14 @@
 from collections.abc import Generator, Sequence
 
 from sepme_core.base import Base
-from sepme_core.erasure.correlation import refine
-from sepme_core.erasure.evidence import draw_concept
+from sepme_core.erasure.evidence import draw_concept, fresh_latents
 from sepme_core.erasure.finishing import Known, finish
 from sepme_core.erasure.made import Made
 from sepme_core.erasure.plan import make_plan
 from sepme_core.erasure.reprojection import check_irrevocable
 from sepme_core.erasure.request import ErasureRequest, KnownConcept, Progress
 from sepme_core.erasure.shared import Shared
-from sepme_core.erasure.training import make_trainee
+from sepme_core.erasure.training import train, train_together
 from sepme_core.increment import Increment
 
 
@@ -43,13 +42,11 @@ def erase(
     shared, of = shared or Shared(base), request.settings.max_steps
     yield Progress(0, of, 1.0, 1.0, "measuring how the model draws the concept")
     plan = make_plan(shared, request, known, protected)
-    if irrevocable:
-        yield Progress(0, of, 1.0, 1.0, "measuring what irrevocable erasures would lose")
-        check_irrevocable(shared, request, irrevocable, known, protected)
+    yield from check_irrevocable(shared, newcomer(request), irrevocable, known, protected)
     yield Progress(0, of, 1.0, 1.0, "drawing the concept")
     drawn = draw_concept(shared, request, plan.sentences)
-    refined = yield from refine(base, [make_trainee(shared, plan, drawn)], request.settings)
-    return finish(shared, plan, drawn, refined.weights[0], refined.steps, Known(known, protected))
+    trained = yield from train(shared, plan, drawn, fresh_latents(shared, drawn))
+    return finish(shared, plan, drawn, trained, Known(known, protected))
 
 
 def erase_together(
@@ -84,15 +81,12 @@ def erase_together(
         yield Progress(0, settings.max_steps, 1.0, 1.0, f"measuring how the model draws {request.name}")
         others = beside(request, members, known)
         plans.append(make_plan(shared, request, others, protected))
-        check_irrevocable(shared, request, irrevocable, others, protected)
+        yield from check_irrevocable(shared, newcomer(request), irrevocable, others, protected)
         drawn.append(draw_concept(shared, request, plans[-1].sentences))
-    trainees = [make_trainee(shared, *pair) for pair in zip(plans, drawn, strict=True)]
-    refined = yield from refine(base, trainees, settings)
+    group = yield from train_together(shared, plans, drawn, settings)
     return {
-        plan.request.name: finish(
-            shared, plan, shown, weights, refined.steps, Known(beside(plan.request, members, known), protected)
-        )
-        for plan, shown, weights in zip(plans, drawn, refined.weights, strict=True)
+        plan.request.name: finish(shared, plan, shown, trained, Known(beside(plan.request, members, known), protected))
+        for plan, shown, trained in zip(plans, drawn, group, strict=True)
     }
 
 
@@ -100,5 +94,9 @@ def beside(
     request: ErasureRequest, members: Sequence[ErasureRequest], known: Sequence[KnownConcept]
 ) -> list[KnownConcept]:
     """What a member of a group leaves alone: the known concepts and the other members."""
-    others = [KnownConcept(each.name, each.kind, each.prompts) for each in members if each.name != request.name]
-    return [*known, *others]
+    return [*known, *(newcomer(each) for each in members if each.name != request.name)]
+
+
+def newcomer(request: ErasureRequest) -> KnownConcept:
+    """The concept as others have to leave it alone."""
+    return KnownConcept(request.name, request.kind, request.prompts)

@@ -14,7 +14,7 @@ from sepme_core.generation import Picture, decode, draw_latents, generate_each, 
 from sepme_core.increment import Increment
 
 TRAINING_LATENTS = 32
-FRESH_LATENTS = 24
+FRESH_LATENTS = 16
 FRESH = 0x5EED  # another stream of noise than the loop's, of the same seed
 PICTURES = 3
 UNSEEN_KINDS = {"person", "explicit"}

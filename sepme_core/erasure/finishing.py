@@ -1,21 +1,20 @@
 """The end of an erasure: factors certified, written as an increment, and drawn."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-
-from torch import Tensor
 
 from sepme_core.base import Base
 from sepme_core.canonical import digest_of
 from sepme_core.erasure.certificate import certify
 from sepme_core.erasure.closed_form import unreached
 from sepme_core.erasure.correlation import Candidate
-from sepme_core.erasure.evidence import Drawn, draw_evidence, fresh_latents
+from sepme_core.erasure.evidence import Drawn, draw_evidence
 from sepme_core.erasure.made import Made, Reason
 from sepme_core.erasure.plan import Plan
 from sepme_core.erasure.request import ErasureRequest, KnownConcept
 from sepme_core.erasure.shared import Shared
+from sepme_core.erasure.training import Trained
 from sepme_core.increment import Increment
 
 
@@ -27,29 +26,23 @@ class Known:
     protected: Sequence[KnownConcept]
 
 
-def finish(shared: Shared, plan: Plan, drawn: Drawn, weights: Mapping[str, Tensor], steps: int, known: Known) -> Made:
-    """A trained increment: w by matrix on the plan's directions, after so many steps."""
-    finished = candidate(plan.solution.directions, weights)
+def finish(shared: Shared, plan: Plan, drawn: Drawn, trained: Trained, known: Known) -> Made:
+    """A trained increment, certified and drawn."""
     certificate = {
-        **certify(shared, finished, plan.kept, fresh_latents(shared, drawn)),
-        "steps": steps,
+        **certify(shared, trained.factors, plan.kept, trained.effect),
+        "steps": trained.steps,
         "effect_kept": 1.0,
         "unreached": round(unreached(plan.moments, plan.solution), 6),
         "overlap": plan.overlaps.document(),
         "given_up": [{"concept": name, "overlap": round(each, 6)} for name, each in plan.overlaps.given_up.items()],
-        "directions": directions_used(plan, finished),
+        "directions": directions_used(plan, trained.factors),
     }
-    return make(shared, plan.request, drawn, finished, certificate, "erased", known)
+    return make(shared, plan.request, drawn, trained.factors, certificate, "erased", known)
 
 
 def directions_used(plan: Plan, finished: Candidate) -> dict[str, int]:
     """The rank, and the room it was taken from."""
     return {"used": finished.directions.shape[1], "left": plan.free.left, "of": plan.free.width}
-
-
-def candidate(directions: Tensor, weights: Mapping[str, Tensor]) -> Candidate:
-    """The factors as they are stored: Q in float32, w in float16, on the CPU."""
-    return Candidate(directions.float().contiguous().cpu(), {path: w.half().cpu() for path, w in weights.items()})
 
 
 def make(

@@ -10,6 +10,7 @@ from sepme_core.base import Base
 from sepme_core.erasure import presence
 from sepme_core.erasure.closed_form import Solution, closed_form
 from sepme_core.erasure.constraints import NullSpace
+from sepme_core.erasure.correlation import Costs
 from sepme_core.erasure.moments import Moments, concept_moments, second_moment
 from sepme_core.erasure.overlap import Overlaps, settle_overlaps
 from sepme_core.erasure.protection import Kept, all_kept, free_directions, listed_cost
@@ -22,6 +23,7 @@ from sepme_core.erasure.sentences import (
     swap_phrases,
     vocabulary,
 )
+from sepme_core.erasure.settings import ErasureSettings
 from sepme_core.erasure.shared import Shared
 
 LEAST_DIRECTIONS = 2
@@ -29,14 +31,14 @@ LEAST_DIRECTIONS = 2
 
 @dataclass(frozen=True)
 class Plan:
-    """One erasure, solved as far as linear algebra goes. ``regular`` is a second moment, (d_in, d_in)."""
+    """One erasure, solved as far as linear algebra goes."""
 
     request: ErasureRequest
     sentences: list[Sentence]
     kept: list[Kept]
     overlaps: Overlaps
     moments: Moments
-    regular: Tensor
+    costs: Costs
     free: NullSpace
     solution: Solution
 
@@ -68,16 +70,18 @@ def solve(
     overlaps: Overlaps,
 ) -> Plan:
     """The solution for what is kept, by the request's variant; raises ErasureRefused (``no-capacity``)."""
-    published = request.settings.variant == "published"
-    free = free_directions(shared, kept, 0.0 if published else request.settings.tolerance)
+    settings = request.settings
+    published = settings.variant == "published"
+    free = free_directions(shared, kept, 0.0 if published else settings.tolerance)
     if free.left < LEAST_DIRECTIONS:
         raise no_capacity(LEAST_DIRECTIONS, free.left, free.width)
+    weighted = settings.regular_weight * regular + settings.listed_weight * listed_cost(shared, kept)
     if published:
         solution = Solution(free.basis, torch.zeros(free.left, free.width, dtype=torch.float64))
     else:
-        solution = solve_closed_form(shared, request, kept, moments, regular, free)
+        solution = solve_closed_form(settings, moments, weighted, free)
     sentences = sentences_of(request, words)
-    return Plan(request, sentences, list(kept), overlaps, moments, regular, free, solution)
+    return Plan(request, sentences, list(kept), overlaps, moments, Costs(weighted, regular), free, solution)
 
 
 def sentences_of(request: ErasureRequest, words: Vocabulary) -> list[Sentence]:
@@ -92,12 +96,8 @@ def shown_sentences(base: Base, request: ErasureRequest, known: Sequence[KnownCo
     return sentences_of(request, vocabulary(base, request, known))
 
 
-def solve_closed_form(
-    shared: Shared, request: ErasureRequest, kept: Sequence[Kept], moments: Moments, regular: Tensor, free: NullSpace
-) -> Solution:
-    """The closed form with what acting costs; from the zero start only its directions are used."""
-    settings = request.settings
-    cost = settings.regular_weight * regular + settings.listed_weight * listed_cost(shared, kept)
+def solve_closed_form(settings: ErasureSettings, moments: Moments, cost: Tensor, free: NullSpace) -> Solution:
+    """The closed form with what acting costs, (d_in, d_in); from the zero start only its directions are used."""
     solution = closed_form(moments, cost, free, settings.directions, settings.ridge)
     if settings.start == "zero":
         return Solution(solution.directions, torch.zeros_like(solution.matrix))

@@ -13,13 +13,11 @@ from typing import Any, Literal
 import torch
 
 from sepme_core.base import Base
-from sepme_core.cross_attention import Factors
 from sepme_core.erasure.certificate import MOST_LOSS, certify, measure_effect
 from sepme_core.erasure.constraints import NullSpace
-from sepme_core.erasure.correlation import Candidate, refine
-from sepme_core.erasure.driving import run_to_end
+from sepme_core.erasure.correlation import Candidate
 from sepme_core.erasure.evidence import Drawn, draw_concept, fresh_latents
-from sepme_core.erasure.finishing import Known, candidate, directions_used, make
+from sepme_core.erasure.finishing import Known, directions_used, make
 from sepme_core.erasure.made import Made
 from sepme_core.erasure.noised_latents import NoisedLatents
 from sepme_core.erasure.plan import Plan, plan_again, shown_sentences
@@ -34,7 +32,7 @@ from sepme_core.erasure.request import (
 )
 from sepme_core.erasure.settings import ErasureSettings
 from sepme_core.erasure.shared import Shared
-from sepme_core.erasure.training import make_trainee
+from sepme_core.erasure.training import Trained, as_stored, train
 from sepme_core.increment import Increment
 
 LEAST_EFFECT_KEPT = 0.9
@@ -66,13 +64,13 @@ def reproject(
     updated = yield from update(shared, trained, plan, drawn, fresh)
     certificate = {
         **trained.certificate,
-        **certify(shared, updated.factors, plan.kept, fresh),
-        "steps": updated.steps,
+        **certify(shared, updated.trained.factors, plan.kept, updated.trained.effect),
+        "steps": updated.trained.steps,
         "effect_kept": round(updated.effect_kept, 6),
         "overlap": plan.overlaps.document(),
-        "directions": directions_used(plan, updated.factors),
+        "directions": directions_used(plan, updated.trained.factors),
     }
-    return make(shared, request, drawn, updated.factors, certificate, updated.reason, Known(known, protected))
+    return make(shared, request, drawn, updated.trained.factors, certificate, updated.reason, Known(known, protected))
 
 
 def recertify(
@@ -87,57 +85,66 @@ def recertify(
     request = request_of(increment)
     kept = remaining(request, increment, known, protected)
     drawn = draw_concept(shared, request, shown_sentences(base, request, known))
-    return certify(shared, increment, kept, fresh_latents(shared, drawn))
+    return certify(shared, increment, kept, measure_effect(base, increment, fresh_latents(shared, drawn)))
 
 
 def check_irrevocable(
     shared: Shared,
-    request: ErasureRequest,
+    newcomer: KnownConcept,
     irrevocable: Sequence[Increment],
     known: Sequence[KnownConcept],
     protected: Sequence[KnownConcept],
-) -> None:
-    """Raise ErasureRefused (``irrevocable-weakened``) where one of the trained increments could not make room."""
-    newcomer = KnownConcept(request.name, request.kind, request.prompts)
-    for trained in irrevocable:
-        theirs = request_of(trained)
-        kept = remaining(theirs, trained, [*known, newcomer], protected)
+) -> Generator[Progress, None, None]:
+    """See whether the trained increments of irrevocable concepts can make room for one more concept, or more prompts.
+
+    Yields its progress; nothing is made.
+
+    Args:
+        shared: What was remembered of earlier erasures on the base.
+        newcomer: What is to be left alone from now on: a concept, or protected prompts.
+        irrevocable: The trained increments.
+        known: Every other concept the registry holds, the irrevocable ones too.
+        protected: All other protected prompts.
+
+    Raises:
+        ErasureRefused: ``irrevocable-weakened``, for the first that cannot.
+    """
+    for place, trained in enumerate(irrevocable):
+        yield Progress(place, len(irrevocable), 1.0, 1.0, f"measuring what {trained.concept}, irrevocable, would lose")
+        request = request_of(trained)
+        kept = remaining(request, trained, known, [*protected, newcomer])
         try:
-            plan = plan_again(shared, theirs, kept, known)
-            drawn = draw_concept(shared, theirs, plan.sentences)
-            run_to_end(update(shared, trained, plan, drawn, fresh_latents(shared, drawn)))
+            plan = plan_again(shared, request, kept, known)
+            drawn = draw_concept(shared, request, plan.sentences)
+            yield from update(shared, trained, plan, drawn, fresh_latents(shared, drawn))
         except ErasureRefused as refusal:
             loss = float(refusal.numbers.get("relative_loss", 1.0))
-            raise irrevocable_weakened(request.name, trained.concept, loss, MOST_LOSS) from refusal
+            raise irrevocable_weakened(newcomer.name, trained.concept, loss, MOST_LOSS) from refusal
 
 
 @dataclass(frozen=True)
 class Updated:
     """The factors as they are now, and what it took."""
 
-    factors: Candidate
+    trained: Trained
     effect_kept: float
-    steps: int
     reason: Literal["reprojected", "refined"]
 
 
 def update(
-    shared: Shared, trained: Increment, plan: Plan, drawn: Drawn, fresh: NoisedLatents
+    shared: Shared, stored: Increment, plan: Plan, drawn: Drawn, fresh: NoisedLatents
 ) -> Generator[Progress, None, Updated]:
     """Project, measure, and where too much was lost solve again and refine; raises ErasureRefused: ``effect-lost``."""
-    before = 1 - max(float(trained.certificate["relative_loss"]), 0.0)
-    projected = project(trained, plan.free)
-    kept = effect(shared.base, projected, fresh) / max(before, 1e-9)
-    if kept >= LEAST_EFFECT_KEPT:
-        return Updated(projected, min(kept, 1.0), 0, "reprojected")
+    before = max(1 - max(float(stored.certificate["relative_loss"]), 0.0), 1e-9)
+    projected = project(stored, plan.free)
+    effect = measure_effect(shared.base, projected, fresh)
+    if effect.gone / before >= LEAST_EFFECT_KEPT:
+        return Updated(Trained(projected, 0, effect), min(effect.gone / before, 1.0), "reprojected")
     start = projected if plan.request.settings.start == "zero" else None
-    refined = yield from refine(shared.base, [make_trainee(shared, plan, drawn, start)], plan.request.settings)
-    directions = projected.directions if start else plan.solution.directions
-    finished = candidate(directions, refined.weights[0])
-    achieved = effect(shared.base, finished, fresh)
-    if achieved < 1 - MOST_LOSS:
-        raise effect_lost(trained.concept, 1 - achieved, MOST_LOSS)
-    return Updated(finished, min(achieved / max(before, 1e-9), 1.0), refined.steps, "refined")
+    trained = yield from train(shared, plan, drawn, fresh, start)
+    if trained.effect.gone < 1 - MOST_LOSS:
+        raise effect_lost(stored.concept, 1 - trained.effect.gone, MOST_LOSS)
+    return Updated(trained, min(trained.effect.gone / before, 1.0), "refined")
 
 
 def project(trained: Increment, free: NullSpace) -> Candidate:
@@ -147,12 +154,7 @@ def project(trained: Increment, free: NullSpace) -> Candidate:
     some = lengths > NOTHING_LEFT
     mixing = rotation[some].T * lengths[some]  # Rᵀ (rank, rank')
     weights = {path: w.double() @ mixing for path, w in trained.weights.items()}
-    return candidate(directions[:, some], weights)
-
-
-def effect(base: Base, increment: Factors, fresh: NoisedLatents) -> float:
-    """The share of L_cor that is gone, 0 to 1."""
-    return 1 - min(max(measure_effect(base, increment, fresh)["relative_loss"], 0.0), 1.0)
+    return as_stored(directions[:, some], weights)
 
 
 def request_of(increment: Increment) -> ErasureRequest:

@@ -89,13 +89,13 @@ def concept_not_drawn(name: str, strength: float, limit: float) -> ErasureRefuse
 
 
 def irrevocable_weakened(name: str, irrevocable: str, loss: float, limit: float) -> ErasureRefused:
-    """Protecting the concept, as every known concept is, would undo what was erased for good."""
+    """Leaving a known concept, or protected prompts, alone would undo what was erased for good."""
     return ErasureRefused(
         "irrevocable-weakened",
         "An irrevocable erasure would be weakened",
-        f"To keep {name!r} as it is, the irrevocable erasure of {irrevocable!r} would have to give up so much that"
-        f" {loss:.0%} of the concept came back; at most {limit:.0%} may. Name {name!r} by prompts that are further from"
-        f" {irrevocable!r}.",
+        f"To leave {name!r} alone, the irrevocable erasure of {irrevocable!r} would have to give up so much that"
+        f" {loss:.0%} of the concept came back; at most {limit:.0%} may. Say {name!r} by prompts that are further from"
+        f" {irrevocable!r}, or by fewer.",
         {"irrevocable": irrevocable, "relative_loss": round(loss, 4), "limit": limit},
     )
 

@@ -11,7 +11,7 @@ from sepme_core.wordings import BARE, MANNERS, SUBJECTS, TOGETHER, fill, listed
 SWAPS = 8
 COMPANIONS = 24
 REGULAR = 400
-SHOWN = 8
+SHOWN = 4
 
 
 @dataclass(frozen=True)

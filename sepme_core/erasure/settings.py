@@ -25,7 +25,7 @@ class ErasureSettings:
         seed: Of the noise and the times.
         learning_rate: Of Adam, on w; the paper's beta * lr as one number, for directions of unit action.
         threshold: tau, relative to the first loss; the loop stops when the momentum comes down to it.
-        momentum: alpha of the momentum stop.
+        momentum: alpha of the momentum stop; at the paper's 0.9 it lags so far behind that the loop steps beyond tau.
         regulariser: lambda, on the mean Frobenius norm over the layers.
         directions: Most columns of Q.
         tolerance: Directions of the protected prompts weaker than this share of the strongest are not protected.
@@ -42,14 +42,14 @@ class ErasureSettings:
     overshoot: float = 0.25
     max_steps: int = 1000
     seed: int = 0
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-3
     threshold: float = 0.1
-    momentum: float = 0.9
+    momentum: float = 0.8
     regulariser: float = 1e-6
     directions: int = 16
     tolerance: float = 1e-2
     regular_weight: float = 3.0
-    listed_weight: float = 30.0
+    listed_weight: float = 300.0
     ridge: float = 1e-3
     anchor_weight: float = 0.5
     batch_size: int = 8
@@ -109,6 +109,7 @@ PUBLISHED: dict[str, Any] = {
     "start": "zero",
     "learning_rate": 1e-3,
     "threshold": 0.0,
+    "momentum": 0.9,
     "tolerance": 0.0,
     "regular_weight": 0.0,
     "listed_weight": 0.0,

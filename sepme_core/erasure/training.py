@@ -1,26 +1,81 @@
-"""A plan made ready for the loop."""
+"""From a plan to trained factors: the closed form as it is where it will do, and the loop where it will not."""
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
 
 from sepme_core.base import Base
 from sepme_core.cross_attention import conditioned_matrices
-from sepme_core.erasure.correlation import Candidate, Trainee
-from sepme_core.erasure.evidence import Drawn, training_latents
+from sepme_core.erasure.certificate import Effect, measure_effect
+from sepme_core.erasure.correlation import Candidate, Trainee, refine
+from sepme_core.erasure.evidence import Drawn, fresh_latents, training_latents
+from sepme_core.erasure.noised_latents import NoisedLatents
 from sepme_core.erasure.plan import Plan
+from sepme_core.erasure.request import Progress
+from sepme_core.erasure.settings import ErasureSettings
 from sepme_core.erasure.shared import Shared
 
 
-def make_trainee(shared: Shared, plan: Plan, drawn: Drawn, start: Candidate | None = None) -> Trainee:
-    """The concept as the loop takes it; ``start`` is the plan's solution where none is given."""
-    start = start or first_weights(shared.base, plan)
+@dataclass(frozen=True)
+class Trained:
+    """Factors as they are stored, the steps they took, and their effect on fresh x_t."""
+
+    factors: Candidate
+    steps: int
+    effect: Effect
+
+
+def train(
+    shared: Shared, plan: Plan, drawn: Drawn, fresh: NoisedLatents, start: Candidate | None = None
+) -> Generator[Progress, None, Trained]:
+    """Go from ``start``, or the plan's solution, until the loss comes down to tau.
+
+    A start of the closed form that does so on fresh x_t is taken as it is: x_t to train on are made for others alone.
+    """
+    start, settings = start or first_weights(shared.base, plan), plan.request.settings
+    if settings.start == "closed-form":
+        factors = as_stored(start.directions, start.weights)
+        effect = measure_effect(shared.base, factors, fresh)
+        if effect.relative_loss <= settings.threshold:
+            return Trained(factors, 0, effect)
+    refined = yield from refine(shared.base, [make_trainee(shared, plan, drawn, start)], settings)
+    factors = as_stored(start.directions, refined.weights[0])
+    return Trained(factors, refined.steps, measure_effect(shared.base, factors, fresh))
+
+
+def train_together(
+    shared: Shared, plans: Sequence[Plan], drawn: Sequence[Drawn], settings: ErasureSettings
+) -> Generator[Progress, None, list[Trained]]:
+    """Train a group by one loop, from the plans' solutions; in the plans' order."""
+    starts = [first_weights(shared.base, plan) for plan in plans]
+    trainees = [make_trainee(shared, *parts) for parts in zip(plans, drawn, starts, strict=True)]
+    refined = yield from refine(shared.base, trainees, settings)
+    group = []
+    for start, weights, shown in zip(starts, refined.weights, drawn, strict=True):
+        factors = as_stored(start.directions, weights)
+        effect = measure_effect(shared.base, factors, fresh_latents(shared, shown))
+        group.append(Trained(factors, refined.steps, effect))
+    return group
+
+
+def make_trainee(shared: Shared, plan: Plan, drawn: Drawn, start: Candidate) -> Trainee:
+    """The concept as the loop takes it."""
     directions = start.directions.double().cpu()
     scale = (directions * (plan.moments.concept @ directions)).sum(0).clamp_min(0).sqrt().float().clamp_min(1e-6)
-    return Trainee(start, scale.to(shared.base.device), training_latents(shared, drawn), plan.regular)
+    return Trainee(start, scale.to(shared.base.device), training_latents(shared, drawn), plan.costs)
 
 
 def first_weights(base: Base, plan: Plan) -> Candidate:
-    """The start: w = W M^T for each matrix of weight W."""
+    """The plan's solution: w = W M^T for each matrix of weight W."""
     factor = plan.solution.matrix.T.to(base.device)
     weights = {
         path: (linear.weight.double() @ factor).float()  # (d_out, rank)
         for path, linear in conditioned_matrices(base.unet).items()
     }
     return Candidate(plan.solution.directions.float().contiguous().to(base.device), weights)
+
+
+def as_stored(directions: Tensor, weights: Mapping[str, Tensor]) -> Candidate:
+    """The factors as they are stored: Q in float32, w in float16, on the CPU."""
+    return Candidate(directions.float().contiguous().cpu(), {path: w.half().cpu() for path, w in weights.items()})

@@ -64,9 +64,9 @@ def test_every_operation_is_described_and_may_answer_with_a_problem(document: di
         assert "422" not in operation["responses"], call
 
 
-def test_every_post_takes_an_idempotency_key_and_a_preference(document: dict[str, Any]) -> None:
+def test_every_post_and_put_takes_an_idempotency_key_and_a_preference(document: dict[str, Any]) -> None:
     for (method, path), operation in operations(document).items():
-        if method == "post":
+        if method in ("post", "put"):
             names = {parameter["name"] for parameter in operation["parameters"]}
             assert names >= {"Idempotency-Key", "Prefer"}, path
 

@@ -12,7 +12,7 @@ from PIL import Image
 from sqlalchemy import Engine
 
 from sepme_core.canonical import digest_of_bytes
-from sepme_core.registry import jobs, serving
+from sepme_core.registry import jobs, protecting, serving
 from sepme_core.registry.blobs import Blobs
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.images import PictureRecord
@@ -76,6 +76,13 @@ def reproject(engine: Engine, blobs: Blobs, job_id: str) -> None:
         assert jobs.publish_reprojection(session, claimed, _stored(blobs, data, BASE, "reprojected"))
 
 
+def protect(engine: Engine, _blobs: Blobs, job_id: str) -> None:
+    claimed = claim(engine, job_id)
+    with writing(engine) as session:
+        protecting.pin(session, claimed)
+        assert protecting.publish(session, claimed)
+
+
 def _stored(blobs: Blobs, data: bytes, base_digest: str, reason: str) -> StoredIncrement:
     return StoredIncrement(
         digest=blobs.put(data),
@@ -102,7 +109,7 @@ def fail(engine: Engine, job_id: str, **problem: Any) -> None:
         assert jobs.fail(session, claimed, problem)
 
 
-DO = {"erase": erase, "reproject": reproject, "generate": draw}
+DO = {"erase": erase, "reproject": reproject, "protect": protect, "generate": draw}
 
 
 def _picture(blobs: Blobs, claimed: Claim, position: int) -> PictureRecord:

@@ -192,3 +192,20 @@ def test_a_reprojection_is_left_for_a_ring_after_the_job_that_called_for_it(resi
     publish(resident, random_increment(resident.base, "fox"))
     assert work.waiting(resident) == [(due(resident)["cat"], "erase")]
     assert work.waiting(resident) == []
+
+
+def test_an_erasure_that_waits_goes_before_a_reprojection_which_is_then_rung_for_again(resident: Resident) -> None:
+    erase(resident, "cat")
+    arrive(resident, "ink", "style")
+    ((waits, _),) = work.waiting(resident)
+    asked_for = accepted_erasure(resident.engine, "fish", options=SHORT)
+    work.answer(resident, waits)
+    assert row(resident.engine, asked_for).state == "succeeded", row(resident.engine, asked_for).problem
+    assert (row(resident.engine, waits).state, row(resident.engine, waits).attempt) == ("queued", 0)
+    assert (waits, "erase") in work.waiting(resident)
+    work.answer(resident, asked_for)
+    assert row(resident.engine, asked_for).attempt == 1
+    work.answer(resident, waits)
+    assert row(resident.engine, waits).state == "succeeded", row(resident.engine, waits).problem
+    current = versions(resident.engine, "cat")[-1]
+    assert [known["name"] for known in current.pinned["known"]] == ["fish", "ink"]

@@ -2,7 +2,7 @@
 
 `rows` makes, finds and cancels them; `leases` is what a worker does with one that it claimed; `publishing` ends one
 with its result; `reprojections` makes those that a newly known concept calls for; `reaping` finds those that nobody
-works on.
+works on; `turns` has some go before others.
 """
 
 from sepme_core.registry.documents import LIVE_STATES
@@ -26,7 +26,7 @@ from sepme_core.registry.jobs.publishing import (
     publish_reprojection,
 )
 from sepme_core.registry.jobs.reaping import never_rung, park_exhausted, unclaimed
-from sepme_core.registry.jobs.reprojections import enqueue_reprojections
+from sepme_core.registry.jobs.reprojections import Occasion, enqueue_reprojections, occasion
 from sepme_core.registry.jobs.rows import (
     cancel_now,
     counts,
@@ -35,9 +35,11 @@ from sepme_core.registry.jobs.rows import (
     get,
     list_page,
     live_erasure,
+    live_protection,
     live_reprojection,
     request_cancel,
 )
+from sepme_core.registry.jobs.turns import first_in_turn
 from sepme_core.registry.tables import Event, Job
 
 __all__ = [
@@ -45,6 +47,7 @@ __all__ = [
     "Claim",
     "Event",
     "Job",
+    "Occasion",
     "StoredIncrement",
     "cancel_now",
     "cancel_requested",
@@ -57,11 +60,14 @@ __all__ = [
     "events_after",
     "fail",
     "finish_cancelled",
+    "first_in_turn",
     "get",
     "list_page",
     "live_erasure",
+    "live_protection",
     "live_reprojection",
     "never_rung",
+    "occasion",
     "park_exhausted",
     "pin_irrevocable",
     "publish_erasure",

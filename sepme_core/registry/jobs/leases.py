@@ -4,6 +4,7 @@ All times are the database's. What a worker says or publishes counts only while 
 lease that has run out counts until somebody else claims the job.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,11 +101,17 @@ def fail(session: Session, claim: Claim, problem: dict[str, Any]) -> bool:
 
 
 def release(session: Session, claim: Claim) -> bool:
-    """Give the job back unfinished, for a worker that shuts down: queued again, and not counted as lost."""
+    """Give the job back unfinished, for a worker that shuts down: queued again, and not counted as lost.
+
+    One that is to be cancelled ends here: nobody would claim it. False: the lease is lost.
+    """
     job = held_row(session, claim)
     if job is None:
         return False
-    put_back(session, job)
+    if job.cancel_requested:
+        finish(session, job, "cancelled", {})
+    else:
+        put_back(session, job)
     return True
 
 
@@ -112,6 +119,23 @@ def put_back(session: Session, job: Job) -> None:
     """Queue a running job again, which the caller has locked. Nobody has rung for it yet."""
     job.state, job.worker, job.lease_until, job.rung_at = "queued", None, None, None
     session.flush()
+
+
+def put_back_if_overtaken(session: Session, job: Job, present: Mapping[str, Any]) -> bool:
+    """Queue a running job again, which the caller has locked, where it was not held against all there is by now.
+
+    Nobody has rung for it yet. Returns whether it was put back.
+
+    Args:
+        session: of `database.writing`, after `serialise`.
+        job: what it was held against is pinned.
+        present: lists by the key they are pinned under; what is put back pins them.
+    """
+    if all(each in job.pinned[key] for key, found in present.items() for each in found):
+        return False
+    job.pinned = {**job.pinned, **present}
+    put_back(session, job)
+    return True
 
 
 def held_row(session: Session, claim: Claim) -> Job | None:

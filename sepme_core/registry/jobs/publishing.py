@@ -15,7 +15,7 @@ from sepme_core.registry.identifiers import new_id
 from sepme_core.registry.images import PictureRecord
 from sepme_core.registry.images import add as add_images
 from sepme_core.registry.images import document as image_document
-from sepme_core.registry.jobs.leases import Claim, held_row, put_back
+from sepme_core.registry.jobs.leases import Claim, held_row, put_back_if_overtaken
 from sepme_core.registry.jobs.reprojections import enqueue_reprojections
 from sepme_core.registry.jobs.rows import cancel_now, finish, live_reprojection
 from sepme_core.registry.known import made_together
@@ -134,13 +134,8 @@ def _publishable(session: Session, job: Job | None) -> Concept | None:
 
 
 def _put_back_for_irrevocable(session: Session, job: Job, base_digest: str) -> bool:
-    """Queue the job again where it was not held against all that is erased for good by now."""
     irrevocable = increments.irrevocable(session, base_digest, made_together(job.request))
-    if all(each in job.pinned["irrevocable"] for each in irrevocable):
-        return False
-    job.pinned = {**job.pinned, "irrevocable": irrevocable}
-    put_back(session, job)
-    return True
+    return put_back_if_overtaken(session, job, {"irrevocable": irrevocable})
 
 
 def _add_version(session: Session, job: Job, made: StoredIncrement, request: dict[str, Any]) -> Increment:

@@ -4,17 +4,42 @@ Re-projection always starts from the version that was trained last, so the order
 trace. Until a new version is published the old one goes on to serve.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, and_, exists, select
+from sqlalchemy import Select, and_, exists, func, select
 from sqlalchemy.orm import Session
 
 from sepme_core.registry import increments, serving
 from sepme_core.registry.database import serialise
-from sepme_core.registry.documents import LIVE_STATES
+from sepme_core.registry.documents import CONCEPT_WORK, LIVE_STATES
 from sepme_core.registry.jobs.rows import enqueue, get, live_reprojection
 from sepme_core.registry.known import known_concepts, leaves_alone, pins, protected_prompts
-from sepme_core.registry.tables import Concept, Increment, Job
+from sepme_core.registry.tables import AuditEntry, Concept, Increment, Job
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """A state of the registry, as far as re-projections may be called for by it.
+
+    What becomes known, or serves, leaves an audit entry; only erasures that are accepted or come to nothing, and
+    re-projections that do, leave none.
+    """
+
+    base_digest: str | None
+    audited: int
+    live: tuple[tuple[str, str], ...]
+
+
+def occasion(session: Session) -> Occasion:
+    """Return a small thing that differs where `enqueue_reprojections` may find what it did not find before."""
+    model = serving.current_model(session)
+    live = select(Job.id, Job.state).where(Job.kind.in_(CONCEPT_WORK), Job.state.in_(LIVE_STATES)).order_by(Job.id)
+    return Occasion(
+        base_digest=model["base_digest"] if model else None,
+        audited=session.scalars(select(func.max(AuditEntry.sequence))).one() or 0,
+        live=tuple((row.id, row.state) for row in session.execute(live)),
+    )
 
 
 def enqueue_reprojections(session: Session) -> None:

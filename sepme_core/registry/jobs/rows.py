@@ -28,11 +28,11 @@ def enqueue(
 
     Args:
         session: of `database.writing`.
-        kind: erase, generate, reproject or evaluate.
+        kind: erase, generate, reproject, protect or evaluate.
         queue: erase or generate.
         request: all that the worker needs, as the client sent it with defaults filled in.
         pinned: what was resolved on acceptance: known concepts, or the mask.
-        concept: the concept's name for work on a concept.
+        concept: the concept's name for work on a concept, or that of protected prompts.
         holder: who asked.
     """
     job = Job(
@@ -98,6 +98,11 @@ def live_erasure(session: Session, concept: str) -> Job | None:
 def live_reprojection(session: Session, concept: str) -> Job | None:
     """Return the reproject job that is queued or running for a concept; the database allows one at most."""
     return _live(session, "reproject", concept)
+
+
+def live_protection(session: Session, name: str) -> Job | None:
+    """Return the protect job that is queued or running for a name; whoever asks for another calls it off."""
+    return _live(session, "protect", name)
 
 
 def _live(session: Session, kind: str, concept: str) -> Job | None:

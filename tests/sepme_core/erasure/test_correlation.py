@@ -12,6 +12,7 @@ from sepme_core.erasure import ErasureSettings
 from sepme_core.erasure.constraints import null_space
 from sepme_core.erasure.correlation import (
     Candidate,
+    Costs,
     Refined,
     Trainee,
     balance,
@@ -38,7 +39,7 @@ def prepare(base: Base, sentences: Sequence[Sentence] = SENTENCES) -> Trainee:
     weights = {path: torch.zeros(m.out_features, 4) for path, m in conditioned_matrices(base.unet).items()}
     latents = torch.randn(2, base.unet.config.in_channels, 8, 8, generator=torch.Generator().manual_seed(0))
     noised = noise_latents(base, sentences, latents, 8, torch.Generator().manual_seed(0))
-    return Trainee(Candidate(directions, weights), torch.ones(4), noised, regular)
+    return Trainee(Candidate(directions, weights), torch.ones(4), noised, Costs(3 * regular, regular))
 
 
 def run(base: Base, trainees: Sequence[Trainee], **options: Any) -> tuple[Refined, list[float]]:

@@ -243,13 +243,14 @@ def test_what_is_not_json_is_refused_and_not_stored(engine: Engine) -> None:
         assert session.get(Protected, "odd") is None
 
 
-def test_the_database_allows_one_live_erase_job_for_a_concept(engine: Engine) -> None:
+@pytest.mark.parametrize(("kind", "other_kind"), [("erase", "reproject"), ("reproject", "erase")])
+def test_the_database_allows_one_live_job_of_its_kind_for_a_concept(engine: Engine, kind: str, other_kind: str) -> None:
     def job(id: str, **values: str) -> Job:
-        given = {"kind": "erase", "queue": "erase", "concept": "van-gogh", "holder": "tests", **values}
+        given = {"kind": kind, "queue": "erase", "concept": "van-gogh", "holder": "tests", **values}
         return Job(id=id, request={}, pinned={}, **given)
 
     with writing(engine) as session:
-        session.add_all([job("1"), job("2", state="succeeded"), job("3", kind="generate"), job("4", concept="monet")])
+        session.add_all([job("1"), job("2", state="failed"), job("3", kind=other_kind), job("4", concept="monet")])
     with pytest.raises(IntegrityError), writing(engine) as session:
         session.add(job("5", state="running"))
 

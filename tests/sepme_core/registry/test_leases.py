@@ -194,6 +194,15 @@ def test_a_released_job_waits_again_and_its_fence_stands(engine: Engine) -> None
     assert get_job(engine, job.id).losses == 0
 
 
+def test_a_job_to_be_cancelled_ends_where_its_worker_stops(engine: Engine) -> None:
+    job = enqueue_generation(engine)
+    held = claimed(engine, job.id)
+    with writing(engine) as session:
+        jobs.request_cancel(session, job.id)
+        assert jobs.release(session, held)
+    assert get_job(engine, job.id).state == "cancelled"
+
+
 def test_a_job_to_be_cancelled_is_not_claimed_again(engine: Engine) -> None:
     job = enqueue_generation(engine)
     held = claimed(engine, job.id)

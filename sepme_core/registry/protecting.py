@@ -1,0 +1,120 @@
+"""Prompts asked to be protected: at once, or by a job that first sees whether that weakens what is erased for good."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from sepme_core.registry import increments, protected, serving
+from sepme_core.registry.database import serialise
+from sepme_core.registry.jobs.leases import Claim, held_row, put_back_if_overtaken
+from sepme_core.registry.jobs.rows import cancel_now, enqueue, finish, live_protection
+from sepme_core.registry.known import known_concepts, protected_prompts
+from sepme_core.registry.tables import Job, Protected
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The answer to a request to protect prompts.
+
+    Attributes:
+        row: what is protected from now on; None where a job is to look first.
+        job: that job.
+        is_new: whether nothing was protected under the name.
+    """
+
+    row: Protected | None
+    job: Job | None
+    is_new: bool
+
+
+def accept(session: Session, name: str, prompts: list[str], holder: str) -> Accepted:
+    """Protect prompts under a name, in place of what it held, or accept a job that does so if it may be.
+
+    A job it takes where something is erased for good on the base that is served, unless the prompts stay as they are;
+    until it has ended, what was protected before goes on to be. The job that is to protect other prompts under the
+    name is called off; one that is to protect the same goes on and is the answer.
+
+    Args:
+        session: of `database.writing`. Ring for what `jobs.never_rung` finds.
+        name: the name.
+        prompts: all that is to be protected under it.
+        holder: who asked.
+    """
+    serialise(session)
+    request = {"name": name, "prompts": prompts}
+    row, live = session.get(Protected, name), live_protection(session, name)
+    if live is not None and live.request == request and not live.cancel_requested:
+        return Accepted(None, live, row is None)
+    if live is not None:
+        cancel_now(session, live)
+    pinned = _pins(session, request)
+    if not pinned["irrevocable"] or (row is not None and row.prompts == prompts):
+        stored, is_new = protected.put(session, name, prompts, holder)
+        return Accepted(stored, None, is_new)
+    job = enqueue(session, kind="protect", queue="erase", request=request, pinned=pinned, concept=name, holder=holder)
+    return Accepted(None, job, row is None)
+
+
+def give_up(session: Session, name: str, holder: str) -> None:
+    """Protect the prompts of a name no longer, and call off the job that was to.
+
+    Raises:
+        UnknownProtected: where none are protected, nor are about to be.
+    """
+    serialise(session)
+    live = live_protection(session, name)
+    if live is not None:
+        cancel_now(session, live)
+    if live is None or session.get(Protected, name) is not None:
+        protected.delete(session, name, holder)
+
+
+def pin(session: Session, claim: Claim) -> dict[str, Any] | None:
+    """Pin what the prompts of a claimed job are to be held against, as it is by now.
+
+    Returns:
+        `known`, `protected` (under other names) and `irrevocable`, as a job that erases pins them; None where the lease
+        is lost.
+    """
+    serialise(session)
+    job = held_row(session, claim)
+    if job is None:
+        return None
+    job.pinned = _pins(session, job.request)
+    session.flush()
+    return job.pinned
+
+
+def publish(session: Session, claim: Claim) -> bool:
+    """Protect the prompts of a job, which weaken nothing that it pinned, and end it with them as its result.
+
+    Stored increments are re-projected: ring for what `jobs.never_rung` finds.
+
+    Returns:
+        False where nothing was published: the lease was lost; or cancelling was asked for, and the job is cancelled; or
+        something was erased for good, became known or was protected meanwhile, and the job is queued again, pinning
+        that too.
+    """
+    serialise(session)
+    job = held_row(session, claim)
+    if job is None:
+        return False
+    if job.cancel_requested:
+        cancel_now(session, job)
+        return False
+    if put_back_if_overtaken(session, job, _pins(session, job.request)):
+        return False
+    row, _ = protected.put(session, job.request["name"], job.request["prompts"], job.holder)
+    finish(session, job, "succeeded", {"result": protected.document(row)})
+    return True
+
+
+def _pins(session: Session, request: Mapping[str, Any]) -> dict[str, Any]:
+    model = serving.current_model(session)
+    return {
+        "known": known_concepts(session),
+        "protected": [entry for entry in protected_prompts(session) if entry["name"] != request["name"]],
+        "irrevocable": increments.irrevocable(session, model["base_digest"], ()) if model else [],
+    }

@@ -1,0 +1,131 @@
+"""Prompts are protected on the demo model unless that weakens what is erased for good."""
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy.orm import Session
+
+from sepme_core.registry import concepts, jobs, protected, protecting
+from sepme_core.registry.database import reading, writing
+from tests.worker.masks import publish, random_increment
+from tests.worker.rows import accepted_erasure, claimed, events, row, versions
+from worker import protect, work
+from worker.lease import Cancelled, Interrupted, Lease, LeaseLost
+from worker.resident import Resident
+
+SHORT = {"max_steps": 2, "batch_size": 2}
+FEEBLE = {"start": "zero", "learning_rate": 1e-8, "threshold": 0.0, "max_steps": 1, "batch_size": 1}
+"""Steps so small that nearly nothing is erased: whatever is to be left alone takes the rest."""
+UNRELATED = ["a penguin with an umbrella"]
+
+
+@pytest.fixture
+def resident(resident: Resident) -> Resident:
+    """A worker's belongings, and the cat erased for good."""
+    job_id = accepted_erasure(resident.engine, "cat", options=SHORT, irrevocable=True)
+    work.answer(resident, job_id)
+    assert row(resident.engine, job_id).state == "succeeded", row(resident.engine, job_id).problem
+    return resident
+
+
+def asked(resident: Resident, name: str, prompts: list[str]) -> str:
+    """The id of the job that is to protect prompts, as the front end accepts it."""
+    with writing(resident.engine) as session:
+        job = protecting.accept(session, name, prompts, "tests").job
+    assert job is not None
+    return job.id
+
+
+def stored(resident: Resident) -> dict[str, list[str]]:
+    with reading(resident.engine) as session:
+        return {entry["name"]: entry["prompts"] for entry in concepts.protected_prompts(session)}
+
+
+def test_prompts_that_weaken_nothing_are_protected_and_what_is_erased_for_good_is_reprojected(
+    resident: Resident,
+) -> None:
+    job_id = asked(resident, "our-mascot", UNRELATED)
+    work.answer(resident, job_id)
+    job = row(resident.engine, job_id)
+    assert job.state == "succeeded", job.problem
+    with reading(resident.engine) as session:
+        assert job.result == protected.document(protected.get(session, "our-mascot"))
+    assert "cat" in events(resident.engine, job_id)[0].data["message"]
+    ((reprojection, _),) = work.waiting(resident)
+    work.answer(resident, reprojection)
+    assert row(resident.engine, reprojection).state == "succeeded", row(resident.engine, reprojection).problem
+    current = versions(resident.engine, "cat")[-1]
+    assert current.pinned["protected"] == [{"name": "our-mascot", "prompts": UNRELATED}]
+    assert current.certificate["relative_loss"] <= 0.3
+    with reading(resident.engine) as session:
+        assert concepts.document(session, concepts.get(session, "cat"))["state"] == "erased"
+
+
+@pytest.mark.parametrize("name", ["our-mascot", "cat"])
+def test_the_words_of_what_is_erased_for_good_cannot_be_protected_under_any_name(resident: Resident, name: str) -> None:
+    job_id = asked(resident, name, ["cat"])
+    work.answer(resident, job_id)
+    job = row(resident.engine, job_id)
+    assert job.state == "failed"
+    assert job.problem is not None
+    assert (job.problem["type"], job.problem["status"]) == ("/problems/irrevocable-weakened", 409)
+    assert job.problem["irrevocable"] == "cat"
+    assert job.problem["relative_loss"] > job.problem["limit"]
+    assert stored(resident) == {}
+    assert work.waiting(resident) == []
+    assert len(versions(resident.engine, "cat")) == 1
+
+
+def test_of_several_erasures_for_good_the_one_that_would_be_lost_is_named_with_its_loss(resident: Resident) -> None:
+    work.answer(resident, accepted_erasure(resident.engine, "fish", options=FEEBLE, irrevocable=True))
+    job_id = asked(resident, "our-mascot", UNRELATED)
+    work.answer(resident, job_id)
+    problem = row(resident.engine, job_id).problem
+    assert problem is not None
+    assert (problem["type"], problem["irrevocable"]) == ("/problems/irrevocable-weakened", "fish")
+    assert problem["limit"] < problem["relative_loss"] <= 1.0
+    assert stored(resident) == {}
+
+
+def test_prompts_whose_check_was_overtaken_by_an_erasure_for_good_are_held_against_that_too(
+    resident: Resident,
+) -> None:
+    held = claimed(resident.engine, asked(resident, "our-mascot", UNRELATED))
+    with writing(resident.engine) as session:
+        assert protecting.pin(session, held) is not None
+    publish(resident, random_increment(resident.base, "fox"), irrevocable=True)
+    with writing(resident.engine) as session:
+        assert not protecting.publish(session, held)
+    job = row(resident.engine, held.job_id)
+    assert (job.state, [each["name"] for each in job.pinned["irrevocable"]]) == ("queued", ["cat", "fox"])
+    assert stored(resident) == {}
+    assert (job.id, "erase") in work.waiting(resident)
+
+
+def cancel(session: Session, job_id: str) -> None:
+    jobs.request_cancel(session, job_id)
+
+
+def delete(session: Session, _job_id: str) -> None:
+    protecting.give_up(session, "our-mascot", "tests")
+
+
+@pytest.mark.parametrize(("call_off", "end"), [(cancel, Cancelled), (delete, LeaseLost)])
+def test_a_protection_that_is_called_off_ends_at_its_next_step(
+    resident: Resident, call_off: Callable[[Session, str], None], end: type[Interrupted]
+) -> None:
+    held = claimed(resident.engine, asked(resident, "our-mascot", UNRELATED))
+    with writing(resident.engine) as session:
+        call_off(session, held.job_id)
+    with pytest.raises(end), Lease(resident.engine, held, seconds=8, drain=resident.drain) as lease:
+        protect.run(resident, lease)
+    assert stored(resident) == {}
+
+
+def test_a_void_attempt_protects_nothing(resident: Resident) -> None:
+    job_id = asked(resident, "our-mascot", UNRELATED)
+    void = claimed(resident.engine, job_id, lease_seconds=0.0)
+    assert claimed(resident.engine, job_id).attempt == 2
+    with pytest.raises(LeaseLost):
+        protect.run(resident, Lease(resident.engine, void, seconds=8, drain=resident.drain))
+    assert (row(resident.engine, job_id).state, stored(resident)) == ("running", {})

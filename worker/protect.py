@@ -1,0 +1,32 @@
+"""Protect prompts, unless that would weaken what is erased for good."""
+
+from sepme_core.erasure import check_irrevocable
+from sepme_core.registry import protecting
+from sepme_core.registry.database import writing
+from worker.increments import usable_increment
+from worker.lease import Lease, LeaseLost
+from worker.optimising import as_known, drive
+from worker.resident import Resident
+
+
+def run(resident: Resident, lease: Lease) -> None:
+    """Do a protect job from the claim to the protected prompts.
+
+    Raises:
+        Refused: an irrevocable erasure would be weakened, or its increment cannot be read.
+        Interrupted: the lease was lost, the job cancelled, or the worker is stopping.
+    """
+    with writing(resident.engine) as session:
+        pinned = protecting.pin(session, lease.claim)
+    if pinned is None:
+        raise LeaseLost
+    (newcomer,) = as_known([lease.claim.request])
+    known, protected = as_known(pinned["known"]), as_known(pinned["protected"])
+    irrevocable = [
+        usable_increment(resident.increments, each["name"], each["digest"]) for each in pinned["irrevocable"]
+    ]
+    drive(lease, check_irrevocable(resident.shared, newcomer, irrevocable, known, protected))
+    with writing(resident.engine) as session:
+        published = protecting.publish(session, lease.claim)
+    if not published:
+        raise LeaseLost
