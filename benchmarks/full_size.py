@@ -35,6 +35,7 @@ def main() -> None:
         strengths = torch.logspace(0, -4, WIDTH, dtype=torch.float64)
         return torch.randn(texts * (TOKENS - 1), WIDTH, generator=generator, dtype=torch.float64) * strengths
 
+    settings = ErasureSettings()
     request = ErasureRequest("cat", "object", ("cat",))
     words = Vocabulary(SUBJECTS, MANNERS)
     sentences, regular = len(concept_sentences(request, words)), len(regular_sentences(request, words, 0))
@@ -47,9 +48,10 @@ def main() -> None:
     print(f"{concepts} concepts: {once + concepts * each:.0f} s of linear algebra on {torch.get_num_threads()} threads")
     print(f"prompts embedded: {regular} once, {sentences * (SWAPS + 1)} a concept (most of them other concepts' too)")
     drawn = 2 * PICTURE_STEPS * (SHOWN + PICTURES)
-    looked = 2 * (TRAINING_LATENTS + FRESH_LATENTS + NOISED) + TRAINING_LATENTS + FRESH_LATENTS
+    looked = NOISED + 3 * FRESH_LATENTS
     print(f"U-Net passes a concept: {drawn} to draw {SHOWN + PICTURES} pictures, {looked} to check and certify;")
-    print("a step of the loop, where the start is not good enough, is a batch forth and back more")
+    more = 3 * TRAINING_LATENTS + FRESH_LATENTS
+    print(f"where the closed form will not do, {more} more, and a batch of {settings.batch_size} forth and back a step")
 
 
 def time_one(rows: object, listed: list[torch.Tensor], everyday: torch.Tensor, sentences: int) -> float:
