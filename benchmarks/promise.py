@@ -3,19 +3,21 @@
 Six objects, six styles and sixteen objects erased at once; each given back while the others stay erased; one that
 comes late, by re-projection; all 33 concepts of the demo model registered, each erased alone and in twelve random sets
 of six; all of them in one mask. Held-out wordings, the judge, 12 DDIM steps. Every cell has at least 40 pictures unless
-``--quick``; finished cases lie in ``build/promise`` and are not done again, ``--fresh`` forgets them.
+``--quick``. Finished cases lie in ``docs/measured``, quick ones in ``build/promise``, and are measured again only with
+other settings, or with ``--fresh``.
 """
 
 import argparse
 import json
 import random
-import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 from sepme_core.base import Base, load_base
 from sepme_core.canonical import digest_of
@@ -38,6 +40,7 @@ from sepme_core.increment import Increment
 from sepme_core.wordings import listed
 
 FOLDER = Path("build/promise")
+MEASURED = Path("docs/measured")
 SETS = random.Random(2402)  # the sets were drawn once, before anything was tuned on them
 STEPS, GUIDANCE = 12, 4.0
 LEAST_PICTURES = 40
@@ -121,10 +124,9 @@ def main() -> None:
     parser.add_argument("--only", help="cases whose name begins so")
     parser.add_argument("--settings", default="{}", help="options of the eraser, as JSON")
     options = parser.parse_args()
-    folder = FOLDER / ("quick" if options.quick else "full")
-    if options.fresh:
-        shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = FOLDER / "quick" if options.quick else MEASURED
+    for each in (FOLDER, folder):
+        each.mkdir(parents=True, exist_ok=True)
     base = load_base("demo")
     objects, styles = base.suggestions.objects, base.suggestions.styles
     kinds = dict.fromkeys(objects, "object") | dict.fromkeys(styles, "style")
@@ -133,10 +135,20 @@ def main() -> None:
     for name, case in cases(objects, styles).items():
         if options.only and not name.startswith(options.only):
             continue
-        path = folder / f"{name}.json"
-        if not path.exists():
-            path.write_text(json.dumps(case(bench), indent=1))
-        print(f"{name:24} {line(json.loads(path.read_text()))}", flush=True)
+        result = None if options.fresh else finished(folder / f"{name}.json", settings)
+        if result is None:
+            result = case(bench)
+            kept = {**result, "settings": settings.to_options()}
+            (folder / f"{name}.json").write_text(json.dumps(kept, indent=1) + "\n")
+        print(f"{name:24} {line(result)}", flush=True)
+
+
+def finished(path: Path, settings: ErasureSettings) -> dict[str, Any] | None:
+    """The case as it was measured with these settings, if it was."""
+    if not path.exists():
+        return None
+    result: dict[str, Any] = json.loads(path.read_text())
+    return result if result["settings"] == settings.to_options() else None
 
 
 def cases(objects: Sequence[str], styles: Sequence[str]) -> dict[str, Callable[[Bench], dict[str, Any]]]:
@@ -254,11 +266,18 @@ def likeness(bench: Bench, masks: Mapping[str, Sequence[Increment]]) -> dict[str
     found: dict[str, list[float]] = {}
     for name, mask in masks.items():
         prompts = listed(bench.kinds[name], (name,)) * (1 if bench.quick else 10)
-        plain, masked = (draw(bench.base, prompts, bench.drawing, increments) for increments in ((), mask))
+        plain = plain_pictures(bench.base, tuple(prompts), bench.drawing)
+        masked = draw(bench.base, prompts, bench.drawing, mask)
         found[name] = [structural_similarity(*pair) for pair in zip(plain, masked, strict=True)]
     every = [value for values in found.values() for value in values]
     worst_of = min(found, key=lambda name: min(found[name]))
     return {"mean": sum(every) / len(every), "worst": min(every), "worst_of": worst_of}
+
+
+@cache
+def plain_pictures(base: Base, prompts: Sequence[str], drawing: PictureRequest) -> list[Image.Image]:
+    """The base's own pictures, drawn once."""
+    return draw(base, prompts, drawing)
 
 
 def each_alone(bench: Bench, names: Sequence[str]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from sepme_core.registry.images import document as image_document
 from sepme_core.registry.jobs.leases import Claim, held_row, put_back_if_overtaken
 from sepme_core.registry.jobs.reprojections import enqueue_reprojections
 from sepme_core.registry.jobs.rows import cancel_now, finish, live_reprojection
-from sepme_core.registry.known import made_together
+from sepme_core.registry.known import made_together, protected_prompts
 from sepme_core.registry.tables import Concept, Increment, Job
 
 
@@ -57,8 +57,9 @@ def publish_erasure(session: Session, claim: Claim, made: StoredIncrement) -> bo
 
     Returns:
         False where nothing was published: the lease was lost; or the concept was restored or purged meanwhile, or
-        cancelling was asked for, and the job is cancelled; or another concept was erased for good meanwhile, and the
-        job is queued again, pinning that one too.
+        cancelling was asked for, and the job is cancelled; or another concept was erased for good meanwhile, or
+        prompts were protected that this erasure, itself for good, does not leave alone, and the job is queued again,
+        pinning those too.
     """
     serialise(session)
     job = held_row(session, claim)
@@ -134,8 +135,11 @@ def _publishable(session: Session, job: Job | None) -> Concept | None:
 
 
 def _put_back_for_irrevocable(session: Session, job: Job, base_digest: str) -> bool:
-    irrevocable = increments.irrevocable(session, base_digest, made_together(job.request))
-    return put_back_if_overtaken(session, job, {"irrevocable": irrevocable})
+    """One that is for good itself is also held against what was protected, at once, while it was made."""
+    present = {"irrevocable": increments.irrevocable(session, base_digest, made_together(job.request))}
+    if job.request["irrevocable"]:
+        present["protected"] = protected_prompts(session)
+    return put_back_if_overtaken(session, job, present)
 
 
 def _add_version(session: Session, job: Job, made: StoredIncrement, request: dict[str, Any]) -> Increment:

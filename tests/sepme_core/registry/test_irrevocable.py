@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 
 from sepme_core.canonical import digest_of_bytes
-from sepme_core.registry import jobs
+from sepme_core.registry import jobs, protecting
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.jobs import Claim
 from tests.sepme_core.registry.work import (
@@ -75,6 +75,22 @@ def test_an_erasure_is_put_back_where_another_concept_was_erased_for_good_meanwh
         assert (job.id, "erase") in jobs.never_rung(session)
     assert not publish(engine, held), "the attempt is void"
     assert publish(engine, claimed(engine, job.id))
+    assert get_concept(engine, "dog")["state"] == "erased"
+
+
+@pytest.mark.parametrize("irrevocable", [True, False])
+def test_an_erasure_for_good_is_put_back_where_prompts_were_protected_meanwhile(
+    engine: Engine, irrevocable: bool
+) -> None:
+    announce(engine)
+    held = claimed(engine, accept(engine, "dog", irrevocable=irrevocable).job.id)
+    with writing(engine) as session:
+        assert protecting.accept(session, "brand", ["a red logo"], "root").row is not None
+    assert publish(engine, held) is not irrevocable
+    if irrevocable:
+        job = get_job(engine, held.job_id)
+        assert (job.state, job.pinned["protected"]) == ("queued", [{"name": "brand", "prompts": ["a red logo"]}])
+        assert publish(engine, claimed(engine, job.id))
     assert get_concept(engine, "dog")["state"] == "erased"
 
 
