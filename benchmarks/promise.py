@@ -3,8 +3,8 @@
 Six objects, six styles and sixteen objects erased at once; each given back while the others stay erased; one that
 comes late, by re-projection; all 33 concepts of the demo model registered, each erased alone and in twelve random sets
 of six; all of them in one mask. Held-out wordings, the judge, 12 DDIM steps. Every cell has at least 40 pictures unless
-``--quick``. Finished cases lie in ``docs/measured``, quick ones in ``build/promise``, and are measured again only with
-other settings, or with ``--fresh``.
+``--quick``. Finished cases lie in ``docs/measured``, those that are quick or of other settings in ``build/promise``;
+they are measured again only where the defaults have changed, or with ``--fresh``.
 """
 
 import argparse
@@ -124,13 +124,18 @@ def main() -> None:
     parser.add_argument("--only", help="cases whose name begins so")
     parser.add_argument("--settings", default="{}", help="options of the eraser, as JSON")
     options = parser.parse_args()
-    folder = FOLDER / "quick" if options.quick else MEASURED
+    settings = ErasureSettings.from_options(json.loads(options.settings))
+    kept = not options.quick and settings == ErasureSettings()
+    folder = (
+        MEASURED
+        if kept
+        else FOLDER / f"{'quick' if options.quick else 'full'}-{digest_of(settings.to_options())[7:19]}"
+    )
     for each in (FOLDER, folder):
         each.mkdir(parents=True, exist_ok=True)
     base = load_base("demo")
     objects, styles = base.suggestions.objects, base.suggestions.styles
     kinds = dict.fromkeys(objects, "object") | dict.fromkeys(styles, "style")
-    settings = ErasureSettings.from_options(json.loads(options.settings))
     bench = Bench(base, load_judge(MODEL_FOLDER / "judge"), Shared(base), kinds, settings, options.quick)
     for name, case in cases(objects, styles).items():
         if options.only and not name.startswith(options.only):

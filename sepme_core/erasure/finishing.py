@@ -32,17 +32,19 @@ def finish(shared: Shared, plan: Plan, drawn: Drawn, trained: Trained, known: Kn
         **certify(shared, trained.factors, plan.kept, trained.effect),
         "steps": trained.steps,
         "effect_kept": 1.0,
-        "unreached": round(unreached(plan.moments, plan.solution), 6),
-        "overlap": plan.overlaps.document(),
+        **describe_plan(plan, trained.factors),
         "given_up": [{"concept": name, "overlap": round(each, 6)} for name, each in plan.overlaps.given_up.items()],
-        "directions": directions_used(plan, trained.factors),
     }
     return make(shared, plan.request, drawn, trained.factors, certificate, "erased", known)
 
 
-def directions_used(plan: Plan, finished: Candidate) -> dict[str, int]:
-    """The rank, and the room it was taken from."""
-    return {"used": finished.directions.shape[1], "left": plan.free.left, "of": plan.free.width}
+def describe_plan(plan: Plan, finished: Candidate) -> dict[str, Any]:
+    """What was known before the first step: what the closed form leaves undone, the overlaps, the rank and the room."""
+    return {
+        "unreached": round(unreached(plan.moments, plan.solution), 6),
+        "overlap": plan.overlaps.document(),
+        "directions": {"used": finished.directions.shape[1], "left": plan.free.left, "of": plan.free.width},
+    }
 
 
 def make(

@@ -17,7 +17,7 @@ from sepme_core.erasure.certificate import MOST_LOSS, certify, measure_effect
 from sepme_core.erasure.constraints import NullSpace
 from sepme_core.erasure.correlation import Candidate
 from sepme_core.erasure.evidence import Drawn, draw_concept, fresh_latents
-from sepme_core.erasure.finishing import Known, directions_used, make
+from sepme_core.erasure.finishing import Known, describe_plan, make
 from sepme_core.erasure.made import Made
 from sepme_core.erasure.noised_latents import NoisedLatents
 from sepme_core.erasure.plan import Plan, plan_again, shown_sentences
@@ -67,8 +67,7 @@ def reproject(
         **certify(shared, updated.trained.factors, plan.kept, updated.trained.effect),
         "steps": updated.trained.steps,
         "effect_kept": round(updated.effect_kept, 6),
-        "overlap": plan.overlaps.document(),
-        "directions": directions_used(plan, updated.trained.factors),
+        **describe_plan(plan, updated.trained.factors),
     }
     return make(shared, request, drawn, updated.trained.factors, certificate, updated.reason, Known(known, protected))
 
