@@ -125,12 +125,7 @@ def main() -> None:
     parser.add_argument("--settings", default="{}", help="options of the eraser, as JSON")
     options = parser.parse_args()
     settings = ErasureSettings.from_options(json.loads(options.settings))
-    kept = not options.quick and settings == ErasureSettings()
-    folder = (
-        MEASURED
-        if kept
-        else FOLDER / f"{'quick' if options.quick else 'full'}-{digest_of(settings.to_options())[7:19]}"
-    )
+    folder = folder_for(settings, options.quick)
     for each in (FOLDER, folder):
         each.mkdir(parents=True, exist_ok=True)
     base = load_base("demo")
@@ -146,6 +141,13 @@ def main() -> None:
             kept = {**result, "settings": settings.to_options()}
             (folder / f"{name}.json").write_text(json.dumps(kept, indent=1) + "\n")
         print(f"{name:24} {line(result)}", flush=True)
+
+
+def folder_for(settings: ErasureSettings, quick: bool) -> Path:
+    """Where finished cases lie: what the defaults were measured at is kept, the rest is for whoever looks."""
+    if settings == ErasureSettings() and not quick:
+        return MEASURED
+    return FOLDER / f"{'quick' if quick else 'full'}-{digest_of(settings.to_options())[7:19]}"
 
 
 def finished(path: Path, settings: ErasureSettings) -> dict[str, Any] | None:
