@@ -20,8 +20,10 @@ serve: export SEPME_HOME ?= $(CURDIR)/.state
 serve: $(INSTALLED)-test
 	@exec $(VENV)/bin/sepme serve
 
+# Two processes with a thread each keep two cores busier than one process with two.
+test: export OMP_NUM_THREADS ?= 1
 test: $(INSTALLED)-test
-	$(VENV)/bin/python -m pytest -m "not slow"
+	$(VENV)/bin/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 check: lint
 	$(VENV)/bin/python -m pytest -m slow

@@ -48,7 +48,7 @@ def test_a_change_of_what_is_required_sets_up_again(checkout: Path) -> None:
 
 def test_test_leaves_the_slow_ones_to_check(checkout: Path) -> None:
     make(checkout, "test")
-    assert (checkout / "asked").read_text().splitlines()[-1] == "-m pytest -m not slow"
+    assert (checkout / "asked").read_text().splitlines()[-1] == "-m pytest -n 2 --dist loadfile -m not slow"
     assert "pytest -m slow" in make(checkout, "--dry-run", "check")
 
 
