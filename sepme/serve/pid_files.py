@@ -46,6 +46,8 @@ def records(folder: Path) -> Iterator[Record]:
     for path in sorted(folder.glob("*.json")):
         try:
             yield Record(**json.loads(path.read_text()))
+        except FileNotFoundError:  # that child has ended since the folder was listed
+            continue
         except (ValueError, TypeError):  # cut short by a full disk, or written by another version
             path.unlink(missing_ok=True)
 

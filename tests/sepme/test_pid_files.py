@@ -60,6 +60,16 @@ def test_a_file_cut_short_is_removed_and_does_no_harm(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_child_that_ends_while_the_folder_is_read_is_left_out(tmp_path: Path) -> None:
+    with running(*python(SLEEPER)) as first, running(*python(SLEEPER)) as second:
+        pid_files.write(tmp_path, "api", first.pid)
+        pid_files.write(tmp_path, "worker", second.pid)
+        reading = pid_files.records(tmp_path)
+        assert next(reading).name == "api"
+        pid_files.remove(tmp_path, "worker")
+        assert list(reading) == []
+
+
 def test_a_child_that_has_ended_already_is_not_noted(tmp_path: Path) -> None:
     with running(*python("pass")) as ended:
         ended.wait(timeout=10)
