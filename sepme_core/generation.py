@@ -214,6 +214,7 @@ def make_record(base: Base, request: PictureRequest, increments: Sequence[Increm
         "base_digest": base.digest,
         "increments": [{"concept": each.concept, "digest": each.digest} for each in increments],
         "device": base.device.type,
+        "threads": torch.get_num_threads(),
         "dtype": str(base.dtype).removeprefix("torch."),
         "libraries": {name: version(name) for name in LIBRARIES},
     }

@@ -230,6 +230,16 @@ def test_other_pixels_are_enough_only_from_other_libraries(home: Path, shared: S
     assert evidence.numbers["worst_similarity"] == pytest.approx(1)
 
 
+def test_evidence_is_drawn_by_as_many_threads_as_it_was_first(home: Path, shared: Shared) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if before > 1 else 2)
+    try:
+        evidence = found(home, shared, "sepia")["pictures without it"]
+    finally:
+        torch.set_num_threads(before)
+    assert evidence.numbers["equal"] == evidence.numbers["of"] == 3
+
+
 def test_evidence_that_is_not_recorded_any_more_fails(home: Path, shared: Shared) -> None:
     def forget(session: Session, _blobs: Blobs) -> None:
         session.delete(session.get_one(Image, evidence_of(session, "sepia")[0]))

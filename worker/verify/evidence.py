@@ -2,11 +2,13 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
+import torch
 from PIL import Image
 
 from sepme_core.base import Base
@@ -67,13 +69,25 @@ def _batch(record: Mapping[str, Any]) -> str:
     return json.dumps([record["seed"] - record["row"], shared], sort_keys=True)
 
 
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Compute with so many threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def _draw_batch(base: Base, rows: Sequence[Row], increments: Sequence[Increment]) -> list[Image.Image]:
-    """Draw a batch of its first size, each picture in its place: both decide how the last digits round."""
+    """Draw a batch of its first size, by as many threads, each picture in its place: all three decide how it rounds."""
     record = rows[0].record
     prompts = [record["prompt"]] * record["batch_size"]
     for row in rows:
         prompts[row.record["row"]] = row.record["prompt"]
     wanted = {name: record[name] for name in PictureRequest.__dataclass_fields__ if name in record}
     request = PictureRequest(**{**wanted, "seed": record["seed"] - record["row"], "count": record["batch_size"]})
-    pictures = draw(base, prompts, request, increments)
+    with _threads(record.get("threads", torch.get_num_threads())):
+        pictures = draw(base, prompts, request, increments)
     return [pictures[row.record["row"]] for row in rows]
