@@ -10,7 +10,7 @@ from sepme_core.registry import jobs
 from sepme_core.registry.database import writing
 from worker import problems
 from worker.groups import Members
-from worker.increments import usable_increment
+from worker.increments import usable_increments
 from worker.lease import Lease, LeaseLost
 from worker.optimising import as_known, drive
 from worker.resident import Resident
@@ -62,7 +62,7 @@ def _irrevocable(resident: Resident, lease: Lease) -> list[Increment]:
         pinned = jobs.pin_irrevocable(session, lease.claim, resident.base.digest)
     if pinned is None:
         raise LeaseLost
-    return [usable_increment(resident.increments, each["name"], each["digest"]) for each in pinned]
+    return usable_increments(resident.increments, pinned)
 
 
 def _request(body: Mapping[str, Any]) -> ErasureRequest:

@@ -7,7 +7,7 @@ from sepme_core.generation import generate as draw
 from sepme_core.registry import concepts, jobs
 from sepme_core.registry.database import reading, writing
 from worker import problems
-from worker.increments import usable_increment
+from worker.increments import usable_increments
 from worker.lease import Lease, LeaseLost
 from worker.resident import Resident
 from worker.storing import store_picture
@@ -21,7 +21,7 @@ def run(resident: Resident, lease: Lease) -> None:
         Interrupted: the lease was lost, the job cancelled, or the worker is stopping.
     """
     mask = _mask(resident, lease.claim)
-    increments = [usable_increment(resident.increments, each["name"], each["digest"]) for each in mask["concepts"]]
+    increments = usable_increments(resident.increments, mask["concepts"])
     request = PictureRequest(**{name: lease.claim.request[name] for name in PictureRequest.__dataclass_fields__})
     pictures = draw(
         resident.base, request, increments, lambda step, of: lease.step(step, of, f"denoising step {step} of {of}")

@@ -1,6 +1,8 @@
 """Loaded increments, kept by digest: most requests of a service apply the same few masks."""
 
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sepme_core.base import Base
 from sepme_core.increment import Increment, IncrementDamaged, IncrementForAnotherBase
@@ -35,6 +37,11 @@ class IncrementCache:
         while len(self._loaded) > self._kept:
             self._loaded.popitem(last=False)
         return increment
+
+
+def usable_increments(cache: IncrementCache, pinned: Sequence[Mapping[str, Any]]) -> list[Increment]:
+    """The increments that a job pinned by ``name`` and ``digest``; raises as `usable_increment` does."""
+    return [usable_increment(cache, each["name"], each["digest"]) for each in pinned]
 
 
 def usable_increment(cache: IncrementCache, concept: str, digest: str) -> Increment:

@@ -3,7 +3,7 @@
 from sepme_core.erasure import check_irrevocable
 from sepme_core.registry import protecting
 from sepme_core.registry.database import writing
-from worker.increments import usable_increment
+from worker.increments import usable_increments
 from worker.lease import Lease, LeaseLost
 from worker.optimising import as_known, drive
 from worker.resident import Resident
@@ -22,9 +22,7 @@ def run(resident: Resident, lease: Lease) -> None:
         raise LeaseLost
     (newcomer,) = as_known([lease.claim.request])
     known, protected = as_known(pinned["known"]), as_known(pinned["protected"])
-    irrevocable = [
-        usable_increment(resident.increments, each["name"], each["digest"]) for each in pinned["irrevocable"]
-    ]
+    irrevocable = usable_increments(resident.increments, pinned["irrevocable"])
     drive(lease, check_irrevocable(resident.shared, newcomer, irrevocable, known, protected))
     with writing(resident.engine) as session:
         published = protecting.publish(session, lease.claim)

@@ -4,7 +4,7 @@ Differences from the paper, each for a reason. The loss is taken relative to its
 means the same on every model. The closed-form start is measured first, on all x_t at once: it may be good already. The
 iterate whose momentum came nearest to tau is kept: beyond zero the concept's name pushes away. An anchor holds the
 prediction near the counterpart's, and what the increment does to regular and to listed prompts costs, as in the closed
-form: without it, the first steps bring back what that kept away from.
+form.
 
 Several concepts are optimised jointly (SRS-ME†) by giving several trainees: one optimiser, each concept's loss under
 the increments of all, the sum balanced by eta and stopped as one.

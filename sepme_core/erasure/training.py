@@ -35,13 +35,11 @@ def train(
     """
     start, settings = start or first_weights(shared.base, plan), plan.request.settings
     if settings.start == "closed-form":
-        factors = as_stored(start.directions, start.weights)
-        effect = measure_effect(shared.base, factors, fresh)
-        if effect.relative_loss <= settings.threshold:
-            return Trained(factors, 0, effect)
+        untrained = look_at(shared.base, start, start.weights, 0, fresh)
+        if untrained.effect.relative_loss <= settings.threshold:
+            return untrained
     refined = yield from refine(shared.base, [make_trainee(shared, plan, drawn, start)], settings)
-    factors = as_stored(start.directions, refined.weights[0])
-    return Trained(factors, refined.steps, measure_effect(shared.base, factors, fresh))
+    return look_at(shared.base, start, refined.weights[0], refined.steps, fresh)
 
 
 def train_together(
@@ -51,12 +49,16 @@ def train_together(
     starts = [first_weights(shared.base, plan) for plan in plans]
     trainees = [make_trainee(shared, *parts) for parts in zip(plans, drawn, starts, strict=True)]
     refined = yield from refine(shared.base, trainees, settings)
-    group = []
-    for start, weights, shown in zip(starts, refined.weights, drawn, strict=True):
-        factors = as_stored(start.directions, weights)
-        effect = measure_effect(shared.base, factors, fresh_latents(shared, shown))
-        group.append(Trained(factors, refined.steps, effect))
-    return group
+    return [
+        look_at(shared.base, start, weights, refined.steps, fresh_latents(shared, shown))
+        for start, weights, shown in zip(starts, refined.weights, drawn, strict=True)
+    ]
+
+
+def look_at(base: Base, start: Candidate, weights: Mapping[str, Tensor], steps: int, fresh: NoisedLatents) -> Trained:
+    """What came of a start after so many steps, measured as it is stored."""
+    factors = as_stored(start.directions, weights)
+    return Trained(factors, steps, measure_effect(base, factors, fresh))
 
 
 def make_trainee(shared: Shared, plan: Plan, drawn: Drawn, start: Candidate) -> Trainee:
