@@ -30,6 +30,7 @@ HOLDER = Words(128)
 
 LIVE_ERASURE = text("kind = 'erase' AND state IN ('queued', 'running')")
 LIVE_REPROJECTION = text("kind = 'reproject' AND state IN ('queued', 'running')")
+LIVE_PROTECTION = text("kind = 'protect' AND state IN ('queued', 'running')")
 
 
 class Base(DeclarativeBase):
@@ -105,6 +106,13 @@ class Job(Base):
             unique=True,
             sqlite_where=LIVE_REPROJECTION,
             postgresql_where=LIVE_REPROJECTION,
+        ),
+        Index(
+            "uq_jobs_live_protection",
+            "concept",
+            unique=True,
+            sqlite_where=LIVE_PROTECTION,
+            postgresql_where=LIVE_PROTECTION,
         ),
         Index(None, "state", "lease_until"),
         Index(None, "created_at", "id"),
