@@ -117,8 +117,7 @@ def check_irrevocable(
             drawn = draw_concept(shared, request, plan.sentences)
             yield from update(shared, trained, plan, drawn, fresh_latents(shared, drawn))
         except ErasureRefused as refusal:
-            loss = float(refusal.numbers.get("relative_loss", 1.0))
-            raise irrevocable_weakened(newcomer.name, trained.concept, loss, MOST_LOSS) from refusal
+            raise irrevocable_weakened(newcomer.name, trained.concept, refusal) from refusal
 
 
 @dataclass(frozen=True)

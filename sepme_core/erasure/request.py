@@ -88,15 +88,23 @@ def concept_not_drawn(name: str, strength: float, limit: float) -> ErasureRefuse
     )
 
 
-def irrevocable_weakened(name: str, irrevocable: str, loss: float, limit: float) -> ErasureRefused:
-    """Leaving a known concept, or protected prompts, alone would undo what was erased for good."""
+FINDINGS = {
+    "effect-lost": "{relative_loss:.0%} of the concept would come back, and at most {limit:.0%} may",
+    "concept-too-close": "it acts on {closest!r} with {overlap:.0%} of its strength, and at most {limit:.0%} may be",
+    "no-capacity": "it needs {needed} directions, and {left} of {width} would be left",
+}
+"""What is found of an increment that cannot make room, by the code of the refusal."""
+
+
+def irrevocable_weakened(name: str, irrevocable: str, cause: ErasureRefused) -> ErasureRefused:
+    """Leaving a known concept, or protected prompts, alone would undo what was erased for good; ``cause`` says how."""
     return ErasureRefused(
         "irrevocable-weakened",
         "An irrevocable erasure would be weakened",
-        f"To leave {name!r} alone, the irrevocable erasure of {irrevocable!r} would have to give up so much that"
-        f" {loss:.0%} of the concept came back; at most {limit:.0%} may. Say {name!r} by prompts that are further from"
+        f"To leave {name!r} alone, the irrevocable erasure of {irrevocable!r} would have to make room, which it cannot:"
+        f" {FINDINGS[cause.code].format(**cause.numbers)}. Say {name!r} by prompts that are further from"
         f" {irrevocable!r}, or by fewer.",
-        {"irrevocable": irrevocable, "relative_loss": round(loss, 4), "limit": limit},
+        {"irrevocable": irrevocable, "because": cause.code, **cause.numbers},
     )
 
 

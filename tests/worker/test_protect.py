@@ -69,8 +69,9 @@ def test_the_words_of_what_is_erased_for_good_cannot_be_protected_under_any_name
     assert job.state == "failed"
     assert job.problem is not None
     assert (job.problem["type"], job.problem["status"]) == ("/problems/irrevocable-weakened", 409)
-    assert job.problem["irrevocable"] == "cat"
-    assert job.problem["relative_loss"] > job.problem["limit"]
+    assert (job.problem["irrevocable"], job.problem["because"]) == ("cat", "concept-too-close")
+    assert job.problem["overlap"] > job.problem["limit"]
+    assert "relative_loss" not in job.problem  # nothing came back: it was not tried
     assert stored(resident) == {}
     assert work.waiting(resident) == []
     assert len(versions(resident.engine, "cat")) == 1
@@ -83,6 +84,7 @@ def test_of_several_erasures_for_good_the_one_that_would_be_lost_is_named_with_i
     problem = row(resident.engine, job_id).problem
     assert problem is not None
     assert (problem["type"], problem["irrevocable"]) == ("/problems/irrevocable-weakened", "fish")
+    assert problem["because"] == "effect-lost"
     assert problem["limit"] < problem["relative_loss"] <= 1.0
     assert stored(resident) == {}
 

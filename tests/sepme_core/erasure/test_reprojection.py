@@ -98,7 +98,9 @@ def test_nothing_weakens_an_irrevocable_erasure(base: Base, shared: Shared, cat:
             erase(base, request, [FISH, KnownConcept("cat", "object", ("cat",))], irrevocable=[cat], shared=shared)
         )
     assert refusal.value.code == "irrevocable-weakened"
-    assert refusal.value.numbers["irrevocable"] == "cat"
+    said = refusal.value.numbers
+    assert (said["irrevocable"], said["because"]) == ("cat", "concept-too-close")
+    assert said["overlap"] > said["limit"]
 
 
 def test_what_was_given_up_by_override_stays_given_up(base: Base, shared: Shared) -> None:
