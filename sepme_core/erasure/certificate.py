@@ -28,8 +28,8 @@ class Effect:
 
     @property
     def gone(self) -> float:
-        """The share of L_cor that is gone, 0 to 1."""
-        return 1 - min(max(self.relative_loss, 0.0), 1.0)
+        """The share of L_cor that is gone: 0 where nothing is erased, above 1 where the increment goes beyond."""
+        return max(1 - self.relative_loss, 0.0)
 
 
 def certify(shared: Shared, increment: Factors, kept: Sequence[Kept], effect: Effect) -> dict[str, Any]:

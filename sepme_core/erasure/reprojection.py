@@ -133,7 +133,7 @@ def update(
     shared: Shared, stored: Increment, plan: Plan, drawn: Drawn, fresh: NoisedLatents
 ) -> Generator[Progress, None, Updated]:
     """Project, measure, and where too much was lost solve again and refine; raises ErasureRefused: ``effect-lost``."""
-    before = max(1 - max(float(stored.certificate["relative_loss"]), 0.0), 1e-9)
+    before = max(1 - float(stored.certificate["relative_loss"]), 1e-9)
     projected = project(stored, plan.free)
     effect = measure_effect(shared.base, projected, fresh)
     if effect.gone / before >= LEAST_EFFECT_KEPT:

@@ -39,7 +39,7 @@ class ErasureSettings:
     variant: Variant = "sepme"
     start: Start = "closed-form"
     target: Target = "by-kind"
-    overshoot: float = 0.25
+    overshoot: float = 0.4
     max_steps: int = 1000
     seed: int = 0
     learning_rate: float = 1e-3
