@@ -13,7 +13,8 @@ import time
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
-from benchmarks.promise import Bench, compare, likeness
+from benchmarks.promise.bench import Bench
+from benchmarks.promise.measures import compare, likeness
 from sepme_core.base import load_base
 from sepme_core.demo import MODEL_FOLDER
 from sepme_core.erasure import ErasureRefused, ErasureSettings, Shared
