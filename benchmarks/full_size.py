@@ -50,7 +50,7 @@ def main() -> None:
     drawn = 2 * PICTURE_STEPS * (SHOWN + PICTURES)
     looked = NOISED + 3 * FRESH_LATENTS
     print(f"U-Net passes a concept: {drawn} to draw {SHOWN + PICTURES} pictures, {looked} to check and certify;")
-    more = 3 * TRAINING_LATENTS + FRESH_LATENTS
+    more = 2 * TRAINING_LATENTS + FRESH_LATENTS
     print(f"where the closed form will not do, {more} more, and a batch of {settings.batch_size} forth and back a step")
 
 

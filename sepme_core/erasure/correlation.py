@@ -1,8 +1,8 @@
 """G-CiRs: the correlation loss, its momentum stop, and the optimiser's loop over w (equations 2 to 5).
 
 Differences from the paper, each for a reason. The loss is taken relative to its value without an increment, so that tau
-means the same on every model. The closed-form start is measured first, on all x_t at once: it may be good already. The
-iterate whose momentum came nearest to tau is kept: beyond zero the concept's name pushes away. An anchor holds the
+means the same on every model. A start may be measured before, and the momentum go on from there. The iterate whose
+momentum came nearest to tau is kept: beyond zero the concept's name pushes away. An anchor holds the
 prediction near the counterpart's, and what the increment does to regular and to listed prompts costs, as in the closed
 form.
 
@@ -18,13 +18,12 @@ from torch import Tensor
 
 from sepme_core.base import Base
 from sepme_core.cross_attention import conditioned_matrices
-from sepme_core.erasure.noised_latents import NoisedLatents, predict_all, predict_noise
+from sepme_core.erasure.noised_latents import NoisedLatents, predict_noise
 from sepme_core.erasure.request import Progress
 from sepme_core.erasure.settings import ErasureSettings
 
 WITHOUT_STOP = 10  # of the zero start, whose first losses say nothing
 MOST_BALANCE = 10.0
-MEASURED = 32
 
 
 @dataclass(frozen=True)
@@ -111,29 +110,26 @@ def balance(losses: Tensor) -> Tensor:
     return (sizes.max() / sizes.clamp_min(1e-12)).clamp(1.0, MOST_BALANCE)
 
 
-def refine(base: Base, trainees: Sequence[Trainee], settings: ErasureSettings) -> Generator[Progress, None, Refined]:
+def refine(
+    base: Base, trainees: Sequence[Trainee], settings: ErasureSettings, momentum: float | None = None
+) -> Generator[Progress, None, Refined]:
     """Go on from the starts by Adam until the momentum of the balanced loss, a mean over trainees, comes down to tau.
 
-    Yields after each step and can be closed there.
+    ``momentum``: what was measured of the starts; without it the momentum is that of the first step, and the first
+    WITHOUT_STOP steps do not stop. Yields after each step and can be closed there.
     """
-    loop = _Loop(base, trainees, settings)
-    step, momentum = 0, 1.0
-    if settings.start == "closed-form":
-        momentum = loop.measure_starts()
-        loop.keep(momentum)
-        if momentum <= settings.threshold:
-            return Refined(loop.kept, 0, momentum)
+    loop, step = _Loop(base, trainees, settings), 0
+    least_steps = WITHOUT_STOP if momentum is None else 1
     for step in range(1, settings.max_steps + 1):
         losses = loop.forward()
         loss = float((balance(losses) * losses.detach()).mean())
-        first = step == 1 and settings.start == "zero"
-        momentum = loss if first else settings.momentum * momentum + (1 - settings.momentum) * loss
+        momentum = loss if momentum is None else settings.momentum * momentum + (1 - settings.momentum) * loss
         loop.keep(momentum)
         yield Progress(step, settings.max_steps, loss, momentum, f"correlation {momentum:.4f}")
-        if momentum <= settings.threshold and (step >= WITHOUT_STOP or settings.start == "closed-form"):
+        if momentum <= settings.threshold and step >= least_steps:
             break
         loop.update(losses)
-    return Refined(loop.kept, step, momentum)
+    return Refined(loop.kept, step, 1.0 if momentum is None else momentum)
 
 
 class _Loop:
@@ -157,17 +153,6 @@ class _Loop:
             Candidate(each.start.directions, {path: value / each.scale for path, value in scaled.items()})
             for each, scaled in zip(self.trainees, self.scaled, strict=True)
         ]
-
-    @torch.no_grad()
-    def measure_starts(self) -> float:
-        """The balanced loss of the starts over all x_t."""
-        candidates, losses = self.candidates(), []
-        for each in self.trainees:
-            x = each.latents
-            predicted = predict_all(self.base, x.noised, x.times, x.embeddings, candidates, MEASURED)
-            losses.append(relative_correlation(x, predicted))
-        together = torch.stack(losses)
-        return float((balance(together) * together).mean())
 
     def forward(self) -> Tensor:
         """Each trainee's loss on a batch of its x_t, (trainees,), and the pull to the counterparts beside it."""

@@ -3,14 +3,15 @@
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from sepme_core.base import Base
 from sepme_core.cross_attention import conditioned_matrices
 from sepme_core.erasure.certificate import Effect, measure_effect
-from sepme_core.erasure.correlation import Candidate, Trainee, refine
+from sepme_core.erasure.correlation import Candidate, Trainee, balance, refine, relative_correlation
 from sepme_core.erasure.evidence import Drawn, fresh_latents, training_latents
-from sepme_core.erasure.noised_latents import NoisedLatents
+from sepme_core.erasure.noised_latents import NoisedLatents, predict_all
 from sepme_core.erasure.plan import Plan
 from sepme_core.erasure.request import Progress
 from sepme_core.erasure.settings import ErasureSettings
@@ -33,26 +34,39 @@ def train(
 
     A start of the closed form that does so on fresh x_t is taken as it is: x_t to train on are made for others alone.
     """
-    start, settings = start or first_weights(shared.base, plan), plan.request.settings
+    start, settings, momentum = start or first_weights(shared.base, plan), plan.request.settings, None
     if settings.start == "closed-form":
         untrained = look_at(shared.base, start, start.weights, 0, fresh)
-        if untrained.effect.relative_loss <= settings.threshold:
+        momentum = untrained.effect.relative_loss
+        if momentum <= settings.threshold:
             return untrained
-    refined = yield from refine(shared.base, [make_trainee(shared, plan, drawn, start)], settings)
+    refined = yield from refine(shared.base, [make_trainee(shared, plan, drawn, start)], settings, momentum)
     return look_at(shared.base, start, refined.weights[0], refined.steps, fresh)
 
 
 def train_together(
     shared: Shared, plans: Sequence[Plan], drawn: Sequence[Drawn], settings: ErasureSettings
 ) -> Generator[Progress, None, list[Trained]]:
-    """Train a group by one loop, from the plans' solutions; in the plans' order."""
+    """Train a group by one loop, from the plans' solutions; in the plans' order. As `train` does with one."""
     starts = [first_weights(shared.base, plan) for plan in plans]
-    trainees = [make_trainee(shared, *parts) for parts in zip(plans, drawn, starts, strict=True)]
-    refined = yield from refine(shared.base, trainees, settings)
-    return [
-        look_at(shared.base, start, weights, refined.steps, fresh_latents(shared, shown))
-        for start, weights, shown in zip(starts, refined.weights, drawn, strict=True)
-    ]
+    fresh = [fresh_latents(shared, shown) for shown in drawn]
+    weights, steps, momentum = [start.weights for start in starts], 0, None
+    if settings.start == "closed-form":
+        momentum = measure_together(shared.base, starts, fresh)
+    if momentum is None or momentum > settings.threshold:
+        trainees = [make_trainee(shared, *parts) for parts in zip(plans, drawn, starts, strict=True)]
+        refined = yield from refine(shared.base, trainees, settings, momentum)
+        weights, steps = refined.weights, refined.steps
+    return [look_at(shared.base, start, w, steps, x) for start, w, x in zip(starts, weights, fresh, strict=True)]
+
+
+@torch.no_grad()
+def measure_together(base: Base, group: Sequence[Candidate], latents: Sequence[NoisedLatents]) -> float:
+    """The balanced loss of a group, a mean over its members, each on its x_t under the increments of all."""
+    losses = torch.stack(
+        [relative_correlation(x, predict_all(base, x.noised, x.times, x.embeddings, group)) for x in latents]
+    )
+    return float((balance(losses) * losses).mean())
 
 
 def look_at(base: Base, start: Candidate, weights: Mapping[str, Tensor], steps: int, fresh: NoisedLatents) -> Trained:

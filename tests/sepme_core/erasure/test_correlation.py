@@ -42,9 +42,11 @@ def prepare(base: Base, sentences: Sequence[Sentence] = SENTENCES) -> Trainee:
     return Trainee(Candidate(directions, weights), torch.ones(4), noised, Costs(3 * regular, regular))
 
 
-def run(base: Base, trainees: Sequence[Trainee], **options: Any) -> tuple[Refined, list[float]]:
-    settings = ErasureSettings(**{"start": "zero", "batch_size": 4, "learning_rate": 2e-3, **options})
-    steps, losses = refine(base, trainees, settings), []
+def run(
+    base: Base, trainees: Sequence[Trainee], measured: float | None = None, **options: Any
+) -> tuple[Refined, list[float]]:
+    settings = ErasureSettings(**{"batch_size": 4, "learning_rate": 2e-3, **options})
+    steps, losses = refine(base, trainees, settings, measured), []
     while True:
         try:
             losses.append(next(steps).loss)
@@ -94,13 +96,11 @@ def test_a_velocity_is_converted_to_the_noise_it_was_made_of(base: Base) -> None
     assert torch.allclose(noise_of_velocity(base, noised, times, velocity), noise, atol=1e-4)
 
 
-def test_a_closed_form_start_that_is_good_already_is_left_as_it_is(base: Base) -> None:
-    trainee = prepare(base)
-    refined, losses = run(base, [trainee], start="closed-form", threshold=1.0)
-    assert losses == []
-    assert refined.steps == 0
-    assert refined.momentum == pytest.approx(1.0, abs=1e-3)  # of a start that erases nothing
-    assert all(torch.equal(w, trainee.start.weights[path]) for path, w in refined.weights[0].items())
+def test_the_momentum_goes_on_from_what_was_measured_of_the_start(base: Base) -> None:
+    refined, losses = run(base, [prepare(base)], 0.5, threshold=0.7, momentum=0.8)
+    assert losses == [pytest.approx(1.0, abs=1e-3)]  # of a start that erases nothing, whatever was said of it
+    assert refined.momentum == pytest.approx(0.8 * 0.5 + 0.2, abs=1e-3)
+    assert all(float(w.abs().max()) == 0 for w in refined.weights[0].values())
 
 
 def test_the_balance_lifts_the_smaller_loss_to_the_larger() -> None:
