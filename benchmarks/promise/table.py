@@ -12,7 +12,8 @@ def line(result: Mapping[str, Any]) -> str:
         worst = max(result["forgotten"], key=result["forgotten"].__getitem__)
         mean = sum(result["forgotten"].values()) / len(result["forgotten"])
         limits = bars.get("forgotten", {})
-        missed = "!" if any(seen > limits.get(name, 100) for name, seen in result["forgotten"].items()) else ""
+        judged = {**result["forgotten"], **result.get("again", {})}
+        missed = "!" if any(seen > limits.get(name, 100) for name, seen in judged.items()) else ""
         parts.append(f"forgotten mean {mean:.1f} worst {result['forgotten'][worst]:.1f} % ({worst}){missed}")
     if result.get("drops"):
         worst = max(result["drops"], key=result["drops"].__getitem__)
@@ -25,7 +26,12 @@ def line(result: Mapping[str, Any]) -> str:
         parts.append(f"SSIM mean {s['mean']:.4f} worst {s['worst']:.4f} ({s['worst_of']}){missed}")
         lost = max(result["lost"], key=result["lost"].__getitem__)
         parts.append(f"right -{result['lost'][lost]:.1f} ({lost}){'!' if result['lost'][lost] > 2 else ''}")
-    for name, form in {"stale": "before re-projection {}", "reasons": "{}", "refused": "refused {}"}.items():
+    for name, form in {
+        "stale": "before re-projection {}",
+        "reasons": "{}",
+        "refused": "refused {}",
+        "again": "again, 360 pictures: {}",
+    }.items():
         if result.get(name):
             parts.append(form.format(result[name]))
     if "kb" in result:
