@@ -31,12 +31,14 @@ GRID: dict[str, tuple[float, ...]] = {
     "momentum": (0.5, 0.8, 0.9),
     "learning_rate": (5e-4, 1e-3, 2e-3),
     "threshold": (0.0, 0.1, 0.3),
-    "overshoot": (0.0, 0.25, 0.5),
+    "overshoot": (0.0, 0.25, 0.4, 0.5),
     "directions": (8, 16, 32),
     "regular_weight": (1.0, 3.0, 10.0),
     "regulariser": (0.0, 1e-6, 1e-2),
     "batch_size": (4, 8, 16),
 }
+HELD: dict[str, float] = {"overshoot": 0.25}
+"""What is held at another value than its default while others are varied: what the table was found at."""
 
 
 @dataclass(frozen=True)
@@ -82,14 +84,14 @@ def main() -> None:
 
 def row_of_defaults(setting: str, value: float) -> Row | None:
     """The row of another setting at its default, where this value is the default too: all is as it was there."""
-    defaults = ErasureSettings().to_options()
+    defaults = ErasureSettings.from_options(HELD).to_options()
     known = [row for row in read_rows() if row.value == defaults[row.setting]]
     return replace(known[0], setting=setting, value=float(value)) if known and value == defaults[setting] else None
 
 
 def measure(bench: Bench, setting: str, value: float) -> Row:
     """Erase the six with one setting changed, draw and judge."""
-    settings = ErasureSettings.from_options({setting: value})
+    settings = ErasureSettings.from_options({**HELD, setting: value})
     changed = Bench(bench.base, bench.judge, bench.shared, bench.kinds, settings, bench.quick)
     began = time.perf_counter()
     try:

@@ -1,6 +1,7 @@
 """Prompts as the U-Net sees them: token embeddings, and the rows of one sentence matched to those of another."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -29,12 +30,14 @@ def count_tokens(base: Base, phrase: str) -> int:
     return len(base.tokenizer(phrase, add_special_tokens=False).input_ids)
 
 
+@lru_cache(4096)
 def matched_rows(tokens: int, start: int, length: int, other_length: int) -> Tensor:
     """For each token row of a sentence, the row of the sentence where one phrase stands in place of another.
 
     The phrase covers ``length`` tokens from row ``start``; in the other sentence ``other_length``. Rows before match
     themselves, rows inside are spread over the other phrase so that the last meets the last (a causal encoder has
-    gathered the whole phrase there), rows after are shifted and cut at the end. Returns row numbers (tokens,).
+    gathered the whole phrase there), rows after are shifted and cut at the end. Returns row numbers (tokens,), to be
+    read only: they are remembered.
     """
     rows = torch.arange(tokens)
     inside = (rows >= start) & (rows < start + length)
