@@ -110,6 +110,11 @@ def balance(losses: Tensor) -> Tensor:
     return (sizes.max() / sizes.clamp_min(1e-12)).clamp(1.0, MOST_BALANCE)
 
 
+def balanced(losses: Tensor) -> Tensor:
+    """The mean of the losses (concepts,), each times its eta; a scalar."""
+    return (balance(losses) * losses).mean()
+
+
 def refine(
     base: Base, trainees: Sequence[Trainee], settings: ErasureSettings, momentum: float | None = None
 ) -> Generator[Progress, None, Refined]:
@@ -122,7 +127,7 @@ def refine(
     least_steps = WITHOUT_STOP if momentum is None else 1
     for step in range(1, settings.max_steps + 1):
         losses = loop.forward()
-        loss = float((balance(losses) * losses.detach()).mean())
+        loss = float(balanced(losses.detach()))
         momentum = loss if momentum is None else settings.momentum * momentum + (1 - settings.momentum) * loss
         loop.keep(momentum)
         yield Progress(step, settings.max_steps, loss, momentum, f"correlation {momentum:.4f}")
@@ -175,7 +180,7 @@ class _Loop:
             torch.stack([(value / each.scale).norm() for value in scaled.values()]).mean()
             for each, scaled in zip(self.trainees, self.scaled, strict=True)
         ]
-        total = (balance(losses) * losses).mean() + self.settings.anchor_weight * self.pull
+        total = balanced(losses) + self.settings.anchor_weight * self.pull
         total = total + cost + self.settings.regulariser * torch.stack(norms).mean()
         total.backward()
         self.optimizer.step()

@@ -9,7 +9,7 @@ from torch import Tensor
 from sepme_core.base import Base
 from sepme_core.cross_attention import conditioned_matrices
 from sepme_core.erasure.certificate import Effect, measure_effect
-from sepme_core.erasure.correlation import Candidate, Trainee, balance, refine, relative_correlation
+from sepme_core.erasure.correlation import Candidate, Trainee, balanced, refine, relative_correlation
 from sepme_core.erasure.evidence import Drawn, fresh_latents, training_latents
 from sepme_core.erasure.noised_latents import NoisedLatents, predict_all
 from sepme_core.erasure.plan import Plan
@@ -63,10 +63,8 @@ def train_together(
 @torch.no_grad()
 def measure_together(base: Base, group: Sequence[Candidate], latents: Sequence[NoisedLatents]) -> float:
     """The balanced loss of a group, a mean over its members, each on its x_t under the increments of all."""
-    losses = torch.stack(
-        [relative_correlation(x, predict_all(base, x.noised, x.times, x.embeddings, group)) for x in latents]
-    )
-    return float((balance(losses) * losses).mean())
+    losses = [relative_correlation(x, predict_all(base, x.noised, x.times, x.embeddings, group)) for x in latents]
+    return float(balanced(torch.stack(losses)))
 
 
 def look_at(base: Base, start: Candidate, weights: Mapping[str, Tensor], steps: int, fresh: NoisedLatents) -> Trained:

@@ -28,9 +28,11 @@ ID = Words(32)
 DIGEST = Words(71)
 HOLDER = Words(128)
 
-LIVE_ERASURE = text("kind = 'erase' AND state IN ('queued', 'running')")
-LIVE_REPROJECTION = text("kind = 'reproject' AND state IN ('queued', 'running')")
-LIVE_PROTECTION = text("kind = 'protect' AND state IN ('queued', 'running')")
+
+def one_live(name: str, kind: str) -> Index:
+    """At most one job of the kind that is queued or running, for each concept."""
+    live = text(f"kind = '{kind}' AND state IN ('queued', 'running')")
+    return Index(name, "concept", unique=True, sqlite_where=live, postgresql_where=live)
 
 
 class Base(DeclarativeBase):
@@ -99,21 +101,9 @@ class Job(Base):
     __tablename__ = "jobs"
     __table_args__ = (
         CheckConstraint("state IN ('queued', 'running', 'succeeded', 'failed', 'cancelled')", name="state"),
-        Index("uq_jobs_live_erasure", "concept", unique=True, sqlite_where=LIVE_ERASURE, postgresql_where=LIVE_ERASURE),
-        Index(
-            "uq_jobs_live_reprojection",
-            "concept",
-            unique=True,
-            sqlite_where=LIVE_REPROJECTION,
-            postgresql_where=LIVE_REPROJECTION,
-        ),
-        Index(
-            "uq_jobs_live_protection",
-            "concept",
-            unique=True,
-            sqlite_where=LIVE_PROTECTION,
-            postgresql_where=LIVE_PROTECTION,
-        ),
+        one_live("uq_jobs_live_erasure", "erase"),
+        one_live("uq_jobs_live_reprojection", "reproject"),
+        one_live("uq_jobs_live_protection", "protect"),
         Index(None, "state", "lease_until"),
         Index(None, "created_at", "id"),
     )

@@ -12,7 +12,7 @@ from sepme_core.erasure.correlation import Action, Costs
 from sepme_core.erasure.evidence import draw_concept, fresh_latents, training_latents
 from sepme_core.erasure.noised_latents import NoisedLatents
 from sepme_core.erasure.plan import make_plan
-from sepme_core.erasure.training import Trained, train
+from sepme_core.erasure.training import Trained, train, train_together
 
 KNOWN = (KnownConcept("fish", "object", ("fish",)),)
 
@@ -58,6 +58,17 @@ def test_one_that_does_not_is_trained_on_others(base: Base, shared: Shared, made
     (other,) = made
     assert not any(torch.equal(x, y) for x in other.noised for y in fresh.noised)
     assert trained.effect == measure_effect(base, trained.factors, fresh)
+
+
+def test_a_group_whose_starts_reach_tau_is_not_trained(shared: Shared, made: list[NoisedLatents]) -> None:
+    settings = ErasureSettings(threshold=0.3)
+    plans = [
+        make_plan(shared, ErasureRequest(name, "object", (name,), settings=settings), KNOWN, ())
+        for name in ("cat", "key")
+    ]
+    drawn = [draw_concept(shared, plan.request, plan.sentences) for plan in plans]
+    group = run_to_end(train_together(shared, plans, drawn, settings))
+    assert ([each.steps for each in group], made) == ([0, 0], [])
 
 
 def test_the_zero_start_is_always_trained(shared: Shared, made: list[NoisedLatents]) -> None:
