@@ -1,8 +1,8 @@
 """How long a service takes on this machine: ``python -m benchmarks.service_speed``.
 
-Starts ``sepme serve`` with the demo model on a state folder of its own, erases one concept with nothing remembered,
-then all 33 by one ``POST /erasures``, certificates and evidence included, and these once more when both workers know
-what erasures have in common. Times are from the request to the last end.
+Starts ``sepme serve`` with the demo model, each time on a state folder of its own, and erases one concept, and all 33
+by one ``POST /erasures``, certificates and evidence included: at the moment when it is ready, and when it has been idle
+for a while (its workers look ahead then). Times are from the request to the last end.
 """
 
 import argparse
@@ -11,6 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ def main() -> None:
     """Print the seconds of one concept and of all 33."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--erase-workers", type=int, help="as SEPME_ERASE_WORKERS; unset, the service's own choice")
+    parser.add_argument("--idle", type=float, default=20.0, help="seconds that the second service is left alone")
     options = parser.parse_args()
     chosen = {"SEPME_ERASE_WORKERS": str(options.erase_workers)} if options.erase_workers else {}
     suggestions = load_base("demo").suggestions
@@ -35,8 +38,21 @@ def main() -> None:
         for kind, names in (("object", suggestions.objects), ("style", suggestions.styles))
         for name in names
     ]
+    for idle, counts in ((0.0, (1,)), (0.0, (len(bodies),)), (options.idle, (len(bodies), 1))):
+        with served(chosen) as (client, seconds):
+            print(f"ready after {seconds:.1f} s, then idle for {idle:.0f} s", flush=True)
+            time.sleep(idle)
+            for count in counts:
+                purge(client)
+                print(f"  {count} in one POST /erasures: {measure(client, bodies[:count]):.1f} s", flush=True)
+
+
+@contextmanager
+def served(chosen: dict[str, str]) -> Iterator[tuple[httpx.Client, float]]:
+    """A service that is ready, and the seconds that took."""
     with tempfile.TemporaryDirectory() as home, httpx.Client(base_url=f"http://127.0.0.1:{PORT}", timeout=60) as client:
         places = {"SEPME_HOME": home, "SEPME_PORT": str(PORT)}
+        began = time.monotonic()
         with (Path(home) / "terminal.log").open("wb") as terminal:
             service = subprocess.Popen(
                 (sys.executable, "-m", "sepme.command", "serve"),
@@ -45,11 +61,7 @@ def main() -> None:
             )
         try:
             await_ready(client)
-            print(f"one concept, cold: {measure(client, bodies[:1]):.1f} s", flush=True)
-            for memory in ("one worker new", "workers warm"):
-                purge(client)
-                seconds = measure(client, bodies)
-                print(f"{len(bodies)} concepts in one POST /erasures, {memory}: {seconds:.1f} s", flush=True)
+            yield client, time.monotonic() - began
         finally:
             service.terminate()
             service.wait()

@@ -6,15 +6,17 @@ timeout does not matter.
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_init, worker_shutdown, worker_shutting_down
+from celery.signals import worker_init, worker_ready, worker_shutdown, worker_shutting_down
 
+from sepme_core.erasure import prepare
 from sepme_core.settings import Settings
 from worker import doorbell, work
 from worker.heartbeat import Heartbeat
+from worker.preparation import Preparation
 from worker.resident import Resident, load
 
 logger = logging.getLogger(__name__)
@@ -28,6 +30,7 @@ class Process:
 
     resident: Resident | None = None
     heartbeat: Heartbeat | None = None
+    preparation: Preparation = field(default_factory=lambda: Preparation(iter(())))
 
 
 process = Process()
@@ -62,9 +65,13 @@ def answer(job_id: str) -> None:
     """Do a job, and ring for those it called for. All tasks are this: the job's row says what is to be done."""
     if process.resident is None:
         raise RuntimeError("the model is loaded when a worker starts; tasks run nowhere else")
-    work.answer(process.resident, job_id)
-    for waiting_id, queue in work.waiting(process.resident):
-        doorbell.ring(application, queue, waiting_id)
+    process.preparation.stop()
+    try:
+        work.answer(process.resident, job_id)
+        for waiting_id, queue in work.waiting(process.resident):
+            doorbell.ring(application, queue, waiting_id)
+    finally:
+        process.preparation.start()
 
 
 def _load(sender: Any, **_signal: Any) -> None:
@@ -85,6 +92,12 @@ def _load(sender: Any, **_signal: Any) -> None:
     process.heartbeat.start()
 
 
+def _look_ahead(**_signal: Any) -> None:
+    if process.resident is not None and process.resident.queue == "erase":
+        process.preparation = Preparation(prepare(process.resident.shared))
+        process.preparation.start()
+
+
 def _queue(celery: Celery) -> str:
     chosen = list(celery.amqp.queues.consume_from)
     if len(chosen) != 1 or chosen[0] not in QUEUES:
@@ -98,6 +111,7 @@ def _begin_drain(**_signal: Any) -> None:
 
 
 def _withdraw(**_signal: Any) -> None:
+    process.preparation.stop()
     if process.heartbeat is not None:
         process.heartbeat.stop()
 
@@ -106,5 +120,6 @@ application = _application(settings.broker_url)
 for each in QUEUES:
     application.task(answer, name=f"sepme.{each}")
 worker_init.connect(_load)
+worker_ready.connect(_look_ahead)
 worker_shutting_down.connect(_begin_drain)
 worker_shutdown.connect(_withdraw)

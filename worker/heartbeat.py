@@ -5,6 +5,7 @@ import threading
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from sepme_core.erasure import ErasureSettings, measure_capacity
 from sepme_core.registry import concepts, serving
@@ -20,12 +21,17 @@ Kept = list[dict[str, Any]]
 
 
 class Heartbeat:
-    """Announces the worker, and the model whenever its capacity changes, from a thread, until it is stopped."""
+    """Announces the worker, and the model with its capacity, from a thread, until it is stopped.
+
+    A worker announces the model when it comes up. What it is once more or fewer prompts are protected, one of the
+    workers of a base says for all: the measuring takes seconds that those who optimise could use.
+    """
 
     def __init__(self, resident: Resident, beat_seconds: float = BEAT_SECONDS) -> None:
         self._resident = resident
         self._beat_seconds = beat_seconds
         self._over = threading.Event()
+        self._heard = False
         self._announced_for: tuple[Kept, Kept] | None = None
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
@@ -58,14 +64,23 @@ class Heartbeat:
             serving.announce_worker(session, resident.name, resident.queue, resident.base.digest)
         with reading(resident.engine) as session:
             kept = (concepts.known_concepts(session), concepts.protected_prompts(session))
+            speaks = not self._heard or self._is_first(session)
         if kept == self._announced_for:
+            return
+        if not speaks:
+            self._announced_for = None  # another one announces; should that one end, this one says it again
             return
         description = resident.base.describe() | {"capacity": self._capacity(*kept)}
         with writing(resident.engine) as session:
             serving.announce_model(session, description)
-        self._announced_for = kept
+        self._heard, self._announced_for = True, kept
+
+    def _is_first(self, session: Session) -> bool:
+        digest = self._resident.base.digest
+        alive = [each.name for each in serving.workers(session) if each.base_digest == digest]
+        return alive[:1] == [self._resident.name]
 
     def _capacity(self, known: Kept, protected: Kept) -> dict[str, int]:
         """What the model's room is once all of this is protected; measured again only when it changes."""
         tolerance = ErasureSettings().tolerance
-        return measure_capacity(self._resident.base, as_known(known), as_known(protected), tolerance)
+        return measure_capacity(self._resident.shared, as_known(known), as_known(protected), tolerance)

@@ -9,8 +9,6 @@ from app.health.schemas import Part, Readiness
 from app.services import Services
 from sepme_core.registry import database, serving
 
-SEEN_SECONDS = 10.0
-"""Workers say that they live every two seconds or so."""
 QUEUES = ("erase", "generate")
 
 
@@ -43,7 +41,7 @@ def _broker(services: Services) -> Part:
 
 def _announced(services: Services) -> tuple[dict[str, Part], Part]:
     with services.reading() as session:
-        seen = [worker.queue for worker in serving.workers(session, SEEN_SECONDS)]
+        seen = [worker.queue for worker in serving.workers(session)]
         description = serving.current_model(session)
     workers = {queue: _worker(seen.count(queue)) for queue in QUEUES}
     if description is None:
@@ -53,5 +51,5 @@ def _announced(services: Services) -> tuple[dict[str, Part], Part]:
 
 def _worker(count: int) -> Part:
     if not count:
-        return Part(status="degraded", detail=f"none was seen in the last {SEEN_SECONDS:g} seconds")
-    return Part(status="up", detail=f"{count} seen in the last {SEEN_SECONDS:g} seconds")
+        return Part(status="degraded", detail=f"none was seen in the last {serving.ALIVE_SECONDS:g} seconds")
+    return Part(status="up", detail=f"{count} seen in the last {serving.ALIVE_SECONDS:g} seconds")

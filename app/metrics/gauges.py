@@ -14,7 +14,6 @@ from sepme_core.registry import database, jobs, serving
 _KINDS = ("erase", "generate", "reproject", "protect", "evaluate")
 _STATES = ("queued", "running", "succeeded", "failed", "cancelled")
 _QUEUES = ("erase", "generate")
-_SEEN_SECONDS = 10.0
 
 
 class RegistryCollector(Collector):
@@ -43,7 +42,7 @@ class RegistryCollector(Collector):
     def _read(self) -> list[Metric]:
         with database.reading(self._engine) as session:
             counted = jobs.counts(session)
-            seen = [worker.queue for worker in serving.workers(session, _SEEN_SECONDS)]
+            seen = [worker.queue for worker in serving.workers(session)]
         by_state = GaugeMetricFamily("sepme_jobs", "Jobs in the registry.", labels=["kind", "state"])
         for kind, state in product(_KINDS, _STATES):
             by_state.add_metric([kind, state], counted.get((kind, state), 0))

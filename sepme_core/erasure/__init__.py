@@ -3,6 +3,7 @@
 from sepme_core.erasure.driving import run_to_end
 from sepme_core.erasure.eraser import erase, erase_together
 from sepme_core.erasure.made import Made
+from sepme_core.erasure.preparing import prepare
 from sepme_core.erasure.protection import measure_capacity
 from sepme_core.erasure.reprojection import check_irrevocable, recertify, reproject
 from sepme_core.erasure.request import ErasureRefused, ErasureRequest, KnownConcept, Progress
@@ -21,6 +22,7 @@ __all__ = [
     "erase",
     "erase_together",
     "measure_capacity",
+    "prepare",
     "recertify",
     "reproject",
     "run_to_end",

@@ -4,7 +4,7 @@ The concept's representation r_c is measured beside that of words without meanin
 the same sentences and on the same x_t: noised pictures of the counterparts, which show everything but the concept.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from sepme_core.erasure.noised_latents import NoisedLatents, noise_latents, picture_request
 from sepme_core.erasure.request import ErasureRequest, concept_not_drawn
-from sepme_core.erasure.sentences import Sentence, Vocabulary, spread_evenly
+from sepme_core.erasure.sentences import Sentence, Vocabulary, concept_sentences, spread_evenly
 from sepme_core.erasure.shared import Shared
 from sepme_core.generation import draw_latents
 
@@ -35,16 +35,34 @@ def measure_strength(
     shared: Shared, phrases: Sequence[str], sentences: Sequence[Sentence], words: Vocabulary, seed: int
 ) -> float:
     """The strongest phrase's ‖r_c‖, where a word without meaning is 0 and other concepts of the kind are 1."""
-    contexts = spread_evenly([sentence for sentence in sentences if sentence.other] or list(sentences))
+    contexts = shown_contexts(sentences)
 
     def of(phrase: str) -> float:
-        return representation_norm(shared, [replace(each, phrase=phrase) for each in contexts], seed)
+        return phrase_norm(shared, phrase, contexts, seed)
 
     floor = sum(of(word) for word in MEANINGLESS) / len(MEANINGLESS)
     alike = words.alike[:ALIKE]
     usual = sum(of(phrase) for phrase in alike) / max(len(alike), 1)
     spread = max(usual - floor, LEAST_SPREAD * floor)
     return (max(of(phrase) for phrase in phrases) - floor) / max(spread, 1e-9)
+
+
+def look_at_others(shared: Shared, request: ErasureRequest, words: Vocabulary) -> Iterator[None]:
+    """What every concept of the kind is compared with, a phrase at a time."""
+    contexts = shown_contexts(concept_sentences(request, words))
+    for phrase in (*MEANINGLESS, *words.alike[:ALIKE]):
+        phrase_norm(shared, phrase, contexts, request.settings.seed)
+        yield
+
+
+def shown_contexts(sentences: Sequence[Sentence]) -> list[Sentence]:
+    """The sentences that phrases are compared in: in company, so that their counterparts show something."""
+    return spread_evenly([sentence for sentence in sentences if sentence.other] or list(sentences))
+
+
+def phrase_norm(shared: Shared, phrase: str, contexts: Sequence[Sentence], seed: int) -> float:
+    """‖r_c‖ of a phrase in the contexts."""
+    return representation_norm(shared, [replace(each, phrase=phrase) for each in contexts], seed)
 
 
 def representation_norm(shared: Shared, sentences: Sequence[Sentence], seed: int) -> float:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sepme_core.base import Base
 from sepme_core.erasure.constraints import NullSpace, null_space
 from sepme_core.erasure.moments import second_moment
 from sepme_core.erasure.request import ErasureRequest, KnownConcept
@@ -57,14 +56,9 @@ def listed_cost(shared: Shared, kept: Sequence[Kept]) -> Tensor:
 
 
 def measure_capacity(
-    base: Base,
-    known: Sequence[KnownConcept],
-    protected: Sequence[KnownConcept],
-    tolerance: float,
-    shared: Shared | None = None,
+    shared: Shared, known: Sequence[KnownConcept], protected: Sequence[KnownConcept], tolerance: float
 ) -> dict[str, int]:
     """Directions that increments can use at all, and those left once all that is known is protected."""
-    shared = shared or Shared(base)
     nothing = ErasureRequest("nothing", "other", ("nothing",))
     kept = all_kept(nothing, [KnownConcept(f"known {each.name}", each.kind, each.prompts) for each in known], protected)
     return {

@@ -5,7 +5,8 @@ listed prompts. A worker keeps one `Shared` for its base, so that many concepts 
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from threading import Lock
 from typing import Any, TypeVar
 
 import torch
@@ -21,7 +22,10 @@ REMEMBERED = 512  # moments of a few MB at Stable Diffusion's width, latents of 
 
 
 class Shared:
-    """Embeddings and whatever else depends on the base alone. For one thread at a time; nothing in it ever changes."""
+    """Embeddings and whatever else depends on the base alone; nothing in it ever changes.
+
+    For several threads: those that miss the same at once both make it, and it comes out the same.
+    """
 
     def __init__(self, base: Base, embedding_bytes: int = EMBEDDING_BYTES) -> None:
         """``embedding_bytes``: how much of the embeddings is kept, the least recently used dropped first."""
@@ -29,10 +33,13 @@ class Shared:
         self._kept = max(embedding_bytes // (4 * base.tokens * base.width), BATCH)
         self._embeddings: OrderedDict[str, Tensor] = OrderedDict()
         self._remembered: OrderedDict[Hashable, Any] = OrderedDict()
+        self._lock = Lock()
 
     def embed(self, texts: Sequence[str]) -> Tensor:
         """Embeddings (texts, tokens, d_in) as float64 on the CPU, where the linear algebra is done."""
-        found = {text: self._embeddings.pop(text) for text in dict.fromkeys(texts) if text in self._embeddings}
+        with self._lock:
+            found = {text: self._embeddings.pop(text) for text in dict.fromkeys(texts) if text in self._embeddings}
+            self._embeddings.update(found)
         missing = [text for text in dict.fromkeys(texts) if text not in found]
         for start in range(0, len(missing), BATCH):
             batch = missing[start : start + BATCH]
@@ -40,9 +47,7 @@ class Shared:
             # what was embedded together.
             padded = embed(self.base, [*batch, *[""] * (BATCH - len(batch))], BATCH).float().cpu()
             found.update(zip(batch, padded, strict=False))
-        self._embeddings.update(found)
-        while len(self._embeddings) > self._kept:
-            self._embeddings.popitem(last=False)
+        self._keep(self._embeddings, {text: found[text] for text in missing}, self._kept)
         return torch.stack([found[text] for text in texts]).double()
 
     def rows(self, texts: Sequence[str]) -> Tensor:
@@ -51,8 +56,17 @@ class Shared:
 
     def recall(self, key: Hashable, make: Callable[[], Value]) -> Value:
         """What ``make`` gave for this key; it must depend on the key and the base alone."""
-        value: Value = self._remembered.pop(key) if key in self._remembered else make()
-        self._remembered[key] = value
-        while len(self._remembered) > REMEMBERED:
-            self._remembered.popitem(last=False)
+        with self._lock:
+            if key in self._remembered:
+                self._remembered.move_to_end(key)
+                found: Value = self._remembered[key]
+                return found
+        value = make()
+        self._keep(self._remembered, {key: value}, REMEMBERED)
         return value
+
+    def _keep(self, store: OrderedDict[Any, Any], new: Mapping[Any, Any], most: int) -> None:
+        with self._lock:
+            store.update(new)
+            while len(store) > most:
+                store.popitem(last=False)

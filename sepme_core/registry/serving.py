@@ -11,6 +11,8 @@ from sepme_core.registry.clock import database_time
 from sepme_core.registry.tables import Base, ServedModel, Worker
 
 FORGET_WORKERS_SECONDS = 86400.0
+ALIVE_SECONDS = 10.0
+"""Workers say that they live every two seconds or so; one that was not seen for as long is taken for dead."""
 
 
 def announce_model(session: Session, description: dict[str, Any]) -> None:
@@ -37,7 +39,7 @@ def withdraw_worker(session: Session, worker: str) -> None:
     session.execute(delete(Worker).where(Worker.name == worker))
 
 
-def workers(session: Session, seen_within_seconds: float) -> list[Worker]:
+def workers(session: Session, seen_within_seconds: float = ALIVE_SECONDS) -> list[Worker]:
     """Return the workers seen lately, by name."""
     lately = select(Worker).where(Worker.seen_at > database_time(-seen_within_seconds)).order_by(Worker.name)
     return list(session.scalars(lately))

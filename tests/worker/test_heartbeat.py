@@ -1,8 +1,12 @@
+import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 
+from sepme_core.erasure import measure_capacity
 from sepme_core.registry import protected, serving
 from sepme_core.registry.database import reading, writing
 from tests.sepme.processes import until
@@ -12,12 +16,17 @@ from worker.resident import Resident
 
 def seen(resident: Resident) -> Sequence[tuple[str, str]]:
     with reading(resident.engine) as session:
-        return [(worker.name, worker.queue) for worker in serving.workers(session, 10.0)]
+        return [(worker.name, worker.queue) for worker in serving.workers(session)]
 
 
 def model(resident: Resident) -> dict[str, Any]:
     with reading(resident.engine) as session:
         return serving.current_model(session) or {}
+
+
+def protect(resident: Resident, name: str, prompt: str) -> None:
+    with writing(resident.engine) as session:
+        protected.put(session, name, [prompt], "tests")
 
 
 def test_a_worker_is_seen_while_it_lives_and_withdrawn_at_its_end(resident: Resident) -> None:
@@ -37,11 +46,40 @@ def test_the_capacity_that_is_announced_falls_when_prompts_are_protected(residen
         until(lambda: "capacity" in model(resident))
         before = model(resident)["capacity"]
         assert before["left"] == before["directions"]
-        with writing(resident.engine) as session:
-            protected.put(session, "our-mascot", ["a penguin with an umbrella"], "tests")
+        protect(resident, "our-mascot", "a penguin with an umbrella")
         until(lambda: model(resident)["capacity"]["left"] < before["left"])
     finally:
         heartbeat.stop()
+
+
+def test_one_worker_of_several_measures_what_a_change_leaves_and_the_next_one_when_it_ends(
+    resident: Resident, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = []
+
+    def counted(*asked: Any) -> dict[str, int]:
+        measured.append(threading.current_thread())
+        return measure_capacity(*asked)
+
+    monkeypatch.setattr("worker.heartbeat.measure_capacity", counted)
+    beats = [Heartbeat(replace(resident, name=name), beat_seconds=0.05) for name in ("first", "second")]
+    for heartbeat in beats:
+        heartbeat.start()
+    try:
+        until(lambda: len(set(measured)) == 2)  # each says what it serves when it comes up
+        until(lambda: "capacity" in model(resident))
+        whole = model(resident)["capacity"]["left"]
+        protect(resident, "our-mascot", "a penguin with an umbrella")
+        until(lambda: model(resident)["capacity"]["left"] < whole)
+        assert len(measured) == 3
+        less = model(resident)["capacity"]["left"]
+        beats.pop(0).stop()
+        protect(resident, "our-logo", "a crown made of neon light")
+        until(lambda: model(resident)["capacity"]["left"] < less)
+        assert measured[-1] is not measured[2]
+    finally:
+        for heartbeat in beats:
+            heartbeat.stop()
 
 
 def test_a_database_that_fails_for_a_while_does_not_end_the_heartbeat(resident: Resident) -> None:

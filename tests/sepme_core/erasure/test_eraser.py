@@ -149,8 +149,8 @@ def test_protection_without_room_is_refused(base: Base) -> None:
 
 
 def test_capacity_falls_with_what_is_known(base: Base) -> None:
-    empty = measure_capacity(base, (), (), 1e-2)
-    some = measure_capacity(base, KNOWN, (), 1e-2)
+    empty = measure_capacity(Shared(base), (), (), 1e-2)
+    some = measure_capacity(Shared(base), KNOWN, (), 1e-2)
     assert empty["left"] == empty["directions"] < base.width
     assert some["left"] < empty["left"]
 

@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import torch
 
 from sepme_core.base import Base
@@ -33,3 +35,12 @@ def test_a_value_is_made_once(base: Base) -> None:
         return len(made)
 
     assert [shared.recall("key", make), shared.recall("key", make), shared.recall("other", make)] == [1, 1, 2]
+
+
+def test_threads_that_use_it_at_once_find_what_each_would_have_made(base: Base) -> None:
+    shared = Shared(base, embedding_bytes=1)
+    crowds = [[f"picture {number}" for number in range(start, start + 2 * BATCH)] for start in (0, 7, 19)]
+    with ThreadPoolExecutor(len(crowds)) as threads:
+        given = list(threads.map(shared.embed, crowds * 3))
+    for crowd, embedded in zip(crowds * 3, given, strict=True):
+        assert torch.equal(embedded, Shared(base).embed(crowd))
