@@ -15,7 +15,7 @@ from sepme_core.erasure.constraints import null_space
 from sepme_core.erasure.evidence import FRESH_LATENTS, PICTURES, TRAINING_LATENTS
 from sepme_core.erasure.moments import Moments, second_moment
 from sepme_core.erasure.noised_latents import PICTURE_STEPS
-from sepme_core.erasure.presence import NOISED
+from sepme_core.erasure.presence import FEW
 from sepme_core.erasure.sentences import SHOWN, SWAPS, Vocabulary, concept_sentences, regular_sentences
 from sepme_core.wordings import BARE, MANNERS, SUBJECTS
 
@@ -48,7 +48,7 @@ def main() -> None:
     print(f"{concepts} concepts: {once + concepts * each:.0f} s of linear algebra on {torch.get_num_threads()} threads")
     print(f"prompts embedded: {regular} once, {sentences * (SWAPS + 1)} a concept (most of them other concepts' too)")
     drawn = 2 * PICTURE_STEPS * (SHOWN + PICTURES)
-    looked = NOISED + 3 * FRESH_LATENTS
+    looked = FEW + 3 * FRESH_LATENTS
     print(f"U-Net passes a concept: {drawn} to draw {SHOWN + PICTURES} pictures, {looked} to check and certify;")
     more = 2 * TRAINING_LATENTS + FRESH_LATENTS
     print(f"where the closed form will not do, {more} more, and a batch of {settings.batch_size} forth and back a step")

@@ -1,11 +1,12 @@
 """How strongly the demo model answers its own concepts, and words it does not know: ``python -m benchmarks.presence``.
 
-0 is a word without meaning, 1 the usual strength of concepts of the kind; below LEAST_STRENGTH an erasure is refused.
+0 is a word without meaning, 1 the usual strength of concepts of the kind. What is above CLEAR_STRENGTH with FEW x_t is
+taken as drawn; of the rest, what is below LEAST_STRENGTH with MANY is refused.
 """
 
 from sepme_core.base import load_base
 from sepme_core.erasure import ErasureRequest, Shared
-from sepme_core.erasure.presence import LEAST_STRENGTH, measure_strength
+from sepme_core.erasure.presence import CLEAR_STRENGTH, FEW, LEAST_STRENGTH, MANY, measure_strength
 from sepme_core.erasure.sentences import concept_sentences, vocabulary
 
 UNKNOWN = ("blorp", "dog", "dinosaur", "van gogh", "purple", "picasso", "wuggo flim", "xkcd", "mountain")
@@ -16,16 +17,23 @@ def main() -> None:
     base = load_base("demo")
     shared = Shared(base)
     for kind, names in (("object", base.suggestions.objects), ("style", base.suggestions.styles)):
-        strengths = {}
-        for name in (*names, *UNKNOWN):
-            request = ErasureRequest(name, kind, (name,))
-            words = vocabulary(base, request, ())
-            sentences = concept_sentences(request, words)
-            strengths[name] = measure_strength(shared, request.prompts, sentences, words, seed=0)
-        for name, strength in sorted(strengths.items(), key=lambda item: item[1]):
-            print(f"{kind:7} {name:12} {strength:6.2f}")
-        unknown, drawn = max(strengths[name] for name in UNKNOWN), min(strengths[name] for name in names)
-        print(f"{kind}: unknown words at most {unknown:.2f}, drawn ones at least {drawn:.2f}, limit {LEAST_STRENGTH}")
+        for count, limit in ((FEW, CLEAR_STRENGTH), (MANY, LEAST_STRENGTH)):
+            strengths = {name: measure(shared, name, kind, count) for name in (*names, *UNKNOWN)}
+            print(f"{kind}, {count} x_t:", ", ".join(f"{name} {s:.2f}" for name, s in sorted_by_value(strengths)))
+            unknown, drawn = max(strengths[name] for name in UNKNOWN), min(strengths[name] for name in names)
+            print(f"  unknown words at most {unknown:.2f}, drawn ones at least {drawn:.2f}, limit {limit}", flush=True)
+
+
+def measure(shared: Shared, name: str, kind: str, count: int) -> float:
+    """The strength of a word as a concept of the kind."""
+    request = ErasureRequest(name, kind, (name,))
+    words = vocabulary(shared.base, request, ())
+    return measure_strength(shared, request.prompts, concept_sentences(request, words), words, seed=0, count=count)
+
+
+def sorted_by_value(strengths: dict[str, float]) -> list[tuple[str, float]]:
+    """The weakest first."""
+    return sorted(strengths.items(), key=lambda item: item[1])
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from sepme_core.schedulers import make_scheduler
 OnStep = Callable[[int, int], None]
 RECORD_ENTRY = "sepme"
 DECODING_SCHEDULER = "ddim"  # the pipeline wants one; decoding does not use it
-LIBRARIES = ("torch", "diffusers", "transformers")
+LIBRARIES = {name: version(name) for name in ("torch", "diffusers", "transformers")}  # slow to look up
 
 
 @dataclass(frozen=True)
@@ -216,5 +216,5 @@ def make_record(base: Base, request: PictureRequest, increments: Sequence[Increm
         "device": base.device.type,
         "threads": torch.get_num_threads(),
         "dtype": str(base.dtype).removeprefix("torch."),
-        "libraries": {name: version(name) for name in LIBRARIES},
+        "libraries": dict(LIBRARIES),
     }
