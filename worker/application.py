@@ -71,7 +71,8 @@ def answer(job_id: str) -> None:
         for waiting_id, queue in work.waiting(process.resident):
             doorbell.ring(application, queue, waiting_id)
     finally:
-        process.preparation.start()
+        if not process.resident.drain.begun:
+            process.preparation.start()
 
 
 def _load(sender: Any, **_signal: Any) -> None:

@@ -31,7 +31,7 @@ class Heartbeat:
         self._resident = resident
         self._beat_seconds = beat_seconds
         self._over = threading.Event()
-        self._heard = False
+        self._settled = False  # whether what it announced last was not out of date by then
         self._announced_for: tuple[Kept, Kept] | None = None
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
@@ -63,17 +63,18 @@ class Heartbeat:
         with writing(resident.engine) as session:
             serving.announce_worker(session, resident.name, resident.queue, resident.base.digest)
         with reading(resident.engine) as session:
-            kept = (concepts.known_concepts(session), concepts.protected_prompts(session))
-            speaks = not self._heard or self._is_first(session)
-        if kept == self._announced_for:
-            return
-        if not speaks:
-            self._announced_for = None  # another one announces; should that one end, this one says it again
-            return
+            kept = _kept(session)
+            if kept == self._announced_for:
+                return
+            if self._settled and not self._is_first(session):
+                self._announced_for = None  # another one announces; should that one end, this one says it again
+                return
         description = resident.base.describe() | {"capacity": self._capacity(*kept)}
         with writing(resident.engine) as session:
             serving.announce_model(session, description)
-        self._heard, self._announced_for = True, kept
+        with reading(resident.engine) as session:
+            self._settled = _kept(session) == kept  # if not, it may have written over what another said of the change
+        self._announced_for = kept
 
     def _is_first(self, session: Session) -> bool:
         digest = self._resident.base.digest
@@ -84,3 +85,7 @@ class Heartbeat:
         """What the model's room is once all of this is protected; measured again only when it changes."""
         tolerance = ErasureSettings().tolerance
         return measure_capacity(self._resident.shared, as_known(known), as_known(protected), tolerance)
+
+
+def _kept(session: Session) -> tuple[Kept, Kept]:
+    return concepts.known_concepts(session), concepts.protected_prompts(session)

@@ -18,9 +18,12 @@ class Preparation:
         self._pieces = pieces
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
+        self._done = False
 
     def start(self) -> None:
         """Begin, or go on where it was left; nothing where all is done."""
+        if self._done:
+            return
         self._over.clear()
         self._thread = threading.Thread(target=self._work, name="preparation", daemon=True)
         self._thread.start()
@@ -36,6 +39,7 @@ class Preparation:
             while not self._over.is_set():
                 next(self._pieces)
         except StopIteration:
-            return
+            self._done = True
         except Exception:  # the jobs make what is missing, and say what is wrong
+            self._done = True
             logger.exception("The worker could not look ahead at what erasures have in common.")

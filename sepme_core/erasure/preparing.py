@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 from sepme_core.erasure import presence
 from sepme_core.erasure.request import ErasureRequest
-from sepme_core.erasure.sentences import bare_sentences, concept_sentences, vocabulary
+from sepme_core.erasure.sentences import bare_sentences, concept_sentences, suggested, vocabulary
 from sepme_core.erasure.shared import Shared
-from sepme_core.wordings import MANNERS, SUBJECTS
 
 
 def prepare(shared: Shared) -> Iterator[None]:
@@ -15,9 +14,8 @@ def prepare(shared: Shared) -> Iterator[None]:
     Nothing that is made of it changes by that: an erasure finds what it would have made. Left after any piece, the
     erasures make the rest.
     """
-    suggestions = shared.base.suggestions
-    for kind, listed in (("object", suggestions.objects or SUBJECTS), ("style", suggestions.styles or MANNERS)):
-        requests = [ErasureRequest(phrase, kind, (phrase,)) for phrase in listed]
+    for kind in ("object", "style"):
+        requests = [ErasureRequest(phrase, kind, (phrase,)) for phrase in suggested(shared.base, kind)]
         for request in requests:
             shared.embed(all_texts(shared, request))
             yield

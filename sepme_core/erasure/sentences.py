@@ -55,12 +55,19 @@ class Vocabulary:
 def vocabulary(base: Base, request: ErasureRequest, known: Sequence[KnownConcept]) -> Vocabulary:
     """What can stand in the concept's place and beside it: from the model's card and the known concepts."""
     own = {prompt.lower() for prompt in (*request.prompts, request.name)}
-    objects = _phrases(base.suggestions.objects or SUBJECTS, known, "object", own)
-    manners = _phrases(base.suggestions.styles or MANNERS, known, "style", own)
+    objects = _phrases(suggested(base, "object"), known, "object", own)
+    manners = _phrases(suggested(base, "style"), known, "style", own)
     if request.kind == "style":
         return Vocabulary(manners, objects[:COMPANIONS])
     alike = objects if request.kind in {"object", "other"} else ("a person", "someone", "a man", "a woman")
     return Vocabulary(alike, manners[:COMPANIONS])
+
+
+def suggested(base: Base, kind: str) -> Sequence[str]:
+    """The objects or the styles that the model's card suggests; common ones where it names none."""
+    if kind == "style":
+        return base.suggestions.styles or MANNERS
+    return base.suggestions.objects or SUBJECTS
 
 
 def _phrases(listed_: Sequence[str], known: Sequence[KnownConcept], kind: str, own: set[str]) -> tuple[str, ...]:

@@ -93,3 +93,32 @@ def test_a_database_that_fails_for_a_while_does_not_end_the_heartbeat(resident: 
         until(lambda: seen(resident) == [(resident.name, "erase")])
     finally:
         heartbeat.stop()
+
+
+def test_a_change_while_a_later_worker_comes_up_is_not_written_over_for_long(
+    resident: Resident, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Heartbeat(replace(resident, name="first"), beat_seconds=0.05)
+    second = Heartbeat(replace(resident, name="second"), beat_seconds=0.05)
+    first.start()
+    until(lambda: "capacity" in model(resident))
+    whole = model(resident)["capacity"]["left"]
+    changed = threading.Event()
+
+    def slow(*asked: Any) -> dict[str, int]:
+        measured = measure_capacity(*asked)
+        if not changed.is_set() and threading.current_thread() is second._thread:
+            protect(resident, "our-mascot", "a penguin with an umbrella")
+            until(lambda: model(resident)["capacity"]["left"] < whole)
+            changed.set()
+        return measured
+
+    monkeypatch.setattr("worker.heartbeat.measure_capacity", slow)
+    second.start()
+    try:
+        until(changed.is_set)
+        until(lambda: second._settled)
+        assert model(resident)["capacity"]["left"] < whole
+    finally:
+        first.stop()
+        second.stop()
