@@ -2,27 +2,30 @@
 
 The looks come from different pictograph sets, so an unseen pair may be an unseen drawing. To know objects by their
 shape the judge also sees every set under every filter ("crossings"), which are no looks and train the object alone;
-the crossing that is a held-out pair is left out with it.
+the crossing that is a held-out pair is left out with it. A third kind of pictures shows none of the objects: other
+icons (``others``) and pictures of nothing in particular (``nothing``).
 """
 
-import random
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
+from diffusers import AutoencoderKL
 from torch.nn import functional
 
-from sepme_core.demo.corpus import Look, draw, fetch_set, load_concepts, move, render_drawing
+from sepme_core.demo.corpus import load_concepts
 from sepme_core.demo.training.checkpoint import Training
+from sepme_core.demo.training.crossings import Crossings, draw_crossings
+from sepme_core.demo.training.decoded import half_decoded
+from sepme_core.demo.training.nothing import Source, coin, draw_nothing, smooth, uniform
+from sepme_core.demo.training.others import draw_others
 from sepme_core.demo.training.pictures import Corpus
 from sepme_core.evaluation.judge import Judge, JudgeNetwork
 
-STEPS = 1500
-BATCH = 64
+STEPS = 1800
+IN_LOOKS, CROSSED, OTHERS, NOTHING = 32, 32, 24, 16  # pictures of each kind in a batch
 LOG_EVERY = 50
 LEARNING_RATE = 2e-3
-CROSSING_VARIANTS = 4
 
 
 def held_out_pairs(objects: int, looks: int) -> torch.Tensor:
@@ -44,54 +47,65 @@ def soften(pictures: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
 
 
 @dataclass(frozen=True)
-class Crossings:
-    """Pictures uint8 (pictures, 3, height, width) of sets under filters that are no look, and their object's number."""
+class Lesson:
+    """All that the judge is shown."""
 
-    pictures: torch.Tensor
-    objects: torch.Tensor
+    source: Source
+    crossings: Crossings
+    others: torch.Tensor  # uint8 (pictures, 3, height, width)
 
-
-def draw_crossings(folder: Path, kept_out: torch.Tensor, seed: int = 1) -> Crossings:
-    """Every object of every set under every filter, but for the held-out pairs; read where they lie already."""
-    cache = folder / f"crossings-{CROSSING_VARIANTS}-{seed}.pt"
-    if cache.exists():
-        return Crossings(*torch.load(cache, weights_only=True))
-    concepts, random_ = load_concepts(), random.Random(seed)
-    packages = {look.package: look.licence for look in concepts.looks}
-    filters = sorted({look.filter for look in concepts.looks})
-    hidden = {
-        (number, look.package, look.filter)
-        for place, look in enumerate(concepts.looks)
-        for number in range(len(concepts.objects))
-        if kept_out[number, place]
-    }
-    pictures, objects = [], []
-    for number, icon in enumerate(concepts.objects.values()):
-        for package, licence in packages.items():
-            drawing = render_drawing(fetch_set(package, folder / "sets"), icon)
-            for name in filters:
-                if (number, package, name) in hidden:
-                    continue
-                crossing = Look("", package, licence, name)
-                pictures += [np.asarray(draw(move(drawing, random_), crossing)) for _ in range(CROSSING_VARIANTS)]
-                objects += [number] * CROSSING_VARIANTS
-    stacked = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
-    torch.save((stacked, torch.tensor(objects)), cache)
-    return Crossings(stacked, torch.tensor(objects))
+    def batch(self, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Pictures (batch, 3, height, width), their objects (batch,), and the looks of the first (IN_LOOKS,)."""
+        in_looks, pairs = self.source.take(IN_LOOKS, generator)
+        crossed, objects = self.crossings.take(CROSSED, generator)
+        other = self.others[torch.randint(len(self.others), (OTHERS,), generator=generator)]
+        icons = vary(torch.cat([crossed, other]).float() / 127.5 - 1, generator)
+        nothing = draw_nothing(self.source, NOTHING, generator)
+        none = torch.full((OTHERS + NOTHING,), self.source.corpus.shape[0])
+        return torch.cat([in_looks, icons, nothing]), torch.cat([pairs[:, 0], objects, none]), pairs[:, 1]
 
 
-def train_judge(corpus: Corpus, folder: Path, steps: int = STEPS) -> tuple[Judge, dict[str, float]]:
+def vary(pictures: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Icons as other hands would have drawn them: mirrored, in other colours, of another size and build."""
+    count, _, height, width = pictures.shape
+    pictures = torch.where(coin(count, generator), pictures.flip(3), pictures)
+    order = torch.rand(count, 3, generator=generator).argsort(1)[:, :, None, None].expand_as(pictures)
+    pictures = torch.where(coin(count, generator), pictures.gather(1, order), pictures)
+    size = uniform(0.9, 1.4, count, generator)[:, :, 0, 0]
+    build = torch.eye(2) * size[:, :, None] + 0.1 * torch.randn(count, 2, 2, generator=generator)
+    shift = 0.2 * torch.rand(count, 2, 1, generator=generator) - 0.1
+    places = functional.affine_grid(torch.cat([build, shift], 2), [count, 3, height, width], align_corners=False)
+    bent = smooth(count, 2, 4, height, generator) * uniform(0, 0.08, count, generator)
+    return functional.grid_sample(
+        pictures, places + bent.permute(0, 2, 3, 1), padding_mode="border", align_corners=False
+    )
+
+
+def draw_lesson(corpus: Corpus, kept_out: torch.Tensor, autoencoder: AutoencoderKL, folder: Path) -> Lesson:
+    """All that the judge is shown, without the held-out pairs, a boolean (objects, looks)."""
+    crossings, others = draw_crossings(folder, kept_out), draw_others(folder).seen
+    in_looks = half_decoded("corpus", corpus.pictures.flatten(0, 2), autoencoder, folder)
+    return Lesson(
+        Source(Corpus(in_looks.view_as(corpus.pictures)), (~kept_out).nonzero()),
+        Crossings(half_decoded("crossings", crossings.pictures, autoencoder, folder), crossings.objects),
+        half_decoded("others", others, autoencoder, folder),
+    )
+
+
+def train_judge(
+    corpus: Corpus, autoencoder: AutoencoderKL, folder: Path, steps: int = STEPS
+) -> tuple[Judge, dict[str, float]]:
     """Train, or go on from the checkpoint; returns the judge and its accuracy on the pairs it never saw."""
     torch.manual_seed(2)
     concepts = load_concepts()
     objects, looks, _ = corpus.shape
     kept_out = held_out_pairs(objects, looks)
-    crossings = draw_crossings(folder, kept_out)
+    lesson = draw_lesson(corpus, kept_out, autoencoder, folder)
     network = JudgeNetwork(objects, looks)
     optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=1e-2)
     training = Training("judge", folder, {"judge": network}, optimizer, steps, decay=0.99)
     for generator in training.remaining():
-        loss = judge_loss(network, corpus, crossings, (~kept_out).nonzero(), generator)
+        loss = judge_loss(network, lesson, generator)
         training.update(loss)
         if (training.step + 1) % LOG_EVERY == 0:
             print(f"judge {training.step + 1}/{steps} loss {loss.item():.4f}", flush=True)
@@ -100,19 +114,13 @@ def train_judge(corpus: Corpus, folder: Path, steps: int = STEPS) -> tuple[Judge
     return judge, accuracy(network, corpus, kept_out)
 
 
-def judge_loss(
-    network: JudgeNetwork, corpus: Corpus, crossings: Crossings, seen: torch.Tensor, generator: torch.Generator
-) -> torch.Tensor:
-    """Cross-entropy of one batch, half looks and half crossings; ``seen`` is the pairs shown, (pairs, 2)."""
-    half = BATCH // 2
-    pairs = seen[torch.randint(len(seen), (half,), generator=generator)]
-    variants = torch.randint(corpus.shape[2], (half,), generator=generator)
-    crossed = torch.randint(len(crossings.pictures), (half,), generator=generator)
-    shown = [corpus.batch(pairs[:, 0], pairs[:, 1], variants), crossings.pictures[crossed].float() / 127.5 - 1]
-    object_logits, look_logits = network(soften(torch.cat(shown), generator))
-    answers = torch.cat([pairs[:, 0], crossings.objects[crossed]])
-    of_object = functional.cross_entropy(object_logits, answers)
-    return of_object + functional.cross_entropy(look_logits[:half], pairs[:, 1])
+def judge_loss(network: JudgeNetwork, lesson: Lesson, generator: torch.Generator) -> torch.Tensor:
+    """Cross-entropy of one batch: of the object everywhere, of the look where the picture is in one."""
+    pictures, objects, looks = lesson.batch(generator)
+    with torch.autocast("cpu", torch.bfloat16):
+        object_logits, look_logits = network(soften(pictures, generator))
+    of_look = functional.cross_entropy(look_logits[: len(looks)].float(), looks)
+    return functional.cross_entropy(object_logits.float(), objects) + of_look
 
 
 @torch.no_grad()
