@@ -11,6 +11,8 @@ from app.problems.handlers import respond
 from app.problems.problem import InvalidField, invalid
 from sepme_core.registry import errors
 
+NOT_ITSELF = "must name another concept than the one to be erased"
+
 
 def _unknown_concept(error: errors.UnknownConcept) -> Problem:
     return Problem(catalogue.CONCEPT_NOT_FOUND, f"No concept is named {error.name!r}.", concept=error.name)
@@ -28,6 +30,30 @@ def _irrevocable(error: errors.ConceptIrrevocable) -> Problem:
 def _moved(error: errors.ConceptMoved) -> Problem:
     detail = f"{error.name!r} is no longer what `If-Match` names."
     return Problem(catalogue.PRECONDITION_FAILED, detail, headers={"ETag": error.etag}, etag=error.etag)
+
+
+def _never_erased(error: errors.ConceptNeverErased) -> Problem:
+    detail = f"{error.name!r} was never erased, so nothing can be a further name of it."
+    return Problem(catalogue.CONCEPT_NEVER_ERASED, detail, concept=error.name, job=None)
+
+
+def _of_its_own(error: errors.ConceptOfItsOwn) -> Problem:
+    detail = f"{error.name!r} has versions of its own."
+    remedy = f"Purge it first (DELETE /concepts/{error.name}?purge=true), then send the request again."
+    return Problem(catalogue.CONCEPT_OF_ITS_OWN, detail, remedy=remedy, concept=error.name, same_as=error.same_as)
+
+
+def _further_name(error: errors.FurtherNameOnly) -> Problem:
+    detail = f"{error.name!r} is a further name of {error.concept!r}."
+    remedy = (
+        f"Restore the concept it belongs to (DELETE /concepts/{error.concept}), or withdraw this notice alone "
+        f"(DELETE /concepts/{error.name}?purge=true)."
+    )
+    return Problem(catalogue.FURTHER_NAME, detail, remedy=remedy, name=error.name, concept=error.concept)
+
+
+def _same_as_itself(_error: errors.SameAsItself) -> Problem:
+    return invalid(InvalidField(location="body", pointer="#/same_as", detail=NOT_ITSELF))
 
 
 def _unknown_job(error: errors.UnknownJob) -> Problem:
@@ -60,6 +86,10 @@ PROBLEMS: dict[type[errors.RegistryError], Callable[[Any], Problem]] = {
     errors.ConceptBusy: _busy,
     errors.ConceptIrrevocable: _irrevocable,
     errors.ConceptMoved: _moved,
+    errors.ConceptNeverErased: _never_erased,
+    errors.ConceptOfItsOwn: _of_its_own,
+    errors.FurtherNameOnly: _further_name,
+    errors.SameAsItself: _same_as_itself,
     errors.UnknownJob: _unknown_job,
     errors.JobFinished: _finished,
     errors.UnknownImage: _unknown_image,

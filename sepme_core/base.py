@@ -51,6 +51,7 @@ class Base:
     autoencoder: AutoencoderKL
     scheduler: Mapping[str, Any]
     suggestions: Suggestions = field(default_factory=Suggestions)
+    captions: tuple[str, ...] = ()
 
     @property
     def device(self) -> torch.device:
@@ -136,7 +137,7 @@ def load_base(source: str, *, revision: str | None = None, device: str = "auto")
         BaseNotSupported: the pipeline is of another kind, or its attention cannot take given K and V.
         OSError: nothing loadable lies there.
     """
-    folder = str(MODEL_FOLDER) if source == DEMO else source
+    folder = str(model_folder(source))  # a hub id comes through unchanged
     pipeline = StableDiffusionPipeline.from_pretrained(
         folder,
         revision=revision,
@@ -163,7 +164,13 @@ def load_base(source: str, *, revision: str | None = None, device: str = "auto")
         autoencoder=pipeline.vae,
         scheduler=_plain(pipeline.scheduler.config),
         suggestions=read_suggestions(Path(folder)),
+        captions=read_captions(Path(folder)),
     )
+
+
+def model_folder(source: str) -> Path:
+    """Where a model lies that is named so, if it is a folder."""
+    return MODEL_FOLDER if source == DEMO else Path(source)
 
 
 def pick_device(device: str) -> torch.device:
@@ -193,6 +200,14 @@ def read_suggestions(folder: Path) -> Suggestions:
         return Suggestions()
     data = json.loads(path.read_text())
     return Suggestions(tuple(data["styles"]), tuple(data["objects"]), data["prompt"])
+
+
+def read_captions(folder: Path) -> tuple[str, ...]:
+    """``captions.txt`` beside the model, where there is one: a broad sample of prompts, one a line."""
+    path = folder / "captions.txt"
+    if not path.is_file():
+        return ()
+    return tuple(dict.fromkeys(line.strip() for line in path.read_text().splitlines() if line.strip()))
 
 
 def base_digest(pipeline: StableDiffusionPipeline) -> str:

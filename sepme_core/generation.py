@@ -14,7 +14,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from sepme_core.base import Base
-from sepme_core.cross_attention import keys_and_values
+from sepme_core.cross_attention import Factors, keys_and_values
 from sepme_core.increment import Increment, check_base
 from sepme_core.prompts import embed
 from sepme_core.schedulers import make_scheduler
@@ -133,9 +133,11 @@ def draw(
     return images
 
 
-def draw_latents(base: Base, prompts: Sequence[str], request: PictureRequest) -> torch.Tensor:
-    """The base's own latents, undecoded, of one picture a prompt: (prompts, channels, height, width)."""
-    latents: torch.Tensor = run_pipeline(base, prompts, request, (), lambda _step, _of: None, output_type="latent")
+def draw_latents(
+    base: Base, prompts: Sequence[str], request: PictureRequest, mask: Sequence[Factors] = ()
+) -> torch.Tensor:
+    """The latents under a mask, undecoded, of one picture a prompt: (prompts, channels, height, width)."""
+    latents: torch.Tensor = run_pipeline(base, prompts, request, mask, lambda _step, _of: None, output_type="latent")
     return latents
 
 
@@ -153,7 +155,7 @@ def run_pipeline(
     base: Base,
     prompts: Sequence[str],
     request: PictureRequest,
-    increments: Sequence[Increment],
+    increments: Sequence[Factors],
     on_step: OnStep,
     output_type: str,
 ) -> Any:

@@ -58,6 +58,11 @@ class Settings(BaseSettings):
         pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
         description="Where the model runs: auto, cpu, mps, cuda, cuda:1.",
     )
+    classifier: Path | None = Field(
+        default=None,
+        description="The folder of a CLIP model that looks at pictures besides the model itself, to decide whether a"
+        " concept is forgotten. Unset: the judge that lies beside the model, if there is one.",
+    )
     database_url: str = Field(
         default="",
         validate_default=True,

@@ -1,68 +1,95 @@
-"""Make the increment of one concept and publish it."""
+"""Make the increment of one concept, and those again that would draw it, and publish them."""
 
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from sepme_core.erasure import ErasureRequest, ErasureSettings, Made, erase, erase_together
-from sepme_core.increment import Increment
 from sepme_core.registry import jobs
 from sepme_core.registry.database import writing
 from worker import problems
+from worker.considering import Newcomer, outweighs
+from worker.deciding import Settled, settle
 from worker.groups import Members
-from worker.increments import usable_increments
-from worker.lease import Lease, LeaseLost
-from worker.optimising import as_known, drive
+from worker.leaning import remake
+from worker.lease import GaveWay, Lease, LeaseLost
+from worker.optimising import drive
 from worker.resident import Resident
 from worker.storing import store_increment
 
 
 def run(resident: Resident, lease: Lease) -> None:
-    """Do an erase job from the claim to the published version.
+    """Do an erase job from the claim to the published versions.
 
     Raises:
         Refused: the method refuses the concept, or an option has no meaning.
-        Interrupted: the lease was lost, the job cancelled, or the worker is stopping.
+        Interrupted: the lease was lost, the job cancelled, the worker is stopping, or another job has to go first.
     """
     started = time.monotonic()
-    made = _together(resident, lease) if "group" in lease.claim.request else _alone(resident, lease)
+    request = _request(lease.claim.request)
+    settled = settle(resident, lease, request)
+    made = _together(resident, lease, settled) if "group" in lease.claim.request else _alone(resident, lease, settled)
+    remade = remake(resident, lease, settled)
     stored = store_increment(resident.blobs, made, time.monotonic() - started)
-    with writing(resident.engine) as session:
-        published = jobs.publish_erasure(session, lease.claim, stored)
-    if not published:  # another attempt runs or is to run, or the concept was restored; the bytes are nobody's
-        raise LeaseLost
+    considered = settled.considered
+    while True:
+        with writing(resident.engine) as session:
+            outcome = jobs.publish_erasure(
+                session, lease.claim, stored, considered=considered, left_out=settled.left_out, remade=remade
+            )
+        if outcome is None:  # another attempt runs or is to run, or the concept was restored; the bytes are nobody's
+            raise LeaseLost
+        if isinstance(outcome, jobs.Published):
+            return
+        newcomers = [Newcomer.of(each) for each in outcome.others]
+        if any(outweighs(resident, settled.concept, made.increment, each) for each in newcomers):
+            raise GaveWay
+        considered |= {each.concept.name for each in newcomers}
 
 
-def _alone(resident: Resident, lease: Lease) -> Made:
-    pinned, request = lease.claim.pinned, _request(lease.claim.request)
-    irrevocable = _irrevocable(resident, lease)
-    known, protected = as_known(pinned["known"]), as_known(pinned["protected"])
-    return drive(lease, erase(resident.base, request, known, protected, irrevocable, resident.shared))
+def _alone(resident: Resident, lease: Lease, settled: Settled) -> Made:
+    return drive(
+        lease,
+        erase(
+            resident.base,
+            _request(lease.claim.request),
+            settled.known,
+            settled.protected,
+            settled.irrevocable,
+            settled.serving,
+            resident.shared,
+        ),
+    )
 
 
-def _together(resident: Resident, lease: Lease) -> Made:
+def _together(resident: Resident, lease: Lease, settled: Settled) -> Made:
     """The job's own member of a group that is optimised jointly, by this job or by the one before."""
-    claim = lease.claim
-    pinned = {key: claim.pinned[key] for key in ("known", "protected")}
-    requests = [_request(body) for body in claim.request["group"]]
-    irrevocable = _irrevocable(resident, lease)
+    group = lease.claim.request["group"]
+    requests = [_request(body) for body in group]
 
     def make() -> Members:
-        known, protected = as_known(pinned["known"]), as_known(pinned["protected"])
-        return drive(lease, erase_together(resident.base, requests, known, protected, irrevocable, resident.shared))
+        return drive(
+            lease,
+            erase_together(
+                resident.base,
+                requests,
+                settled.known,
+                settled.protected,
+                settled.irrevocable,
+                settled.serving,
+                resident.shared,
+            ),
+        )
 
-    digests = [increment.digest for increment in irrevocable]
-    asked = {"group": claim.request["group"], **pinned, "irrevocable": digests, "base_digest": resident.base.digest}
-    return resident.last_group.get(asked, make)[str(claim.concept)]
-
-
-def _irrevocable(resident: Resident, lease: Lease) -> list[Increment]:
-    """What is erased for good on the base that is loaded, of this moment; publishing looks again."""
-    with writing(resident.engine) as session:
-        pinned = jobs.pin_irrevocable(session, lease.claim, resident.base.digest)
-    if pinned is None:
-        raise LeaseLost
-    return usable_increments(resident.increments, pinned)
+    asked = {
+        "group": group,
+        "known": [asdict(each) for each in settled.known],
+        "protected": [asdict(each) for each in settled.protected],
+        "irrevocable": [increment.digest for increment in settled.irrevocable],
+        "base_digest": resident.base.digest,
+    }
+    return resident.last_group.get(asked, make)[str(lease.claim.concept)]
 
 
 def _request(body: Mapping[str, Any]) -> ErasureRequest:
@@ -72,6 +99,7 @@ def _request(body: Mapping[str, Any]) -> ErasureRequest:
         prompts=tuple(body["prompts"]),
         protect=tuple(body["protect"]),
         override=body["override"],
+        substitute=body.get("substitute"),
         settings=_settings(body),
     )
 

@@ -88,4 +88,4 @@ class Heartbeat:
 
 
 def _kept(session: Session) -> tuple[Kept, Kept]:
-    return concepts.known_concepts(session), concepts.protected_prompts(session)
+    return concepts.decided_concepts(session), concepts.protected_prompts(session)

@@ -1,5 +1,6 @@
 """Loaded increments, kept by digest: most requests of a service apply the same few masks."""
 
+import logging
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,6 +10,8 @@ from sepme_core.increment import Increment, IncrementDamaged, IncrementForAnothe
 from sepme_core.registry.blobs import Blobs
 from sepme_core.registry.errors import BlobDamaged, BlobMissing
 from worker import problems
+
+logger = logging.getLogger(__name__)
 
 KEPT = 256  # increments of 0.3 MB (demo) to 1 MB (SD 1.x); all that are masked at once on a full model
 
@@ -42,6 +45,17 @@ class IncrementCache:
 def usable_increments(cache: IncrementCache, pinned: Sequence[Mapping[str, Any]]) -> list[Increment]:
     """The increments that a job pinned by ``name`` and ``digest``; raises as `usable_increment` does."""
     return [usable_increment(cache, each["name"], each["digest"]) for each in pinned]
+
+
+def readable_increments(cache: IncrementCache, pinned: Sequence[Mapping[str, Any]]) -> list[Increment]:
+    """Those of them that can be read: a takedown is not held up by the damaged file of another concept."""
+    readable = []
+    for each in pinned:
+        try:
+            readable.append(cache.get(each["digest"]))
+        except (IncrementForAnotherBase, BlobMissing, BlobDamaged, IncrementDamaged) as error:
+            logger.warning("The increment of %s cannot be looked at: %s", each["name"], error)
+    return readable
 
 
 def usable_increment(cache: IncrementCache, concept: str, digest: str) -> Increment:

@@ -41,6 +41,10 @@ class PutBack(Interrupted):
     """The worker is stopping and its time is up: another worker shall do the job."""
 
 
+class GaveWay(Interrupted):
+    """Another job has to be done first: this one goes back to the queue, to be done anew."""
+
+
 class Lease:
     """Hold a claim for the time of a `with` block.
 

@@ -3,8 +3,13 @@
 The front end lists these types at /problems; it answers with the stored document as it is.
 """
 
+import json
 import secrets
+import shlex
+from collections.abc import Mapping
 from typing import Any
+
+from sepme_core.erasure import ErasureRefused
 
 INTERNAL_ERROR = "internal-error"
 INCREMENT_DAMAGED = "increment-damaged"
@@ -32,6 +37,16 @@ def document(slug: str, title: str, status: int, detail: str, remedy: str | None
     advice = {} if remedy is None else {"remedy": remedy}
     standard = {"type": f"/problems/{slug}", "title": title, "status": status, "detail": detail, **advice}
     return {**members, **standard}
+
+
+def of_refusal(refusal: ErasureRefused, asked: Mapping[str, Any], address: str) -> Document:
+    """What the method says of a job's request; ``address`` is where this service listens."""
+    remedy = None
+    if "same_as" in refusal.numbers:
+        body = json.dumps({"same_as": refusal.numbers["same_as"], "prompts": asked["prompts"]})
+        url = f"{address}/concepts/{asked['name']}/erase"
+        remedy = f"curl -s {url} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
+    return document(refusal.code, refusal.title, refusal.status, refusal.detail, remedy, **refusal.numbers)
 
 
 def of_another_base(detail: str, concepts: list[str]) -> Document:

@@ -3,9 +3,11 @@
 import time
 
 from sepme_core.erasure import reproject
-from sepme_core.registry import jobs
-from sepme_core.registry.database import writing
-from worker.increments import usable_increment
+from sepme_core.increment import Increment
+from sepme_core.registry import concepts, increments, jobs
+from sepme_core.registry.database import reading, writing
+from sepme_core.registry.errors import UnknownConcept
+from worker.increments import readable_increments, usable_increment
 from worker.lease import Lease, LeaseLost
 from worker.optimising import as_known, drive
 from worker.resident import Resident
@@ -23,9 +25,21 @@ def run(resident: Resident, lease: Lease) -> None:
     claim, pinned = lease.claim, lease.claim.pinned
     trained = usable_increment(resident.increments, str(claim.concept), pinned["trained"]["digest"])
     known, protected = as_known(pinned["known"]), as_known(pinned["protected"])
-    made = drive(lease, reproject(resident.base, trained, known, protected, resident.shared))
+    (serving,) = _serving(resident, str(claim.concept)) or (trained,)
+    made = drive(lease, reproject(resident.base, trained, known, protected, resident.shared, serving))
     stored = store_increment(resident.blobs, made, time.monotonic() - started)
     with writing(resident.engine) as session:
         published = jobs.publish_reprojection(session, claim, stored)
     if not published:
         raise LeaseLost
+
+
+def _serving(resident: Resident, name: str) -> list[Increment]:
+    """The version that stands for the concept, if it can be read."""
+    with reading(resident.engine) as session:
+        try:
+            version = increments.current(session, concepts.get(session, name))
+        except UnknownConcept:  # purged meanwhile: publishing will see
+            return []
+    named = [] if version is None else [{"name": name, "digest": version.digest}]
+    return readable_increments(resident.increments, named)

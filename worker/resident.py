@@ -8,8 +8,9 @@ import diffusers
 import transformers
 from sqlalchemy import Engine
 
-from sepme_core.base import Base, load_base
+from sepme_core.base import Base, load_base, model_folder
 from sepme_core.erasure import Shared
+from sepme_core.evaluation.classifier import open_classifier
 from sepme_core.registry.blobs import Blobs, open_blobs
 from sepme_core.registry.database import make_engine, migrate
 from sepme_core.settings import Settings
@@ -45,7 +46,7 @@ def load(settings: Settings, node: str, queue: str) -> Resident:
         queue: the queue it serves, ``erase`` or ``generate``.
 
     Raises:
-        BaseNotSupported, OSError: the model cannot be loaded.
+        BaseNotSupported, OSError: the model, or the classifier, cannot be loaded.
         sqlalchemy.exc.SQLAlchemyError: the database is not usable.
     """
     engine = make_engine(settings.database_url)
@@ -62,7 +63,7 @@ def load(settings: Settings, node: str, queue: str) -> Resident:
         blobs=blobs,
         base=base,
         increments=IncrementCache(blobs, base),
-        shared=Shared(base),
+        shared=Shared(base, open_classifier(settings.classifier, model_folder(settings.model))),
         drain=Drain(settings.drain_seconds),
     )
 

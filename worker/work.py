@@ -1,13 +1,16 @@
 """From a ring to the end of a job: claim the row, do the work, and say on the row how it ended."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
+from sepme_core.erasure import ErasureRefused
+from sepme_core.generation import Picture
 from sepme_core.registry import jobs
 from sepme_core.registry.database import writing
 from worker import erase, generate, problems, protect, reproject
-from worker.lease import Cancelled, Lease, LeaseLost, PutBack
+from worker.lease import Cancelled, GaveWay, Lease, LeaseLost, PutBack
 from worker.resident import Resident
+from worker.storing import store_picture
 
 logger = logging.getLogger(__name__)
 
@@ -56,11 +59,19 @@ def _do(resident: Resident, lease: Lease) -> None:
         logger.info("Job %s is put back: this worker is stopping.", claim.job_id)
         with writing(resident.engine) as session:
             jobs.release(session, claim)
+    except GaveWay:
+        logger.info("Job %s gives way to others, and is to be done anew after them.", claim.job_id)
+        with writing(resident.engine) as session:
+            jobs.give_way(session, claim)
     except LeaseLost:
         logger.warning("Job %s: attempt %d is void; what it made is dropped.", claim.job_id, claim.attempt)
     except problems.Refused as refusal:
         logger.info("Job %s: %s", claim.job_id, refusal)
         _fail(resident, claim, refusal.document)
+    except ErasureRefused as refusal:
+        logger.info("Job %s: %s", claim.job_id, refusal)
+        address = f"http://{resident.settings.host}:{resident.settings.port}"
+        _fail(resident, claim, problems.of_refusal(refusal, claim.request, address), refusal.pictures)
     except Exception:
         document = problems.of_incident()
         logger.exception("Job %s: incident %s", claim.job_id, document["incident"])
@@ -69,6 +80,7 @@ def _do(resident: Resident, lease: Lease) -> None:
         logger.info("Job %s is done.", claim.job_id)
 
 
-def _fail(resident: Resident, claim: jobs.Claim, document: problems.Document) -> None:
+def _fail(resident: Resident, claim: jobs.Claim, document: problems.Document, pictures: Sequence[Picture] = ()) -> None:
+    stored = [store_picture(resident.blobs, picture) for picture in pictures]
     with writing(resident.engine) as session:
-        jobs.fail(session, claim, document)
+        jobs.fail(session, claim, document, stored)

@@ -4,7 +4,7 @@ from sqlalchemy.orm import Session
 
 from app.problems import Problem, catalogue
 from app.services import Services
-from sepme_core.registry import concepts, increments, jobs
+from sepme_core.registry import concepts, increments
 from sepme_core.registry.errors import BlobDamaged, BlobMissing
 
 MEDIA_TYPE = "application/octet-stream"  # safetensors has no registered media type
@@ -21,11 +21,9 @@ def stored_digest(session: Session, name: str) -> str:
     increment = increments.current(session, concept)
     if increment is not None:
         return increment.digest
-    live = jobs.live_erasure(session, name)
+    live = concepts.document(session, concept)["job"]
     detail = f"{name!r} has no increment yet." if live else f"{name!r} was never erased."
-    raise Problem(
-        catalogue.CONCEPT_NEVER_ERASED, detail, concept=name, job=None if live is None else f"/jobs/{live.id}"
-    )
+    raise Problem(catalogue.CONCEPT_NEVER_ERASED, detail, concept=name, job=f"/jobs/{live}" if live else None)
 
 
 def read_lora(services: Services, name: str, digest: str) -> bytes:

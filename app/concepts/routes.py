@@ -40,7 +40,10 @@ async def list_concepts(query: PageDependency, services: ServicesDependency) -> 
 
 @router.get("/concepts/{name}", response_model=ConceptDocument)
 async def get_concept(name: SlugInPath, services: ServicesDependency) -> Response:
-    """A concept: what serves, what is under way, every version. Its `ETag` is for `If-Match`."""
+    """A concept, by its name or a further one: what serves, what is under way, every version.
+
+    Its `ETag` is for `If-Match`.
+    """
     concept, tag = await services.read(lambda session: listing.one(session, name))
     return JSONResponse(concept, headers={"ETag": tag})
 
@@ -72,7 +75,10 @@ async def erase_concept(
     submission: SubmissionDependency,
     body: Annotated[ErasureBody, Body(default_factory=ErasureBody)],
 ) -> Response:
-    """Erase a concept. The answer is a job; already finished where the same erasure was made before."""
+    """Erase a concept. The answer is a job; already finished where the same erasure was made before.
+
+    With `same_as`, or under a further name, the job is that of the concept which the name stands for.
+    """
     accepted = await submission.accept(
         body,
         lambda session: [concepts.accept_erasure(session, body.request(name), submission.holder).job.id],
@@ -83,7 +89,7 @@ async def erase_concept(
 @router.delete(
     "/concepts/{name}",
     response_model=ConceptDocument,
-    responses={204: {"description": "Purged: the concept is forgotten."}},
+    responses={204: {"description": "Purged: the concept, or the further name, is forgotten."}},
 )
 async def restore_concept(
     name: SlugInPath,
@@ -92,7 +98,10 @@ async def restore_concept(
     holder: Holder,
     if_match: IfMatch,
 ) -> Response:
-    """Restore a concept: it leaves the active set, and a job that is erasing it is cancelled. Idempotent."""
+    """Restore a concept: it leaves the active set, and a job that is erasing it is cancelled. Idempotent.
+
+    A further name cannot be restored; `purge=true` withdraws it alone.
+    """
     if query.purge:
         await services.write(lambda session: concepts.purge(session, name, holder, if_match))
         return Response(status_code=HTTPStatus.NO_CONTENT)

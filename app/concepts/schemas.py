@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.fields import MOST_PROMPTS, Body, Prompt, Prompts, Seed
+from app.fields import MOST_PROMPTS, Body, Prompt, Prompts, Seed, Slug
 
 Kind = Literal["style", "object", "person", "explicit", "other"]
 
@@ -20,12 +20,13 @@ class ErasureOptions(Body):
     start: Literal["closed-form", "zero"] | None = Field(
         default=None, description="The first iterate: the closed form, or zero as in the paper."
     )
-    target: Literal["by-kind", "counterpart", "swap"] | None = Field(
+    target: Literal["by-kind", "counterpart", "substitute"] | None = Field(
         default=None,
-        description="Where the closed form sends the concept: its absence, or the mean of others of its kind.",
+        description="Where the closed form sends the concept: to the sentence without it, to its substitute, or by "
+        "kind (a style to the first, all else to the second).",
     )
-    overshoot: Annotated[float, Field(ge=0, le=2)] | None = Field(
-        default=None, description="How far beyond the mean of others of its kind, as a share of the way."
+    pictures: Annotated[int, Field(ge=4, le=32)] | None = Field(
+        default=None, description="Pictures that are looked at to decide whether it is forgotten."
     )
     max_steps: Annotated[int, Field(ge=0, le=10_000)] | None = Field(
         default=None, description="At most so many optimiser steps."
@@ -71,9 +72,19 @@ class ErasureBody(Body):
     protect: Annotated[list[Prompt], Field(max_length=MOST_PROMPTS)] = Field(
         default_factory=list, description="More prompts that this increment must not change."
     )
+    substitute: Prompt | None = Field(
+        default=None, description='What is drawn instead, such as "a person"; chosen where left out.'
+    )
+    same_as: Slug | None = Field(
+        default=None,
+        description="The concept that this is a further name of: its prompts become further wordings of that concept, "
+        "and versions, restoring and capacity are that concept's.",
+    )
     irrevocable: bool = Field(default=False, description="True: it cannot be restored, ever.")
     override: bool = Field(
-        default=False, description="True: erase although it overlaps a protected prompt; the overlap is given up."
+        default=False,
+        description="True: erase although it overlaps a protected prompt, which is given up, is not drawn, or would "
+        "still be seen.",
     )
     options: ErasureOptions = Field(default_factory=ErasureOptions)
 
@@ -91,7 +102,15 @@ class ConceptVersion(BaseModel):
     digest: str
     base_digest: str | None = None
     bytes: int | None = None
-    reason: Literal["erased", "reprojected", "refined"]
+    reason: Literal["erased", "reprojected", "refined", "substituted"]
+    created_at: datetime
+
+
+class FurtherNameDocument(BaseModel):
+    """Another name under which the concept was asked to be erased."""
+
+    name: str
+    prompts: list[str] = Field(description="Its wordings, which are wordings of the concept.")
     created_at: datetime
 
 
@@ -107,6 +126,10 @@ class ConceptDocument(BaseModel):
     irrevocable: bool
     prompts: list[str]
     protect: list[str]
+    substitute: str | None = Field(default=None, description="What is drawn instead, where something in particular is.")
+    further_names: list[FurtherNameDocument] = Field(
+        default_factory=list, description="Other names of the same thing: each answers as this concept."
+    )
     version: int | None = Field(description="The version that serves, or would after erasing it again.")
     digest: str | None = Field(description="Its bytes, by sha256.")
     base_digest: str | None = Field(description="The model it was made for.")

@@ -11,9 +11,11 @@ from app.jobs.responses import JOBS_RESPONSES
 from app.jobs.schemas import JobList
 from app.jobs.submission import SubmissionDependency
 from app.model.readiness import served_model
-from app.problems.problem import InvalidField, invalid
+from app.problems.problem import InvalidField, Problem, invalid
 from app.problems.responses import PROBLEM_RESPONSE
+from app.registry_problems import NOT_ITSELF
 from sepme_core.registry import concepts
+from sepme_core.registry.errors import ConceptNamedTwice, SameAsItself
 
 router = APIRouter(tags=["concepts"], responses=PROBLEM_RESPONSE)
 
@@ -63,7 +65,18 @@ def refuse_lone_joint(body: ErasuresBody) -> None:
 
 def _accept(session: Session, body: ErasuresBody, holder: str) -> list[str]:
     requests = [concept.request(concept.name) for concept in body.concepts]
-    return [accepted.job.id for accepted in concepts.accept_erasures(session, requests, holder, joint=body.joint)]
+    try:
+        accepted = concepts.accept_erasures(session, requests, holder, joint=body.joint)
+    except ConceptNamedTwice as error:
+        field = "name" if requests[error.place]["same_as"] is None else "same_as"
+        raise _misnamed(error.place, field, f"comes to {error.name!r}, which this request has named before") from error
+    except SameAsItself as error:
+        raise _misnamed(error.place, "same_as", NOT_ITSELF) from error
+    return [one.job.id for one in accepted]
+
+
+def _misnamed(place: int, field: str, detail: str) -> Problem:
+    return invalid(InvalidField(location="body", pointer=f"#/concepts/{place}/{field}", detail=detail))
 
 
 def _accept_again(session: Session, holder: str) -> list[str]:

@@ -11,7 +11,7 @@ from app.model.readiness import served_model
 from app.problems import Problem, catalogue
 from app.problems.problem import InvalidField
 from app.problems.validation import pointer
-from sepme_core.registry import concepts, jobs
+from sepme_core.registry import concepts, further_names, jobs
 from sepme_core.registry.concepts import MaskResolution
 
 
@@ -69,7 +69,8 @@ def _unknown(missing: Sequence[str], erased: Sequence[str]) -> Problem:
 
 
 def _in_progress(session: Session, names: Sequence[str]) -> Problem:
-    live = {name: jobs.live_erasure(session, name) for name in names}
+    stands_for = further_names.resolved(session, names)
+    live = {name: jobs.live_erasure(session, concept) for name, concept in stands_for.items()}
     links = {name: f"/jobs/{job.id}" for name, job in live.items() if job is not None}
     detail = f"Still being erased: {', '.join(names)}."
     return Problem(

@@ -27,7 +27,11 @@ FOR_EVER = "private, max-age=31536000, immutable"
 
 def get_image_id(
     image_id: Annotated[
-        str, Path(description="Out of a finished job's `result.images`, or of a concept's `certificate.pictures`.")
+        str,
+        Path(
+            description="Out of a finished job's `result.images`, of a concept's `certificate.pictures`, or of the "
+            "`pictures` of a failed job's problem."
+        ),
     ],
 ) -> str:
     """An id out of the path. What cannot be one is not looked for."""

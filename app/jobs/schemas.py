@@ -26,7 +26,7 @@ class MaskedConcept(BaseModel):
     """An increment that was applied."""
 
     name: str
-    version: int
+    version: int = Field(description="0: it was never published.")
     digest: str
 
 

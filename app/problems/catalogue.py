@@ -134,6 +134,16 @@ CONCEPT_IRREVOCABLE = ProblemType(
     "The concept was erased for good",
     "It was erased with `irrevocable: true`; it stays erased.",
 )
+CONCEPT_OF_ITS_OWN = ProblemType(
+    "concept-of-its-own", 409, "The name has versions of its own", "Purge it first: DELETE /concepts/{name}?purge=true."
+)
+FURTHER_NAME = ProblemType(
+    "further-name",
+    409,
+    "The name is a further name of another concept",
+    "Restore the concept it belongs to (DELETE /concepts/{concept}), or withdraw this notice alone "
+    "(DELETE /concepts/{name}?purge=true).",
+)
 INCREMENT_FOR_ANOTHER_BASE = ProblemType(
     "increment-for-another-base",
     409,
@@ -156,7 +166,7 @@ ERASURES_FAILED = ProblemType(
     "erasures-failed", 409, "Some of the erasures failed", "See `jobs`: each failed one carries its own problem."
 )
 
-# Found by the worker before it optimises; `numbers` of the method stand beside them.
+# Found by the worker; `numbers` of the method stand beside them.
 CONCEPT_TOO_CLOSE = ProblemType(
     "concept-too-close",
     409,
@@ -173,9 +183,24 @@ CONCEPT_NOT_DRAWN = ProblemType(
     "concept-not-drawn",
     409,
     "The base model does not draw this concept",
-    "Check `prompts`: say the concept as the model knows it. GET /model suggests what it draws.",
+    "Check `prompts`: say it as the model knows it (GET /model suggests what it draws), or send `override: true`.",
 )
-
+SAME_CONCEPT = ProblemType(
+    "same-concept",
+    409,
+    "Already erased under another name",
+    "Send the request again with `same_as`, naming the concept it is: the prompts become further wordings of it.",
+)
+NOT_FORGOTTEN = ProblemType(
+    "not-forgotten",
+    409,
+    "The concept would still be seen",
+    "Look at `pictures`; try other prompts, another `substitute`, more `options.directions`, or `override: true` to "
+    "publish it as it is, marked.",
+)
+SUBSTITUTE_ERASED = ProblemType(
+    "substitute-erased", 409, "What is to be drawn instead is erased itself", "Name another `substitute`, or none."
+)
 IRREVOCABLE_WEAKENED = ProblemType(
     "irrevocable-weakened",
     409,
@@ -191,10 +216,7 @@ EFFECT_LOST = ProblemType(
 
 # The service itself.
 WORKER_LOST = ProblemType(
-    "worker-lost",
-    500,
-    "The worker was lost",
-    "See the worker's log (memory is the usual cause); send it again.",
+    "worker-lost", 500, "The worker was lost", "See the worker's log (memory is the usual cause); send it again."
 )
 MODEL_NOT_READY = ProblemType(
     "model-not-ready",
@@ -250,6 +272,8 @@ CATALOGUE: tuple[ProblemType, ...] = (
     CONCEPT_BUSY,
     CONCEPT_NEVER_ERASED,
     CONCEPT_IRREVOCABLE,
+    CONCEPT_OF_ITS_OWN,
+    FURTHER_NAME,
     INCREMENT_FOR_ANOTHER_BASE,
     INCREMENT_DAMAGED,
     JOB_FINISHED,
@@ -258,6 +282,9 @@ CATALOGUE: tuple[ProblemType, ...] = (
     CONCEPT_TOO_CLOSE,
     NO_CAPACITY,
     CONCEPT_NOT_DRAWN,
+    SAME_CONCEPT,
+    NOT_FORGOTTEN,
+    SUBSTITUTE_ERASED,
     IRREVOCABLE_WEAKENED,
     EFFECT_LOST,
     WORKER_LOST,

@@ -1,6 +1,6 @@
 """What is measured of a finished increment: its effect on fresh x_t, and its leak on what it must not touch."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,64 +9,93 @@ from torch import Tensor
 
 from sepme_core.base import Base
 from sepme_core.cross_attention import Factors, conditioned_matrices
-from sepme_core.erasure.correlation import cosine_correlation, relative_correlation
+from sepme_core.erasure.correlation import Standing, anchor_distance, cosine_correlation, relative_correlation
 from sepme_core.erasure.noised_latents import NoisedLatents, predict_all
 from sepme_core.erasure.protection import Kept
 from sepme_core.erasure.shared import Shared
 
-MOST_LOSS = 0.3
-"""A concept of which more than this share of L_cor is left on fresh x_t is not erased."""
 BATCH = 32
 
 
 @dataclass(frozen=True)
 class Effect:
-    """What is left of the concept on fresh x_t: the correlation as a cosine, and L_cor over its value without."""
+    """What is left of the concept on fresh x_t.
+
+    Attributes:
+        correlation: The cosine between r_c with and without the increment.
+        relative_loss: L_cor over its value without: 1 nothing is erased, 0 unrelated, below 0 pushed away.
+        distance: What is left of the way to the anchor, by energy.
+    """
 
     correlation: float
     relative_loss: float
+    distance: float
 
     @property
     def gone(self) -> float:
         """The share of L_cor that is gone: 0 where nothing is erased, above 1 where the increment goes beyond."""
         return max(1 - self.relative_loss, 0.0)
 
+    @property
+    def standing(self) -> Standing:
+        """As the loop looks at it."""
+        return Standing(self.relative_loss, self.distance)
+
 
 def certify(shared: Shared, increment: Factors, kept: Sequence[Kept], effect: Effect) -> dict[str, Any]:
-    """All that is measured of an increment, whichever way it was made; JSON."""
-    leaks = measure_leaks(shared, increment, kept)
-    worst = max(leaks, key=leaks.__getitem__, default=None)
+    """All that is measured of an increment without drawing, whichever way it was made; JSON."""
+    listed = summarise({each.name: measure_leak(shared, increment, each.texts) for each in kept})
+    held_out = {each.name: measure_leak(shared, increment, each.held_out) for each in kept}
+    other = summarise({each.name: held_out[each.name][each.unaffected(each.held_out)] for each in kept})
     return {
         **asdict(effect),
         "relative_norm": round(relative_norm(shared.base, increment), 6),
-        "leak": {
-            "max": round(leaks[worst], 6) if worst else 0.0,
-            "concept": worst,
-            "by_concept": {name: round(leak, 6) for name, leak in leaks.items()},
-        },
+        "leak": {**{key: listed[key] for key in ("max", "concept", "by_concept")}, "listed": listed, "other": other},
+    }
+
+
+def summarise(leaks: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Leaks (sentences,) by concept as the certificate says them."""
+    largest = {name: float(leak.max()) for name, leak in leaks.items() if len(leak)}
+    worst = max(largest, key=largest.__getitem__, default=None)
+    every = torch.cat(list(leaks.values())) if leaks else torch.zeros(0)
+    return {
+        "max": round(largest[worst], 6) if worst else 0.0,
+        "mean": round(float(every.mean()), 6) if len(every) else 0.0,
+        "concept": worst,
+        "sentences": len(every),
+        "by_concept": {name: round(leak, 6) for name, leak in largest.items()},
     }
 
 
 @torch.no_grad()
-def measure_leaks(shared: Shared, increment: Factors, kept: Sequence[Kept]) -> dict[str, float]:
-    """By name: the largest |e Delta| / |e W| over matrices, listed prompts and token rows but the start."""
-    if not kept:
-        return {}
-    rows = [shared.rows(each.texts) for each in kept]
-    ratios = leak_of_rows(shared.base, increment, torch.cat(rows))
-    parts = ratios.split([len(part) for part in rows])
-    return {each.name: float(part.max()) for each, part in zip(kept, parts, strict=True)}
+def measure_leak(shared: Shared, increment: Factors, texts: Sequence[str]) -> Tensor:
+    """By sentence: the largest |e Delta| / |e W| over matrices and token rows but the start's; (sentences,)."""
+    if not texts:
+        return torch.zeros(0)
+    base, norms = shared.base, plain_norms_of(shared, texts)
+    rows = shared.rows(texts).to(base.device, torch.float32)
+    reached = rows @ increment.directions.to(base.device)  # (rows, rank)
+    worst = torch.zeros(len(rows), device=base.device)
+    for path, plain in zip(conditioned_matrices(base.unet), norms, strict=True):
+        weight = increment.weight(path).float().to(base.device)
+        # |reached w^T|² by the small Gram matrix: (rank, rank) instead of (rows, d_out).
+        moved = ((reached @ (weight.T @ weight)) * reached).sum(1).clamp_min(0).sqrt()
+        worst = worst.maximum(moved / plain)
+    return worst.view(len(texts), -1).amax(1).cpu()
 
 
-def leak_of_rows(base: Base, increment: Factors, rows: Tensor) -> Tensor:
-    """max over the matrices of |e Delta| / |e W| for token rows (rows, d_in): (rows,)."""
-    wide = rows.to(base.device, torch.float32)
-    reached = wide @ increment.directions.to(base.device)  # (rows, rank)
-    worst = torch.zeros(len(wide), device=base.device)
-    for path, linear in conditioned_matrices(base.unet).items():
-        moved = (reached @ increment.weight(path).float().to(base.device).T).norm(dim=1)
-        worst = worst.maximum(moved / (wide @ linear.weight.float().T).norm(dim=1).clamp_min(1e-12))
-    return worst.cpu()
+@torch.no_grad()
+def plain_norms_of(shared: Shared, texts: Sequence[str]) -> list[Tensor]:
+    """|e W| of all token rows but the start's, for each matrix, (rows,)."""
+    base = shared.base
+
+    def measure() -> list[Tensor]:
+        rows = shared.rows(texts).to(base.device, torch.float32)  # (rows, d_in)
+        matrices = conditioned_matrices(base.unet).values()
+        return [(rows @ linear.weight.float().T).norm(dim=1).clamp_min(1e-12) for linear in matrices]
+
+    return shared.recall(("norms", tuple(texts)), measure)
 
 
 @torch.no_grad()
@@ -74,7 +103,9 @@ def measure_effect(base: Base, increment: Factors, fresh: NoisedLatents) -> Effe
     """The effect on x_t the eraser never saw."""
     predicted = predict_all(base, fresh.noised, fresh.times, fresh.embeddings, [increment], BATCH)
     return Effect(
-        round(cosine_correlation(fresh, predicted), 6), round(float(relative_correlation(fresh, predicted)), 6)
+        round(cosine_correlation(fresh, predicted), 6),
+        round(float(relative_correlation(fresh, predicted)), 6),
+        round(float(anchor_distance(fresh, predicted)), 6),
     )
 
 

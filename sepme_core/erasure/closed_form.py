@@ -1,8 +1,7 @@
 """The first w, without a U-Net pass: the concept's rows are sent where the same sentences without it lie.
 
-With X the token rows of sentences that name the concept, T the matched rows of the same sentences with others in its
-place, S a basis of the null space and C what acting costs (on regular sentences, on the listed prompts of what is
-protected):
+With X the token rows of sentences that name the concept, T the matched rows of the same sentences with its substitute
+in its place, S a basis of the null space and C what acting costs (on captions, on the sentences of what is protected):
 
     D = S · argmin_M |(X S) M - (T - X)|² / |X| + tr((S M)ᵀ C (S M)) + ridge |M|²
 

@@ -1,10 +1,12 @@
 """G-CiRs: the correlation loss, its momentum stop, and the optimiser's loop over w (equations 2 to 5).
 
 Differences from the paper, each for a reason. The loss is taken relative to its value without an increment, so that tau
-means the same on every model. A start may be measured before, and the momentum go on from there. The iterate whose
-momentum came nearest to tau is kept: beyond zero the concept's name pushes away. An anchor holds the
-prediction near the counterpart's, and what the increment does to regular and to listed prompts costs, as in the closed
-form.
+means the same on every model. It is two-sided: representations are to be unrelated, and beyond zero the concept's name
+pushes away, so the loop lowers |L_cor| and stops where its momentum lies within tau. An anchor draws the prediction to
+what is to be drawn instead, the substitute's or the counterpart's, and a loop that has not come near it goes on: tau
+alone is met long before a concept is forgotten. A start may be measured before, and the momenta go on from there. The
+iterate nearest to zero is kept. What the increment does to captions and to protected prompts costs, as in the closed
+form. The published variant has none of this: one-sided, without an anchor.
 
 Several concepts are optimised jointly (SRS-ME†) by giving several trainees: one optimiser, each concept's loss under
 the increments of all, the sum balanced by eta and stopped as one.
@@ -24,6 +26,8 @@ from sepme_core.erasure.settings import ErasureSettings
 
 WITHOUT_STOP = 10  # of the zero start, whose first losses say nothing
 MOST_BALANCE = 10.0
+NEAR_ANCHOR = 0.25
+"""The share of the way to the anchor, by energy, that may be left where the loop stops."""
 
 
 @dataclass(frozen=True)
@@ -64,18 +68,45 @@ class Trainee:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """How far an increment has come: L_cor over its first value, and what is left of the way to the anchor."""
+
+    loss: float
+    distance: float
+
+    def moved(self, to: "Standing", momentum: float) -> "Standing":
+        """The running means of both (equation 3)."""
+        return Standing(
+            momentum * self.loss + (1 - momentum) * to.loss, momentum * self.distance + (1 - momentum) * to.distance
+        )
+
+    def arrived(self, settings: ErasureSettings) -> bool:
+        """Whether the loop may stop here."""
+        if settings.variant == "published":
+            return self.loss <= settings.threshold
+        return abs(self.loss) <= settings.threshold and self.distance <= NEAR_ANCHOR
+
+
+@dataclass(frozen=True)
 class Refined:
-    """Where the loop ended: w by matrix, one mapping a trainee."""
+    """Where the loop ended: w by matrix, one mapping a trainee; ``arrived``: by its stop, not by its last step."""
 
     weights: list[Mapping[str, Tensor]]
     steps: int
     momentum: float
+    arrived: bool
 
 
 def relative_correlation(latents: NoisedLatents, predicted: Tensor) -> Tensor:
     """L_cor (equation 2) over its value without an increment; a scalar, 1 where nothing is erased."""
     moved = predicted.float() - latents.counterpart
     return (moved * latents.representation).mean() / latents.representation.square().mean()
+
+
+def anchor_distance(latents: NoisedLatents, predicted: Tensor) -> Tensor:
+    """|epsilon - anchor|² over its value without an increment; a scalar, 1 where nothing is erased."""
+    whole = (latents.counterpart + latents.representation - latents.anchor).square().mean()
+    return (predicted.float() - latents.anchor).square().mean() / whole.clamp_min(1e-12)
 
 
 def cosine_correlation(latents: NoisedLatents, predicted: Tensor) -> float:
@@ -116,32 +147,35 @@ def balanced(losses: Tensor) -> Tensor:
 
 
 def refine(
-    base: Base, trainees: Sequence[Trainee], settings: ErasureSettings, momentum: float | None = None
+    base: Base, trainees: Sequence[Trainee], settings: ErasureSettings, standing: Standing | None = None
 ) -> Generator[Progress, None, Refined]:
-    """Go on from the starts by Adam until the momentum of the balanced loss, a mean over trainees, comes down to tau.
+    """Go on from the starts by Adam until the momenta of loss and distance, means over trainees, have arrived.
 
-    ``momentum``: what was measured of the starts; without it the momentum is that of the first step, and the first
+    ``standing``: what was measured of the starts; without it the momenta are those of the first step, and the first
     WITHOUT_STOP steps do not stop. Yields after each step and can be closed there.
     """
-    loop, step = _Loop(base, trainees, settings), 0
-    least_steps = WITHOUT_STOP if momentum is None else 1
+    loop, step, arrived = _Loop(base, trainees, settings, standing), 0, False
+    least_steps = WITHOUT_STOP if standing is None else 1
     for step in range(1, settings.max_steps + 1):
-        losses = loop.forward()
-        loss = float(balanced(losses.detach()))
-        momentum = loss if momentum is None else settings.momentum * momentum + (1 - settings.momentum) * loss
-        loop.keep(momentum)
-        yield Progress(step, settings.max_steps, loss, momentum, f"correlation {momentum:.4f}")
-        if momentum <= settings.threshold and step >= least_steps:
+        losses, here = loop.forward()
+        standing = here if standing is None else standing.moved(here, settings.momentum)
+        loop.keep(standing)
+        yield Progress(step, settings.max_steps, here.loss, standing.loss, f"correlation {standing.loss:.4f}")
+        arrived = standing.arrived(settings) and step >= least_steps
+        if arrived:
             break
         loop.update(losses)
-    return Refined(loop.kept, step, 1.0 if momentum is None else momentum)
+    return Refined(loop.kept, step, 1.0 if standing is None else standing.loss, arrived)
 
 
 class _Loop:
     """The optimiser's state: w * scale of each trainee, and the iterate that came nearest to tau."""
 
-    def __init__(self, base: Base, trainees: Sequence[Trainee], settings: ErasureSettings) -> None:
+    def __init__(
+        self, base: Base, trainees: Sequence[Trainee], settings: ErasureSettings, start: Standing | None
+    ) -> None:
         self.base, self.trainees, self.settings = base, trainees, settings
+        self.two_sided = settings.variant != "published"
         self.generator = torch.Generator().manual_seed(settings.seed)
         self.scaled = [
             {path: (w * each.scale).requires_grad_() for path, w in each.start.weights.items()} for each in trainees
@@ -149,7 +183,8 @@ class _Loop:
         parameters = [value for scaled in self.scaled for value in scaled.values()]
         self.optimizer = torch.optim.Adam(parameters, lr=settings.learning_rate)
         self.actions = [Action(base, each.costs, each.start.directions / each.scale) for each in trainees]
-        self.nearest, self.kept = float("inf"), [each.start.weights for each in trainees]
+        self.nearest = float("inf") if start is None else self.remoteness(start)
+        self.kept = [each.start.weights for each in trainees]
         self.pull = torch.zeros(())
 
     def candidates(self) -> list[Candidate]:
@@ -159,18 +194,25 @@ class _Loop:
             for each, scaled in zip(self.trainees, self.scaled, strict=True)
         ]
 
-    def forward(self) -> Tensor:
-        """Each trainee's loss on a batch of its x_t, (trainees,), and the pull to the counterparts beside it."""
-        candidates, losses, pulls = self.candidates(), [], []
+    def forward(self) -> tuple[Tensor, Standing]:
+        """Each trainee's loss on a batch of its x_t, (trainees,), and where all stand together."""
+        candidates, losses, distances = self.candidates(), [], []
         for each in self.trainees:
             chosen = torch.randint(len(each.latents), (self.settings.batch_size,), generator=self.generator)
             batch = each.latents.pick(chosen.to(self.base.device))
             predicted = predict_noise(self.base, batch.noised, batch.times, batch.embeddings, candidates)
             losses.append(relative_correlation(batch, predicted))
-            distance = (predicted.float() - batch.counterpart).square().mean()
-            pulls.append(distance / batch.representation.square().mean())
-        self.pull = torch.stack(pulls).mean()
-        return torch.stack(losses)
+            distances.append(anchor_distance(batch, predicted))
+        self.pull, stacked = torch.stack(distances).mean(), torch.stack(losses)
+        return stacked, Standing(self.sided_mean(stacked.detach()), float(self.pull.detach()))
+
+    def sided(self, losses: Tensor) -> Tensor:
+        """What is lowered: the sizes of the losses, or the losses themselves in the published variant."""
+        return losses.abs() if self.two_sided else losses
+
+    def sided_mean(self, losses: Tensor) -> float:
+        """What the stop looks at: the loss of one concept with its sign, the balanced mean of what a group lowers."""
+        return float(losses[0]) if len(losses) == 1 else float(balanced(self.sided(losses)))
 
     def update(self, losses: Tensor) -> None:
         """One step of Adam down the whole objective."""
@@ -180,17 +222,23 @@ class _Loop:
             torch.stack([(value / each.scale).norm() for value in scaled.values()]).mean()
             for each, scaled in zip(self.trainees, self.scaled, strict=True)
         ]
-        total = balanced(losses) + self.settings.anchor_weight * self.pull
+        total = balanced(self.sided(losses)) + self.settings.anchor_weight * self.pull
         total = total + cost + self.settings.regulariser * torch.stack(norms).mean()
         total.backward()
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
 
-    def keep(self, momentum: float) -> None:
-        """Remember the iterate if no other came as near to tau."""
-        if abs(momentum - self.settings.threshold) >= self.nearest:
+    def remoteness(self, standing: Standing) -> float:
+        """How far from where the loop is to end."""
+        if not self.two_sided:
+            return abs(standing.loss - self.settings.threshold)
+        return abs(standing.loss) + self.settings.anchor_weight * standing.distance
+
+    def keep(self, standing: Standing) -> None:
+        """Remember the iterate if no other came as near to the end."""
+        if self.remoteness(standing) >= self.nearest:
             return
-        self.nearest = abs(momentum - self.settings.threshold)
+        self.nearest = self.remoteness(standing)
         self.kept = [
             {path: w.detach().clone() for path, w in candidate.weights.items()} for candidate in self.candidates()
         ]

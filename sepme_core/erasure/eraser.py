@@ -1,17 +1,42 @@
 """The eraser: from a request, or a group of them, to certified increments."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
 
 from sepme_core.base import Base
-from sepme_core.erasure.evidence import draw_concept, fresh_latents
-from sepme_core.erasure.finishing import Known, finish
-from sepme_core.erasure.made import Made
-from sepme_core.erasure.plan import make_plan
+from sepme_core.erasure import presence
+from sepme_core.erasure.evidence import Drawn, draw_concept, fresh_latents
+from sepme_core.erasure.finishing import Known, describe, make
+from sepme_core.erasure.forgetting import Attempt, forget, refusal
+from sepme_core.erasure.made import Made, Reason
+from sepme_core.erasure.overlap import Overlaps, measure_overlaps
+from sepme_core.erasure.plan import make_plan, shown_sentences
+from sepme_core.erasure.protection import Kept, all_kept
 from sepme_core.erasure.reprojection import check_irrevocable
-from sepme_core.erasure.request import ErasureRequest, KnownConcept, Progress
+from sepme_core.erasure.request import ErasureRefused, ErasureRequest, KnownConcept, Progress
+from sepme_core.erasure.sameness import check_beside, check_not_same
+from sepme_core.erasure.sentences import concept_sentences, vocabulary
 from sepme_core.erasure.shared import Shared
-from sepme_core.erasure.training import train, train_together
+from sepme_core.erasure.substitute import Substitute, substitutes
+from sepme_core.erasure.training import train_together
 from sepme_core.increment import Increment
+
+
+@dataclass(frozen=True)
+class Besides:
+    """What else there is when a concept is erased.
+
+    Attributes:
+        known: Every other concept the registry holds.
+        protected: Prompts that no increment may change.
+        irrevocable: The trained increments of irrevocable concepts among ``known``.
+        serving: The increments that serve now, of other concepts.
+    """
+
+    known: Sequence[KnownConcept] = ()
+    protected: Sequence[KnownConcept] = ()
+    irrevocable: Sequence[Increment] = ()
+    serving: Sequence[Increment] = ()
 
 
 def erase(
@@ -20,7 +45,9 @@ def erase(
     known: Sequence[KnownConcept] = (),
     protected: Sequence[KnownConcept] = (),
     irrevocable: Sequence[Increment] = (),
+    serving: Sequence[Increment] = (),
     shared: Shared | None = None,
+    reason: Reason = "erased",
 ) -> Generator[Progress, None, Made]:
     """Make the increment that erases ``request`` and touches neither ``known`` concepts nor ``protected`` prompts.
 
@@ -30,23 +57,87 @@ def erase(
     Args:
         base: The model.
         request: The concept and how it is erased.
-        known: Every other concept the registry holds.
+        known: Every other concept the registry holds; those ``erased`` are never drawn instead.
         protected: Prompts that no increment may change.
         irrevocable: The trained increments of irrevocable concepts among ``known``.
+        serving: The increments that serve now, of other concepts: one may cover this concept already.
         shared: What was remembered of earlier erasures on this base.
+        reason: What the increment is made for: ``erased``, or ``substituted`` where its substitute was erased.
 
     Raises:
-        ErasureRefused: ``concept-not-drawn``, ``no-capacity``, ``concept-too-close`` or ``irrevocable-weakened``,
-            before optimising.
+        ErasureRefused: ``concept-not-drawn``, ``same-concept``, ``substitute-erased``, ``no-capacity`` or
+            ``irrevocable-weakened`` before optimising; ``concept-too-close`` or ``not-forgotten`` by what is seen.
     """
     shared, of = shared or Shared(base), request.settings.max_steps
+    besides = Besides(known, protected, irrevocable, serving)
     yield Progress(0, of, 1.0, 1.0, "measuring how the model draws the concept")
-    plan = make_plan(shared, request, known, protected)
-    yield from check_irrevocable(shared, newcomer(request), irrevocable, known, protected)
+    asked = ask(shared, request, besides)
     yield Progress(0, of, 1.0, 1.0, "drawing the concept")
-    drawn = draw_concept(shared, request, plan.sentences)
-    trained = yield from train(shared, plan, drawn, fresh_latents(shared, drawn))
-    return finish(shared, plan, drawn, trained, Known(known, protected))
+    yield from check_not_same(shared, request, asked.drawn, serving)
+    yield from check_irrevocable(shared, newcomer(request), irrevocable, known, protected)
+    attempt = yield from forget(
+        shared, request, known, asked.kept, asked.overlaps, asked.substitutes(shared, known), asked.drawn
+    )
+    overridden = asked.overridden
+    try:
+        yield from check_beside(shared, request, asked.drawn, attempt, serving)
+    except ErasureRefused as refused:
+        if not request.override:
+            raise
+        overridden = [*overridden, refused.code]
+    return finish(shared, request, asked.drawn, attempt, overridden, Known(known, protected), reason)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request looked at, before anything is solved."""
+
+    request: ErasureRequest
+    drawn: Drawn
+    kept: list[Kept]
+    overlaps: Overlaps
+    overridden: list[str]
+
+    def substitutes(self, shared: Shared, known: Sequence[KnownConcept]) -> Iterator[Substitute]:
+        """What can be drawn instead, the best first."""
+        fresh = fresh_latents(shared, self.drawn)
+        return substitutes(shared, self.request, known, self.drawn.sentences, fresh)
+
+
+def ask(shared: Shared, request: ErasureRequest, besides: Besides) -> Asked:
+    """Draw the concept and see what it comes near; raises ErasureRefused: ``concept-not-drawn``."""
+    overridden = []
+    words = vocabulary(shared.base, request, besides.known)
+    try:
+        presence.check_drawn(shared, request, concept_sentences(request, words), words)
+    except ErasureRefused as refused:
+        if not request.override:
+            raise
+        overridden.append(refused.code)
+    kept = all_kept(shared.base, request, besides.known, besides.protected)
+    overlaps = measure_overlaps(shared, newcomer(request), kept)
+    drawn = draw_concept(shared, request, shown_sentences(shared, request, besides.known))
+    return Asked(request, drawn, kept, overlaps, overridden)
+
+
+def finish(
+    shared: Shared,
+    request: ErasureRequest,
+    drawn: Drawn,
+    attempt: Attempt,
+    overridden: Sequence[str],
+    known: Known,
+    reason: Reason = "erased",
+) -> Made:
+    """A trained increment, certified, with its evidence."""
+    if not attempt.trained.looked.sight.forgotten:
+        overridden = [*overridden, "not-forgotten"]
+    certificate = {
+        **describe(shared, attempt.plan, attempt.trained, overridden),
+        "attempt": attempt.number,
+        "effect_kept": 1.0,
+    }
+    return make(shared, request, drawn, attempt.trained, certificate, reason, known)
 
 
 def erase_together(
@@ -55,12 +146,13 @@ def erase_together(
     known: Sequence[KnownConcept] = (),
     protected: Sequence[KnownConcept] = (),
     irrevocable: Sequence[Increment] = (),
+    serving: Sequence[Increment] = (),
     shared: Shared | None = None,
 ) -> Generator[Progress, None, dict[str, Made]]:
     """Make the increments of a group by one optimisation (SRS-ME†), by name; each leaves the other members alone.
 
     The losses are balanced by eta (equation 4) and stopped as one; each is measured under the increments of the whole
-    group. The loop's settings are those of the first request by name.
+    group. The loop's settings are those of the first request by name. One attempt is made.
 
     Args:
         base: The model.
@@ -68,6 +160,7 @@ def erase_together(
         known: Every other concept the registry holds.
         protected: Prompts that no increment may change.
         irrevocable: The trained increments of irrevocable concepts among ``known``.
+        serving: The increments that serve now, of other concepts.
         shared: What was remembered of earlier erasures on this base.
 
     Raises:
@@ -75,28 +168,33 @@ def erase_together(
     """
     shared = shared or Shared(base)
     members = sorted(requests, key=lambda request: request.name)
-    settings = members[0].settings
-    plans, drawn = [], []
+    settings, asked, plans = members[0].settings, [], []
     for request in members:
         yield Progress(0, settings.max_steps, 1.0, 1.0, f"measuring how the model draws {request.name}")
         others = beside(request, members, known)
-        plans.append(make_plan(shared, request, others, protected))
+        asked.append(ask(shared, request, Besides(others, protected)))
+        yield from check_not_same(shared, request, asked[-1].drawn, serving)
         yield from check_irrevocable(shared, newcomer(request), irrevocable, others, protected)
-        drawn.append(draw_concept(shared, request, plans[-1].sentences))
-    group = yield from train_together(shared, plans, drawn, settings)
-    return {
-        plan.request.name: finish(shared, plan, shown, trained, Known(beside(plan.request, members, known), protected))
-        for plan, shown, trained in zip(plans, drawn, group, strict=True)
-    }
+        substitute = next(asked[-1].substitutes(shared, others))
+        plans.append(make_plan(shared, request, others, substitute, asked[-1].kept, asked[-1].overlaps))
+    group = yield from train_together(shared, plans, [each.drawn for each in asked], settings)
+    made = {}
+    for each, plan, trained in zip(asked, plans, group, strict=True):
+        attempt = Attempt(1, plan, trained)
+        if not trained.looked.sight.forgotten and not each.request.override:
+            raise refusal(shared, each.request, each.drawn, each.overlaps, attempt)
+        all_known = Known(beside(each.request, members, known), protected)
+        made[each.request.name] = finish(shared, each.request, each.drawn, attempt, each.overridden, all_known)
+    return made
 
 
 def beside(
     request: ErasureRequest, members: Sequence[ErasureRequest], known: Sequence[KnownConcept]
 ) -> list[KnownConcept]:
-    """What a member of a group leaves alone: the known concepts and the other members."""
+    """What a member of a group leaves alone: the known concepts and the other members, which are to be erased."""
     return [*known, *(newcomer(each) for each in members if each.name != request.name)]
 
 
 def newcomer(request: ErasureRequest) -> KnownConcept:
     """The concept as others have to leave it alone."""
-    return KnownConcept(request.name, request.kind, request.prompts)
+    return KnownConcept(request.name, request.kind, request.prompts, erased=True)

@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from sepme_core.erasure.noised_latents import NoisedLatents, noise_latents, picture_request
 from sepme_core.erasure.request import ErasureRequest
 from sepme_core.erasure.sentences import Sentence, spread_evenly
 from sepme_core.erasure.shared import Shared
-from sepme_core.generation import Picture, decode, draw_latents, generate_each, make_record
+from sepme_core.generation import Picture, decode, draw_latents, make_record
 from sepme_core.increment import Increment
 
 TRAINING_LATENTS = 32
@@ -21,10 +23,11 @@ UNSEEN_KINDS = {"person", "explicit"}
 """Kinds of which no picture is kept: nobody who answers for a takedown should have to store more of them."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Drawn:
-    """The concept's shown sentences and the base's latents for them, (SHOWN, channels, height, width)."""
+    """The concept's shown sentences and the base's latents for them, (sentences, channels, height, width)."""
 
+    shared: Shared
     sentences: list[Sentence]
     latents: Tensor
     seed: int
@@ -34,14 +37,20 @@ class Drawn:
         """The sentences."""
         return [sentence.text for sentence in self.sentences]
 
+    @cached_property
+    def images(self) -> list[Image.Image]:
+        """The base's own pictures."""
+        key = ("decoded", tuple(self.texts), self.seed)
+        return self.shared.recall(key, lambda: decode(self.shared.base, self.latents))
+
 
 def draw_concept(shared: Shared, request: ErasureRequest, sentences: Sequence[Sentence]) -> Drawn:
     """The base's own pictures of the concept; drawn once, however often the concept is looked at."""
-    shown, seed = spread_evenly(sentences), request.settings.seed
+    shown, seed = spread_evenly(sentences, request.settings.pictures), request.settings.seed
     texts = [sentence.text for sentence in shown]
     drawing = picture_request(shared.base, seed)
     latents = shared.recall(("drawn", tuple(texts), seed), lambda: draw_latents(shared.base, texts, drawing))
-    return Drawn(shown, latents, seed)
+    return Drawn(shared, shown, latents, seed)
 
 
 def training_latents(shared: Shared, drawn: Drawn) -> NoisedLatents:
@@ -52,19 +61,28 @@ def training_latents(shared: Shared, drawn: Drawn) -> NoisedLatents:
 
 def fresh_latents(shared: Shared, drawn: Drawn) -> NoisedLatents:
     """The x_t that certificates are measured on: other noise and other times than the loop's."""
-    generator = torch.Generator().manual_seed(drawn.seed ^ FRESH)
-    return noise_latents(shared.base, drawn.sentences, drawn.latents, FRESH_LATENTS, generator)
+
+    def make() -> NoisedLatents:
+        generator = torch.Generator().manual_seed(drawn.seed ^ FRESH)
+        return noise_latents(shared.base, drawn.sentences, drawn.latents, FRESH_LATENTS, generator)
+
+    return shared.recall(("fresh", tuple(drawn.texts), drawn.seed), make)
 
 
-def draw_evidence(shared: Shared, request: ErasureRequest, drawn: Drawn, increment: Increment) -> tuple[Picture, ...]:
-    """PICTURES of the sentences, first as the base draws them and then under the increment, at the same seeds."""
+def shown_pictures(
+    shared: Shared,
+    request: ErasureRequest,
+    drawn: Drawn,
+    after: Sequence[Image.Image],
+    increments: Sequence[Increment],
+) -> tuple[Picture, ...]:
+    """PICTURES of those that were looked at: first as the base draws them, then under the increments."""
     if request.kind in UNSEEN_KINDS:
         return ()
     base = shared.base
     asked = replace(picture_request(base, drawn.seed), count=len(drawn.sentences))
-    before = [
-        Picture(image, make_record(base, replace(asked, prompt=text), (), row=row))
-        for row, (image, text) in enumerate(zip(decode(base, drawn.latents)[:PICTURES], drawn.texts, strict=False))
-    ]
-    after = generate_each(base, drawn.texts[:PICTURES], picture_request(base, drawn.seed), [increment])
-    return (*before, *after)
+    return tuple(
+        Picture(image, make_record(base, replace(asked, prompt=text), applied, row=row))
+        for images, applied in ((drawn.images, ()), (after, increments))
+        for row, (image, text) in enumerate(zip(images[:PICTURES], drawn.texts, strict=False))
+    )

@@ -1,4 +1,4 @@
-"""The end of an erasure: factors certified, written as an increment, and drawn."""
+"""The end of an erasure: factors certified, and written as an increment with its evidence."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,10 +6,11 @@ from typing import Any
 
 from sepme_core.base import Base
 from sepme_core.canonical import digest_of
+from sepme_core.erasure.captions import captions_digest
 from sepme_core.erasure.certificate import certify
 from sepme_core.erasure.closed_form import unreached
 from sepme_core.erasure.correlation import Candidate
-from sepme_core.erasure.evidence import Drawn, draw_evidence
+from sepme_core.erasure.evidence import Drawn, shown_pictures
 from sepme_core.erasure.made import Made, Reason
 from sepme_core.erasure.plan import Plan
 from sepme_core.erasure.request import ErasureRequest, KnownConcept
@@ -26,24 +27,25 @@ class Known:
     protected: Sequence[KnownConcept]
 
 
-def finish(shared: Shared, plan: Plan, drawn: Drawn, trained: Trained, known: Known) -> Made:
-    """A trained increment, certified and drawn."""
-    certificate = {
-        **certify(shared, trained.factors, plan.kept, trained.effect),
-        "steps": trained.steps,
-        "effect_kept": 1.0,
-        **describe_plan(plan, trained.factors),
-        "given_up": [{"concept": name, "overlap": round(each, 6)} for name, each in plan.overlaps.given_up.items()],
-    }
-    return make(shared, plan.request, drawn, trained.factors, certificate, "erased", known)
+def describe(shared: Shared, plan: Plan, trained: Trained, overridden: Sequence[str] = ()) -> dict[str, Any]:
+    """The certificate: all that was measured and seen of a trained increment; JSON.
 
-
-def describe_plan(plan: Plan, finished: Candidate) -> dict[str, Any]:
-    """What was known before the first step: what the closed form leaves undone, the overlaps, the rank and the room."""
+    ``overridden``: the refusals that the request overrode.
+    """
+    overlaps = plan.overlaps
     return {
+        **certify(shared, trained.factors, plan.kept, trained.effect),
+        "substitute": plan.substitute.document(),
+        "forgotten": trained.looked.sight.document(),
+        "overridden": list(overridden),
+        "steps": trained.steps,
+        "loop": trained.loop,
         "unreached": round(unreached(plan.moments, plan.solution), 6),
-        "overlap": plan.overlaps.document(),
-        "directions": {"used": finished.directions.shape[1], "left": plan.free.left, "of": plan.free.width},
+        "overlap": overlaps.document(),
+        "directions": {"used": trained.factors.directions.shape[1], "left": plan.free.left, "of": plan.free.width},
+        "given_up": [
+            {"concept": name, "overlap": round(overlaps.by_name[name], 6)} for name in sorted(overlaps.given_up)
+        ],
     }
 
 
@@ -51,14 +53,14 @@ def make(
     shared: Shared,
     request: ErasureRequest,
     drawn: Drawn,
-    finished: Candidate,
+    trained: Trained,
     certificate: dict[str, Any],
     reason: Reason,
     known: Known,
 ) -> Made:
     """The increment, and the pictures of it."""
-    increment = assemble(shared.base, request, finished, {**certificate, "reason": reason}, known)
-    return Made(increment, draw_evidence(shared, request, drawn, increment), reason)
+    increment = assemble(shared.base, request, trained.factors, {**certificate, "reason": reason}, known)
+    return Made(increment, shown_pictures(shared, request, drawn, trained.looked.images, [increment]), reason)
 
 
 def assemble(
@@ -76,6 +78,7 @@ def assemble(
         "protect": list(request.protect),
         "base_digest": base.digest,
         "constraints": constraints,
+        "captions": captions_digest(base),
         "settings": request.settings.to_options(),
         "certificate": certificate,
     }

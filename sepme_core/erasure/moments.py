@@ -32,35 +32,31 @@ def second_moment(rows: Tensor) -> Tensor:
 
 
 def concept_moments(
-    shared: Shared, sentences: Sequence[Sentence], phrases: Sequence[str], share: float, overshoot: float
+    shared: Shared, sentences: Sequence[Sentence], substitute: str | None, beyond: float = 0.0
 ) -> Moments:
-    """The moments for a target that is ``share`` counterpart, and for the rest the mean of ``phrases`` swapped in.
+    """The moments for rows that go to the same sentences with ``substitute`` in the concept's place, or without it.
 
-    ``overshoot``: how far beyond that mean, as a share of the way.
+    ``beyond``: how far beyond that, as a share of the way.
     """
     rows = shared.embed([sentence.text for sentence in sentences])[:, 1:].flatten(0, 1)
-    counterparts = shared.embed([sentence.counterpart for sentence in sentences])[:, 1:].flatten(0, 1)
-    target = counterparts
-    if share < 1.0:
-        swapped = rows.lerp(swapped_rows(shared, sentences, phrases), 1 + overshoot)
-        target = swapped.lerp(counterparts, share)
-    change = target - rows
+    if substitute is None:
+        target = shared.embed([sentence.counterpart for sentence in sentences])[:, 1:].flatten(0, 1)
+    else:
+        target = substituted_rows(shared, sentences, substitute)
+    change = (1 + beyond) * (target - rows)
     return Moments(second_moment(rows), rows.T @ change / len(rows), float(change.square().sum(1).mean()))
 
 
-def swapped_rows(shared: Shared, sentences: Sequence[Sentence], phrases: Sequence[str]) -> Tensor:
-    """The mean, over ``phrases`` in the concept's place, of the matched rows but the start's: (rows, d_in)."""
+def substituted_rows(shared: Shared, sentences: Sequence[Sentence], substitute: str) -> Tensor:
+    """With ``substitute`` in the concept's place, the matched rows but the start's: (rows, d_in)."""
     base = shared.base
-    lengths = {phrase: count_tokens(base, phrase) for phrase in {*phrases, *(each.phrase for each in sentences)}}
-    starts = [1 + count_tokens(base, sentence.before) for sentence in sentences]
-    total = torch.zeros(len(sentences), base.tokens, base.width, dtype=torch.float64)
-    for phrase in phrases:
-        embedded = shared.embed([sentence.with_phrase(phrase) for sentence in sentences])
-        index = torch.stack(
-            [
-                matched_rows(base.tokens, start, lengths[each.phrase], lengths[phrase])
-                for each, start in zip(sentences, starts, strict=True)
-            ]
-        )  # (sentences, tokens)
-        total += embedded.gather(1, index.unsqueeze(-1).expand(-1, -1, base.width))
-    return (total / len(phrases))[:, 1:].flatten(0, 1)
+    embedded = shared.embed([sentence.with_phrase(substitute) for sentence in sentences])
+    lengths = {phrase: count_tokens(base, phrase) for phrase in {each.phrase for each in sentences}}
+    other = count_tokens(base, substitute)
+    index = torch.stack(
+        [
+            matched_rows(base.tokens, 1 + count_tokens(base, each.before), lengths[each.phrase], other)
+            for each in sentences
+        ]
+    )  # (sentences, tokens)
+    return embedded.gather(1, index.unsqueeze(-1).expand(-1, -1, base.width))[:, 1:].flatten(0, 1)

@@ -5,7 +5,7 @@ that a step of the optimiser is one U-Net pass and its gradient.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from diffusers import DDPMScheduler
@@ -14,6 +14,7 @@ from torch import Tensor
 from sepme_core.base import Base
 from sepme_core.cross_attention import Factors, keys_and_values
 from sepme_core.erasure.sentences import Sentence
+from sepme_core.erasure.shared import Shared
 from sepme_core.generation import PictureRequest
 from sepme_core.prompts import embed
 
@@ -30,7 +31,7 @@ class NoisedLatents:
 
     ``noised`` (count, channels, height, width); ``times`` (count,); ``embeddings`` (count, tokens, d_in) of the
     concept's sentences; ``counterpart`` is epsilon(counterpart) and ``representation`` r_c = epsilon(c) -
-    epsilon(counterpart) (equation 1), both like ``noised``.
+    epsilon(counterpart) (equation 1), both like ``noised``; ``anchor`` is epsilon of what is to be drawn instead.
     """
 
     noised: Tensor
@@ -38,14 +39,23 @@ class NoisedLatents:
     embeddings: Tensor
     counterpart: Tensor
     representation: Tensor
+    anchor: Tensor
 
     def __len__(self) -> int:
         return len(self.times)
 
     def pick(self, index: Tensor) -> "NoisedLatents":
         """The chosen ones."""
-        parts = (self.noised, self.times, self.embeddings, self.counterpart, self.representation)
+        parts = (self.noised, self.times, self.embeddings, self.counterpart, self.representation, self.anchor)
         return NoisedLatents(*(part[index] for part in parts))
+
+    def anchored(self, anchor: Tensor) -> "NoisedLatents":
+        """The same with another anchor."""
+        return replace(self, anchor=anchor)
+
+    def first(self, count: int) -> "NoisedLatents":
+        """The first ones."""
+        return self.pick(torch.arange(min(count, len(self)), device=self.times.device))
 
 
 def predict_noise(
@@ -108,7 +118,18 @@ def noise_latents(
     if counterpart is None:
         without = embed(base, [sentence.counterpart for sentence in sentences])[places.to(base.device)]
         counterpart = predict_all(base, noised, times, without)
-    return NoisedLatents(noised, times, embeddings, counterpart, concept - counterpart)
+    return NoisedLatents(noised, times, embeddings, counterpart, concept - counterpart, counterpart)
+
+
+@torch.no_grad()
+def predict_phrase(shared: Shared, latents: NoisedLatents, sentences: Sequence[Sentence], phrase: str | None) -> Tensor:
+    """epsilon of the base for the sentences with another phrase in the concept's place; None: the counterparts'."""
+    if phrase is None:
+        return latents.counterpart
+    base = shared.base
+    places = torch.arange(len(latents)) % len(sentences)
+    embeddings = embed(base, [sentence.with_phrase(phrase) for sentence in sentences])[places.to(base.device)]
+    return predict_all(base, latents.noised, latents.times, embeddings)
 
 
 def predict_all(

@@ -6,25 +6,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sepme_core.base import Base
-from sepme_core.erasure import presence
+from sepme_core.erasure.captions import caption_moment
 from sepme_core.erasure.closed_form import Solution, closed_form
 from sepme_core.erasure.constraints import NullSpace
 from sepme_core.erasure.correlation import Costs
-from sepme_core.erasure.moments import Moments, concept_moments, second_moment
-from sepme_core.erasure.overlap import Overlaps, settle_overlaps
-from sepme_core.erasure.protection import Kept, all_kept, free_directions, listed_cost
+from sepme_core.erasure.moments import Moments, concept_moments
+from sepme_core.erasure.overlap import Overlaps
+from sepme_core.erasure.protection import Kept, free_directions, kept_cost
 from sepme_core.erasure.request import ErasureRequest, KnownConcept, no_capacity
-from sepme_core.erasure.sentences import (
-    Sentence,
-    Vocabulary,
-    concept_sentences,
-    regular_sentences,
-    swap_phrases,
-    vocabulary,
-)
+from sepme_core.erasure.sentences import Sentence, concept_sentences, vocabulary
 from sepme_core.erasure.settings import ErasureSettings
 from sepme_core.erasure.shared import Shared
+from sepme_core.erasure.substitute import Substitute
 
 LEAST_DIRECTIONS = 2
 
@@ -34,7 +27,7 @@ class Plan:
     """One erasure, solved as far as linear algebra goes."""
 
     request: ErasureRequest
-    sentences: list[Sentence]
+    substitute: Substitute
     kept: list[Kept]
     overlaps: Overlaps
     moments: Moments
@@ -44,56 +37,40 @@ class Plan:
 
 
 def make_plan(
-    shared: Shared, request: ErasureRequest, known: Sequence[KnownConcept], protected: Sequence[KnownConcept]
-) -> Plan:
-    """Solve what needs no optimising; raises ErasureRefused where the erasure has no sense or no room."""
-    words = vocabulary(shared.base, request, known)
-    presence.check_drawn(shared, request, concept_sentences(request, words), words)
-    return plan_again(shared, request, all_kept(request, known, protected), known)
-
-
-def plan_again(shared: Shared, request: ErasureRequest, kept: Sequence[Kept], known: Sequence[KnownConcept]) -> Plan:
-    """The plan of a concept that was erased before, with what is kept now; refused as then, presence apart."""
-    words = vocabulary(shared.base, request, known)
-    moments, regular = gather_moments(shared, request, words)
-    kept, overlaps = settle_overlaps(shared, request, moments, regular, kept)
-    return solve(shared, request, words, moments, regular, kept, overlaps)
-
-
-def solve(
     shared: Shared,
     request: ErasureRequest,
-    words: Vocabulary,
-    moments: Moments,
-    regular: Tensor,
+    known: Sequence[KnownConcept],
+    substitute: Substitute,
     kept: Sequence[Kept],
     overlaps: Overlaps,
 ) -> Plan:
-    """The solution for what is kept, by the request's variant; raises ErasureRefused (``no-capacity``)."""
+    """The solution beside what is kept, by the request's variant; what the overlaps give up is not.
+
+    Raises:
+        ErasureRefused: ``no-capacity``.
+    """
     settings = request.settings
     published = settings.variant == "published"
-    free = free_directions(shared, kept, 0.0 if published else settings.tolerance)
+    left = [each for each in kept if each.name not in overlaps.given_up]
+    free = free_directions(shared, left, 0.0 if published else settings.tolerance)
     if free.left < LEAST_DIRECTIONS:
         raise no_capacity(LEAST_DIRECTIONS, free.left, free.width)
-    weighted = settings.regular_weight * regular + settings.listed_weight * listed_cost(shared, kept)
+    sentences = concept_sentences(request, vocabulary(shared.base, request, known))
+    moments = concept_moments(shared, sentences, substitute.phrase, substitute.beyond)
+    captions = caption_moment(shared, request.prompts)
+    weighted = settings.regular_weight * captions + settings.listed_weight * kept_cost(shared, left)
     if published:
         solution = Solution(free.basis, torch.zeros(free.left, free.width, dtype=torch.float64))
     else:
         solution = solve_closed_form(settings, moments, weighted, free)
-    sentences = sentences_of(request, words)
-    return Plan(request, sentences, list(kept), overlaps, moments, Costs(weighted, regular), free, solution)
+    return Plan(request, substitute, left, overlaps, moments, Costs(weighted, captions), free, solution)
 
 
-def sentences_of(request: ErasureRequest, words: Vocabulary) -> list[Sentence]:
+def shown_sentences(shared: Shared, request: ErasureRequest, known: Sequence[KnownConcept]) -> list[Sentence]:
     """The sentences in which the concept is shown; the published variant knows the bare prompts alone."""
     if request.settings.variant == "published":
         return [Sentence("{}", prompt) for prompt in request.prompts]
-    return concept_sentences(request, words)
-
-
-def shown_sentences(base: Base, request: ErasureRequest, known: Sequence[KnownConcept]) -> list[Sentence]:
-    """The same for a concept that is looked at without a plan."""
-    return sentences_of(request, vocabulary(base, request, known))
+    return concept_sentences(request, vocabulary(shared.base, request, known))
 
 
 def solve_closed_form(settings: ErasureSettings, moments: Moments, cost: Tensor, free: NullSpace) -> Solution:
@@ -102,18 +79,3 @@ def solve_closed_form(settings: ErasureSettings, moments: Moments, cost: Tensor,
     if settings.start == "zero":
         return Solution(solution.directions, torch.zeros_like(solution.matrix))
     return solution
-
-
-def gather_moments(shared: Shared, request: ErasureRequest, words: Vocabulary) -> tuple[Moments, Tensor]:
-    """The concept's moments, and the second moment of regular sentences, (d_in, d_in)."""
-    seed = request.settings.seed
-    sentences, swaps = concept_sentences(request, words), swap_phrases(words, seed)
-    overshoot = request.settings.overshoot
-    moments = concept_moments(shared, sentences, swaps, counterpart_share(request), overshoot)
-    return moments, second_moment(shared.rows(regular_sentences(request, words, seed)))
-
-
-def counterpart_share(request: ErasureRequest) -> float:
-    """How much of the closed form's target is the counterpart; the rest is the mean of the swapped sentences."""
-    by_kind = 1.0 if request.kind in {"style", "explicit"} else 0.0
-    return {"counterpart": 1.0, "swap": 0.0, "by-kind": by_kind}[request.settings.target]

@@ -16,6 +16,7 @@ from sepme_core.erasure.sentences import Sentence, Vocabulary, concept_sentences
 from sepme_core.erasure.shared import Shared
 from sepme_core.generation import draw_latents
 
+SHOWN = 4
 MEANINGLESS = ("zqxv", "blorptik", "xkqud")
 ALIKE = 3
 FEW, MANY = 8, 16
@@ -65,7 +66,7 @@ def look_at_others(shared: Shared, request: ErasureRequest, words: Vocabulary) -
 
 def shown_contexts(sentences: Sequence[Sentence]) -> list[Sentence]:
     """The sentences that phrases are compared in: in company, so that their counterparts show something."""
-    return spread_evenly([sentence for sentence in sentences if sentence.other] or list(sentences))
+    return spread_evenly([sentence for sentence in sentences if sentence.other] or list(sentences), SHOWN)
 
 
 def phrase_norm(shared: Shared, phrase: str, contexts: Sequence[Sentence], seed: int, count: int) -> float:

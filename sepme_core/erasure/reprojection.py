@@ -13,14 +13,15 @@ from typing import Any, Literal
 import torch
 
 from sepme_core.base import Base
-from sepme_core.erasure.certificate import MOST_LOSS, certify, measure_effect
+from sepme_core.erasure.certificate import certify, measure_effect
 from sepme_core.erasure.constraints import NullSpace
 from sepme_core.erasure.correlation import Candidate
-from sepme_core.erasure.evidence import Drawn, draw_concept, fresh_latents
-from sepme_core.erasure.finishing import Known, describe_plan, make
+from sepme_core.erasure.evidence import Drawn, draw_concept
+from sepme_core.erasure.finishing import Known, describe, make
+from sepme_core.erasure.looking import look
 from sepme_core.erasure.made import Made
-from sepme_core.erasure.noised_latents import NoisedLatents
-from sepme_core.erasure.plan import Plan, plan_again, shown_sentences
+from sepme_core.erasure.overlap import measure_overlaps
+from sepme_core.erasure.plan import Plan, make_plan, shown_sentences
 from sepme_core.erasure.protection import Kept, all_kept
 from sepme_core.erasure.request import (
     ErasureRefused,
@@ -30,12 +31,13 @@ from sepme_core.erasure.request import (
     effect_lost,
     irrevocable_weakened,
 )
-from sepme_core.erasure.settings import ErasureSettings
 from sepme_core.erasure.shared import Shared
-from sepme_core.erasure.training import Trained, as_stored, train
+from sepme_core.erasure.stored import request_of, substitute_of
+from sepme_core.erasure.training import Trained, as_stored, fresh_of, train
 from sepme_core.increment import Increment
 
 LEAST_EFFECT_KEPT = 0.9
+PROJECTED = "not run: the trained version was projected"
 NOTHING_LEFT = 1e-6
 """A direction of Q that keeps less than this share of its length under P is gone."""
 
@@ -46,8 +48,11 @@ def reproject(
     known: Sequence[KnownConcept] = (),
     protected: Sequence[KnownConcept] = (),
     shared: Shared | None = None,
+    serving: Increment | None = None,
 ) -> Generator[Progress, None, Made]:
     """Bring a trained increment to what is known now.
+
+    ``serving`` is the version that serves, where that is another one: what is made never looks worse than it.
 
     Yields its progress and returns the new version: ``reprojected``, or ``refined`` where that alone lost too much.
 
@@ -58,18 +63,25 @@ def reproject(
     shared = shared or Shared(base)
     request = request_of(trained)
     yield Progress(0, request.settings.max_steps, 1.0, 1.0, "projecting")
-    plan = plan_again(shared, request, remaining(request, trained, known, protected), known)
-    drawn = draw_concept(shared, request, plan.sentences)
-    fresh = fresh_latents(shared, drawn)
-    updated = yield from update(shared, trained, plan, drawn, fresh)
+    plan = plan_again(shared, request, trained, remaining(base, request, trained, known, protected), known)
+    drawn = draw_concept(shared, request, shown_sentences(shared, request, known))
+    updated = yield from update(shared, trained, plan, drawn, serving or trained)
+    described = describe(shared, plan, updated.trained, trained.certificate.get("overridden", ()))
     certificate = {
         **trained.certificate,
-        **certify(shared, updated.trained.factors, plan.kept, updated.trained.effect),
-        "steps": updated.trained.steps,
+        **described,
+        "given_up": trained.certificate["given_up"],
         "effect_kept": round(updated.effect_kept, 6),
-        **describe_plan(plan, updated.trained.factors),
     }
-    return make(shared, request, drawn, updated.trained.factors, certificate, updated.reason, Known(known, protected))
+    return make(shared, request, drawn, updated.trained, certificate, updated.reason, Known(known, protected))
+
+
+def plan_again(
+    shared: Shared, request: ErasureRequest, made: Increment, kept: Sequence[Kept], known: Sequence[KnownConcept]
+) -> Plan:
+    """The plan of a concept that was erased before, with the same substitute and with what is kept now."""
+    overlaps = measure_overlaps(shared, KnownConcept(request.name, request.kind, request.prompts), kept)
+    return make_plan(shared, request, known, substitute_of(made), kept, overlaps)
 
 
 def recertify(
@@ -79,12 +91,22 @@ def recertify(
     protected: Sequence[KnownConcept] = (),
     shared: Shared | None = None,
 ) -> dict[str, Any]:
-    """What the certificate of a stored increment says, measured afresh on the same x_t: correlation, norm and leaks."""
+    """What the certificate of a stored increment says, measured and looked at afresh: loss, norm, leaks, sight."""
     shared = shared or Shared(base)
+    request, substitute = request_of(increment), substitute_of(increment)
+    kept = remaining(base, request, increment, known, protected)
+    drawn = draw_concept(shared, request, shown_sentences(shared, request, known))
+    effect = measure_effect(base, increment, fresh_of(shared, substitute, drawn))
+    looked = look(shared, request, drawn, [increment], substitute.phrase)
+    return {**certify(shared, increment, kept, effect), "forgotten": looked.sight.document()}
+
+
+def look_under(shared: Shared, increment: Increment, mask: Sequence[Increment]) -> dict[str, Any]:
+    """What is seen of an increment's concept under a whole mask, as a certificate says it."""
     request = request_of(increment)
-    kept = remaining(request, increment, known, protected)
-    drawn = draw_concept(shared, request, shown_sentences(base, request, known))
-    return certify(shared, increment, kept, measure_effect(base, increment, fresh_latents(shared, drawn)))
+    drawn = draw_concept(shared, request, shown_sentences(shared, request, ()))
+    ordered = sorted(mask, key=lambda each: each.concept)
+    return look(shared, request, drawn, ordered, substitute_of(increment).phrase).sight.document()
 
 
 def check_irrevocable(
@@ -111,11 +133,11 @@ def check_irrevocable(
     for place, trained in enumerate(irrevocable):
         yield Progress(place, len(irrevocable), 1.0, 1.0, f"measuring what {trained.concept}, irrevocable, would lose")
         request = request_of(trained)
-        kept = remaining(request, trained, known, [*protected, newcomer])
+        kept = remaining(shared.base, request, trained, known, [*protected, newcomer])
         try:
-            plan = plan_again(shared, request, kept, known)
-            drawn = draw_concept(shared, request, plan.sentences)
-            yield from update(shared, trained, plan, drawn, fresh_latents(shared, drawn))
+            plan = plan_again(shared, request, trained, kept, known)
+            drawn = draw_concept(shared, request, shown_sentences(shared, request, known))
+            yield from update(shared, trained, plan, drawn, trained)
         except ErasureRefused as refusal:
             raise irrevocable_weakened(newcomer.name, trained.concept, refusal) from refusal
 
@@ -130,19 +152,37 @@ class Updated:
 
 
 def update(
-    shared: Shared, stored: Increment, plan: Plan, drawn: Drawn, fresh: NoisedLatents
+    shared: Shared, stored: Increment, plan: Plan, drawn: Drawn, serving: Increment
 ) -> Generator[Progress, None, Updated]:
-    """Project, measure, and where too much was lost solve again and refine; raises ErasureRefused: ``effect-lost``."""
+    """Project what is stored and look; where too much was lost solve again, refine and look once more.
+
+    Raises:
+        ErasureRefused: ``effect-lost``, where more pictures show the concept than under what serves.
+    """
+    fresh, phrase = fresh_of(shared, plan.substitute, drawn), plan.substitute.phrase
+    limit = seen_under(shared, serving, plan, drawn)
     before = max(1 - float(stored.certificate["relative_loss"]), 1e-9)
     projected = project(stored, plan.free)
     effect = measure_effect(shared.base, projected, fresh)
-    if effect.gone / before >= LEAST_EFFECT_KEPT:
-        return Updated(Trained(projected, 0, effect), min(effect.gone / before, 1.0), "reprojected")
+    kept = effect.gone / before
+    if kept >= LEAST_EFFECT_KEPT:
+        looked = look(shared, plan.request, drawn, [projected], phrase)
+        if looked.sight.seen <= limit:
+            return Updated(Trained(projected, 0, effect, looked, PROJECTED), min(kept, 1.0), "reprojected")
     start = projected if plan.request.settings.start == "zero" else None
-    trained = yield from train(shared, plan, drawn, fresh, start)
-    if trained.effect.gone < 1 - MOST_LOSS:
-        raise effect_lost(stored.concept, 1 - trained.effect.gone, MOST_LOSS)
+    trained = yield from train(shared, plan, drawn, start)
+    if trained.looked.sight.seen > limit:
+        raise effect_lost(stored.concept, trained.looked.sight.seen, trained.looked.sight.pictures, limit)
     return Updated(trained, min(trained.effect.gone / before, 1.0), "refined")
+
+
+def seen_under(shared: Shared, stored: Increment, plan: Plan, drawn: Drawn) -> int:
+    """In how many pictures the concept is seen under what is stored: as its file says, or as is looked at now."""
+    said = stored.certificate.get("forgotten")
+    same_eyes = said is not None and (shared.classifier is None or shared.classifier.name in said["by"])
+    if said is not None and same_eyes and said["pictures"] == len(drawn.sentences):
+        return int(said["seen"])
+    return look(shared, plan.request, drawn, [stored], plan.substitute.phrase).sight.seen
 
 
 def project(trained: Increment, free: NullSpace) -> Candidate:
@@ -155,18 +195,13 @@ def project(trained: Increment, free: NullSpace) -> Candidate:
     return as_stored(directions[:, some], weights)
 
 
-def request_of(increment: Increment) -> ErasureRequest:
-    """The request that an increment was made by."""
-    said = increment.metadata
-    settings = ErasureSettings.from_options(said["settings"])
-    return ErasureRequest(
-        str(said["concept"]), str(said["kind"]), tuple(said["prompts"]), tuple(said["protect"]), settings=settings
-    )
-
-
 def remaining(
-    request: ErasureRequest, made: Increment, known: Sequence[KnownConcept], protected: Sequence[KnownConcept]
+    base: Base,
+    request: ErasureRequest,
+    made: Increment,
+    known: Sequence[KnownConcept],
+    protected: Sequence[KnownConcept],
 ) -> list[Kept]:
     """What it must leave alone: all but what its request gave up by override."""
     given_up = {each["concept"] for each in made.certificate["given_up"]}
-    return [each for each in all_kept(request, known, protected) if each.name not in given_up]
+    return [each for each in all_kept(base, request, known, protected) if each.name not in given_up]

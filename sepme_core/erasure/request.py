@@ -1,20 +1,23 @@
 """What is asked of an eraser, what it says while it works, and how it refuses."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sepme_core.erasure.settings import ErasureSettings
+from sepme_core.generation import Picture
 
 KINDS = ("style", "object", "person", "explicit", "other")
 
 
 @dataclass(frozen=True)
 class KnownConcept:
-    """A concept, or protected prompts, that an increment must not touch."""
+    """A concept, or protected prompts, that an increment must not touch; ``erased``: nothing may be drawn as it."""
 
     name: str
     kind: str
     prompts: tuple[str, ...]
+    erased: bool = False
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class ErasureRequest:
     prompts: tuple[str, ...]
     protect: tuple[str, ...] = ()
     override: bool = False
+    substitute: str | None = None
     settings: ErasureSettings = field(default_factory=ErasureSettings)
 
     def __post_init__(self) -> None:
@@ -48,21 +52,23 @@ class Progress:
 
 
 class ErasureRefused(Exception):
-    """An erasure that means or keeps nothing, refused before optimising, with the numbers that say so."""
+    """An erasure that means, keeps or forgets nothing, with the numbers that say so and the pictures, if any."""
 
     def __init__(self, code: str, title: str, detail: str, numbers: dict[str, Any]) -> None:
         super().__init__(detail)
         self.code, self.title, self.detail, self.numbers, self.status = code, title, detail, numbers, 409
+        self.pictures: Sequence[Picture] = ()
 
 
-def concept_too_close(name: str, other: str, overlap: float, limit: float) -> ErasureRefused:
-    """Erasing the concept would act on a protected one about as strongly as on itself."""
+def concept_too_close(name: str, other: str, overlap: float, seen: int, of: int) -> ErasureRefused:
+    """Beside a protected concept that it would act on, the concept is not forgotten."""
     return ErasureRefused(
         "concept-too-close",
         "The concept is too close to a protected one",
-        f"Erasing {name!r} would act on {other!r} with {overlap:.0%} of the strength that it has on {name!r} itself; at"
-        f" most {limit:.0%} may be. Protect other prompts, or send override: true to give this protection up.",
-        {"overlap": round(overlap, 4), "limit": limit, "closest": other},
+        f"Erasing {name!r} would act on {other!r} with {overlap:.0%} of the strength that it has on itself, and"
+        f" with {other!r} left alone {name!r} is still seen in {seen} of {of} pictures. Protect other prompts, or send"
+        " override: true to give this protection up.",
+        {"overlap": round(overlap, 4), "closest": other, "seen": seen, "of": of},
     )
 
 
@@ -83,14 +89,50 @@ def concept_not_drawn(name: str, strength: float, limit: float) -> ErasureRefuse
         "concept-not-drawn",
         "The base model does not draw this concept",
         f"The base model answers {name!r} with {strength:.2f} of the strength of its other concepts, where at least"
-        f" {limit:.2f} is needed: there is nothing to erase. Check the spelling, or name the concept by other prompts.",
+        f" {limit:.2f} is needed: there seems to be nothing to erase. Check the spelling, name the concept by other"
+        " prompts, or send override: true to erase it all the same.",
         {"strength": round(strength, 4), "limit": limit},
     )
 
 
+def substitute_erased(name: str, phrase: str, erased: str) -> ErasureRefused:
+    """What a request wants drawn instead is erased itself."""
+    return ErasureRefused(
+        "substitute-erased",
+        "What is to be drawn instead is erased itself",
+        f"{phrase!r}, which is to be drawn instead of {name!r}, would draw {erased!r}, which is erased. Name another"
+        " substitute, or leave the field out and one is chosen.",
+        {"substitute": phrase, "erased": erased},
+    )
+
+
+def not_forgotten(name: str, seen: int, of: int, limit: int) -> ErasureRefused:
+    """Pictures still show the concept under the best increment that was found."""
+    return ErasureRefused(
+        "not-forgotten",
+        "The concept would still be seen",
+        f"{name!r} is seen in {seen} of {of} pictures under the best increment that was found, and in at most {limit}"
+        " it may be. Name it by other prompts, or another substitute, allow more options.directions, or send override:"
+        " true to publish it as it is, marked so.",
+        {"seen": seen, "of": of, "limit": limit},
+    )
+
+
+def same_concept(name: str, same_as: str, seen: int, of: int) -> ErasureRefused:
+    """An erased concept covers the newcomer already: under its increment the newcomer is not drawn."""
+    return ErasureRefused(
+        "same-concept",
+        "Already erased under another name",
+        f"{name!r} is erased already, as {same_as!r}: under that increment it is seen in {seen} of {of} pictures. Add"
+        f" it to {same_as!r} as a further wording, and what serves, is restored or counted is the same concept.",
+        {"same_as": same_as, "seen": seen, "of": of},
+    )
+
+
 FINDINGS = {
-    "effect-lost": "{relative_loss:.0%} of the concept would come back, and at most {limit:.0%} may",
-    "concept-too-close": "it acts on {closest!r} with {overlap:.0%} of its strength, and at most {limit:.0%} may be",
+    "effect-lost": "it would be seen in {seen} of {of} pictures, where now it is seen in {limit}",
+    "concept-too-close": "it acts on {closest!r} with {overlap:.0%} of its strength, and would be seen",
+    "not-forgotten": "it would be seen in {seen} of {of} pictures, and in at most {limit} it may be",
     "no-capacity": "it needs {needed} directions, and {left} of {width} would be left",
 }
 """What is found of an increment that cannot make room, by the code of the refusal."""
@@ -108,13 +150,13 @@ def irrevocable_weakened(name: str, irrevocable: str, cause: ErasureRefused) -> 
     )
 
 
-def effect_lost(name: str, loss: float, limit: float) -> ErasureRefused:
-    """What is known now leaves the increment too little room to go on erasing its concept."""
+def effect_lost(name: str, seen: int, of: int, limit: int) -> ErasureRefused:
+    """What is known now leaves the increment too little room to go on erasing its concept as the one that serves."""
     return ErasureRefused(
         "effect-lost",
         "The increment would no longer erase its concept",
-        f"With everything protected that is known now, {loss:.0%} of {name!r} would come back; at most {limit:.0%} may."
-        " The earlier version goes on to serve. Purge the concepts that came since, or erase this one again with"
-        " override: true or a larger options.tolerance.",
-        {"relative_loss": round(loss, 4), "limit": limit},
+        f"With everything protected that is known now, {name!r} would be seen in {seen} of {of} pictures, where under"
+        f" the version that serves it is seen in {limit}. That one goes on to serve. Purge what came since,"
+        " or erase this one again with override: true or a larger options.tolerance.",
+        {"seen": seen, "of": of, "limit": limit},
     )

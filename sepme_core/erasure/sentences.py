@@ -1,17 +1,26 @@
-"""The sentences an erasure works with: the concept in its contexts, the same with others in its place, regular ones."""
+"""The sentences an erasure works with: the concept in its contexts, and what must not change in several more."""
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sepme_core.base import Base
 from sepme_core.erasure.request import ErasureRequest, KnownConcept
-from sepme_core.wordings import BARE, MANNERS, SUBJECTS, TOGETHER, fill, listed
+from sepme_core.wordings import (
+    AROUND,
+    BARE,
+    HELD_OUT,
+    MANNERS,
+    MORE,
+    SUBJECTS,
+    TOGETHER,
+    fill,
+    in_company,
+    listed,
+)
 
-SWAPS = 8
 COMPANIONS = 24
-REGULAR = 400
-SHOWN = 4
+COMPANY = 1
+COMPANY_HELD_OUT = 3
 
 
 @dataclass(frozen=True)
@@ -93,32 +102,27 @@ def bare_sentences(request: ErasureRequest) -> list[str]:
     return listed(request.kind, request.prompts)
 
 
-def swap_phrases(words: Vocabulary, seed: int) -> list[str]:
-    """The phrases that stand in the concept's place, drawn once an erasure."""
-    alike = list(words.alike)
-    return alike if len(alike) <= SWAPS else random.Random(seed).sample(alike, SWAPS)
-
-
-def regular_sentences(request: ErasureRequest, words: Vocabulary, seed: int) -> list[str]:
-    """Sentences of everything but the concept, in the same patterns, at most REGULAR of them."""
-    beside = [
-        fill(pattern, phrase, other)
-        for pattern in TOGETHER[request.kind]
-        for phrase in words.alike
-        for other in words.companions
-    ]
-    chosen = beside if len(beside) <= REGULAR else random.Random(seed).sample(beside, REGULAR)
-    other_kind = "object" if request.kind == "style" else "style"
-    bare = listed(request.kind, words.alike) + listed(other_kind, words.companions)
-    return bare + chosen
-
-
-def spread_evenly(sentences: Sequence[Sentence]) -> list[Sentence]:
-    """SHOWN of the sentences, from the first to the last, the even places first, so that any few are unlike."""
-    places = [round(place * (len(sentences) - 1) / (SHOWN - 1)) for place in range(SHOWN)]
+def spread_evenly(sentences: Sequence[Sentence], count: int) -> list[Sentence]:
+    """``count`` of the sentences, from the first to the last, the even places first, so that any few are unlike."""
+    places = [round(place * (len(sentences) - 1) / max(count - 1, 1)) for place in range(count)]
     return [sentences[place] for place in (*places[::2], *places[1::2])]
 
 
-def protected_sentences(concept: KnownConcept) -> list[str]:
-    """The sentences in which a known concept, or a protected prompt, must not change."""
-    return listed(concept.kind, concept.prompts)
+def companions_of(base: Base, kind: str) -> Sequence[str]:
+    """What a concept of the kind is protected beside."""
+    return suggested(base, "object" if kind == "style" else "style")[:COMPANIONS]
+
+
+def closed_sentences(concept: KnownConcept) -> list[str]:
+    """The sentences that name a concept alone, whose directions are closed to others: the listed prompts, and more."""
+    return [*listed(concept.kind, concept.prompts), *in_company(MORE[concept.kind], concept.prompts, (), 1)]
+
+
+def sentences_around(base: Base, concept: KnownConcept) -> list[str]:
+    """The further sentences in which acting on a concept costs: in company and alone, in many patterns."""
+    return in_company(AROUND[concept.kind], concept.prompts, companions_of(base, concept.kind), COMPANY)
+
+
+def held_out_sentences(base: Base, concept: KnownConcept) -> list[str]:
+    """The sentences that nothing is ever solved with: what is done to other wordings is measured on them."""
+    return in_company(HELD_OUT[concept.kind], concept.prompts, companions_of(base, concept.kind), COMPANY_HELD_OUT)

@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args
 
 Variant = Literal["sepme", "published"]
 Start = Literal["closed-form", "zero"]
-Target = Literal["by-kind", "counterpart", "swap"]
+Target = Literal["by-kind", "counterpart", "substitute"]
 
 
 @dataclass(frozen=True)
@@ -17,39 +17,39 @@ class ErasureSettings:
         variant: This project's method, or the published one for comparison: the whole null space, all token rows of the
             bare prompts, zero start, no anchor, never re-projected. Its other settings have defaults of their own.
         start: The first w: the closed form, or zero as in the paper.
-        target: Where the closed form sends the concept: to the sentence without it, to the mean of the sentences with
-            others in its place, or by kind (a style to the first: the mean of all styles is a style again).
-        overshoot: How far beyond the mean of the swapped sentences the closed form goes, as a share of the way: the
-            mean of all others still has something of each. Of no effect on the way to the counterpart.
+        target: Where the concept is sent: to the sentence without it, to the same sentence with its substitute, or by
+            kind (a style and what is explicit to the first, all else to the second).
+        pictures: How many pictures are looked at to decide whether it is forgotten.
         max_steps: Most optimiser steps.
         seed: Of the noise and the times.
         learning_rate: Of Adam, on w; the paper's beta * lr as one number, for directions of unit action.
-        threshold: tau, relative to the first loss; the loop stops when the momentum comes down to it.
+        threshold: tau, relative to the first loss: the loop stops when the momentum lies within it, on either side of
+            zero (in the published variant: when it comes down to it).
         momentum: alpha of the momentum stop; at the paper's 0.9 it lags so far behind that the loop steps beyond tau.
         regulariser: lambda, on the mean Frobenius norm over the layers.
         directions: Most columns of Q.
         tolerance: Directions of the protected prompts weaker than this share of the strongest are not protected.
-        regular_weight: rho, what the action on regular prompts costs.
-        listed_weight: What the action on the listed prompts of everything protected costs, beyond their null space.
+        regular_weight: rho, what the action on the captions of the model costs.
+        listed_weight: What the action on the sentences of everything protected costs, beyond their null space.
         ridge: What the action on nothing at all costs: bounds the norm.
-        anchor_weight: What the distance to the counterpart's noise costs, beside the correlation.
+        anchor_weight: What the distance to the noise of what is drawn instead costs, beside the correlation.
         batch_size: Noised latents a step.
     """
 
     variant: Variant = "sepme"
     start: Start = "closed-form"
     target: Target = "by-kind"
-    overshoot: float = 0.4
+    pictures: int = 6
     max_steps: int = 1000
     seed: int = 0
-    learning_rate: float = 1e-3
-    threshold: float = 0.1
-    momentum: float = 0.8
+    learning_rate: float = 3e-3
+    threshold: float = 0.15
+    momentum: float = 0.5
     regulariser: float = 1e-6
     directions: int = 16
     tolerance: float = 1e-2
     regular_weight: float = 3.0
-    listed_weight: float = 300.0
+    listed_weight: float = 100.0
     ridge: float = 1e-3
     anchor_weight: float = 0.5
     batch_size: int = 8
@@ -57,7 +57,7 @@ class ErasureSettings:
     def __post_init__(self) -> None:
         """Raise ValueError, naming the field, where a value is out of range."""
         ranges = {
-            "overshoot": (0.0, 2.0),
+            "pictures": (4, 32),
             "max_steps": (0, 10_000),
             "seed": (0, 2**63 - 1),
             "learning_rate": (1e-8, 10.0),
@@ -80,6 +80,14 @@ class ErasureSettings:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ValueError(f"{name} must lie between {low} and {high}, not {value}")
+
+    @classmethod
+    def from_stored(cls, options: Mapping[str, Any]) -> "ErasureSettings":
+        """The settings in the file of an increment; those that only earlier releases knew are left out."""
+        current = {name: value for name, value in options.items() if name in {field.name for field in fields(cls)}}
+        if current.get("target") == "swap":
+            current["target"] = "substitute"
+        return cls.from_options(current)
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> "ErasureSettings":

@@ -13,12 +13,13 @@ import torch
 from torch import Tensor
 
 from sepme_core.base import Base
+from sepme_core.evaluation.classifier import Classifier
 from sepme_core.prompts import embed
 
 Value = TypeVar("Value")
 BATCH = 32
 EMBEDDING_BYTES = 512 * 2**20
-REMEMBERED = 512  # moments of a few MB at Stable Diffusion's width, latents of half a MB, single numbers
+REMEMBERED = 1024  # moments of half a MB to a few, norms, latents, single numbers
 
 
 class Shared:
@@ -27,9 +28,14 @@ class Shared:
     For several threads: those that miss the same at once both make it, and it comes out the same.
     """
 
-    def __init__(self, base: Base, embedding_bytes: int = EMBEDDING_BYTES) -> None:
-        """``embedding_bytes``: how much of the embeddings is kept, the least recently used dropped first."""
-        self.base = base
+    def __init__(
+        self, base: Base, classifier: Classifier | None = None, embedding_bytes: int = EMBEDDING_BYTES
+    ) -> None:
+        """``embedding_bytes``: how much of the embeddings is kept, the least recently used dropped first.
+
+        ``classifier``: who looks at pictures besides the model itself.
+        """
+        self.base, self.classifier = base, classifier
         self._kept = max(embedding_bytes // (4 * base.tokens * base.width), BATCH)
         self._embeddings: OrderedDict[str, Tensor] = OrderedDict()
         self._remembered: OrderedDict[Hashable, Any] = OrderedDict()

@@ -1,4 +1,4 @@
-"""From a plan to trained factors: the closed form as it is where it will do, and the loop where it will not."""
+"""From a plan to trained factors: the closed form, looked at; and the loop, where it is not where it should be."""
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,39 +9,77 @@ from torch import Tensor
 from sepme_core.base import Base
 from sepme_core.cross_attention import conditioned_matrices
 from sepme_core.erasure.certificate import Effect, measure_effect
-from sepme_core.erasure.correlation import Candidate, Trainee, balanced, refine, relative_correlation
+from sepme_core.erasure.correlation import (
+    Candidate,
+    Refined,
+    Standing,
+    Trainee,
+    anchor_distance,
+    balanced,
+    refine,
+    relative_correlation,
+)
 from sepme_core.erasure.evidence import Drawn, fresh_latents, training_latents
-from sepme_core.erasure.noised_latents import NoisedLatents, predict_all
+from sepme_core.erasure.looking import Looked, look
+from sepme_core.erasure.noised_latents import NoisedLatents, predict_all, predict_phrase
 from sepme_core.erasure.plan import Plan
 from sepme_core.erasure.request import Progress
 from sepme_core.erasure.settings import ErasureSettings
 from sepme_core.erasure.shared import Shared
+from sepme_core.erasure.substitute import Substitute
+
+NOT_NEEDED = "not needed: the closed form is within tau and near what is drawn instead"
+WITHIN_TAU = "ran until within tau and near what is drawn instead"
+OUT_OF_STEPS = "ran out of steps"
+LOOKED_WORSE = "ran, and was dropped: the closed form looks better"
 
 
 @dataclass(frozen=True)
 class Trained:
-    """Factors as they are stored, the steps they took, and their effect on fresh x_t."""
+    """Factors as they are stored, their effect on fresh x_t, what is seen under them, and what the loop did.
+
+    ``steps`` are those behind the factors; ``loop`` says in a word why there are as many.
+    """
 
     factors: Candidate
     steps: int
     effect: Effect
+    looked: Looked
+    loop: str
+
+    def looks_better_than(self, other: "Trained") -> bool:
+        """Fewer pictures show the concept; of equally many, the loss is nearer to zero."""
+
+        def rank(each: Trained) -> tuple[int, float]:
+            return each.looked.sight.seen, abs(each.effect.relative_loss)
+
+        return rank(self) < rank(other)
 
 
 def train(
-    shared: Shared, plan: Plan, drawn: Drawn, fresh: NoisedLatents, start: Candidate | None = None
+    shared: Shared, plan: Plan, drawn: Drawn, start: Candidate | None = None
 ) -> Generator[Progress, None, Trained]:
-    """Go from ``start``, or the plan's solution, until the loss comes down to tau.
+    """Go from ``start``, or the plan's solution, to where the loop may stop; what then looks better is taken.
 
-    A start of the closed form that does so on fresh x_t is taken as it is: x_t to train on are made for others alone.
+    A closed form that is there by what fresh x_t say of it takes no step: x_t to train on are made for others alone.
     """
-    start, settings, momentum = start or first_weights(shared.base, plan), plan.request.settings, None
-    if settings.start == "closed-form":
-        untrained = look_at(shared.base, start, start.weights, 0, fresh)
-        momentum = untrained.effect.relative_loss
-        if momentum <= settings.threshold:
-            return untrained
-    refined = yield from refine(shared.base, [make_trainee(shared, plan, drawn, start)], settings, momentum)
-    return look_at(shared.base, start, refined.weights[0], refined.steps, fresh)
+    start, settings = start or first_weights(shared.base, plan), plan.request.settings
+    fresh = fresh_of(shared, plan.substitute, drawn)
+    if settings.start == "zero":
+        refined = yield from refine(shared.base, [make_trainee(shared, plan, drawn, start)], settings)
+        return look_at(shared, plan, drawn, start, refined.weights[0], refined.steps, word_for(refined))
+    effect = measure_effect(shared.base, as_stored(start.directions, start.weights), fresh)
+    if effect.standing.arrived(settings) or settings.max_steps == 0:
+        loop = NOT_NEEDED if settings.max_steps else OUT_OF_STEPS
+        return look_at(shared, plan, drawn, start, start.weights, 0, loop)
+    trainees = [make_trainee(shared, plan, drawn, start)]
+    refined = yield from refine(shared.base, trainees, settings, effect.standing)
+    word = word_for(refined)
+    trained = look_at(shared, plan, drawn, start, refined.weights[0], refined.steps, word)
+    if trained.looked.sight.seen == 0:
+        return trained
+    untrained = look_at(shared, plan, drawn, start, start.weights, 0, LOOKED_WORSE)
+    return untrained if untrained.looks_better_than(trained) else trained
 
 
 def train_together(
@@ -49,35 +87,63 @@ def train_together(
 ) -> Generator[Progress, None, list[Trained]]:
     """Train a group by one loop, from the plans' solutions; in the plans' order. As `train` does with one."""
     starts = [first_weights(shared.base, plan) for plan in plans]
-    fresh = [fresh_latents(shared, shown) for shown in drawn]
-    weights, steps, momentum = [start.weights for start in starts], 0, None
+    fresh = [fresh_of(shared, plan.substitute, shown) for plan, shown in zip(plans, drawn, strict=True)]
+    weights, steps, standing, word = [start.weights for start in starts], 0, None, NOT_NEEDED
     if settings.start == "closed-form":
-        momentum = measure_together(shared.base, starts, fresh)
-    if momentum is None or momentum > settings.threshold:
+        standing = measure_together(shared.base, starts, fresh)
+    if standing is None or not standing.arrived(settings):
         trainees = [make_trainee(shared, *parts) for parts in zip(plans, drawn, starts, strict=True)]
-        refined = yield from refine(shared.base, trainees, settings, momentum)
-        weights, steps = refined.weights, refined.steps
-    return [look_at(shared.base, start, w, steps, x) for start, w, x in zip(starts, weights, fresh, strict=True)]
+        refined = yield from refine(shared.base, trainees, settings, standing)
+        weights, steps, word = refined.weights, refined.steps, word_for(refined)
+    return [
+        look_at(shared, plan, shown, start, w, steps, word)
+        for plan, shown, start, w in zip(plans, drawn, starts, weights, strict=True)
+    ]
 
 
 @torch.no_grad()
-def measure_together(base: Base, group: Sequence[Candidate], latents: Sequence[NoisedLatents]) -> float:
-    """The balanced loss of a group, a mean over its members, each on its x_t under the increments of all."""
-    losses = [relative_correlation(x, predict_all(base, x.noised, x.times, x.embeddings, group)) for x in latents]
-    return float(balanced(torch.stack(losses)))
+def measure_together(base: Base, group: Sequence[Candidate], latents: Sequence[NoisedLatents]) -> Standing:
+    """Where a group stands, each on its x_t under the increments of all: the balanced mean of the losses' sizes."""
+    losses, distances = [], []
+    for x in latents:
+        predicted = predict_all(base, x.noised, x.times, x.embeddings, group)
+        losses.append(relative_correlation(x, predicted))
+        distances.append(float(anchor_distance(x, predicted)))
+    return Standing(float(balanced(torch.stack(losses).abs())), sum(distances) / len(distances))
 
 
-def look_at(base: Base, start: Candidate, weights: Mapping[str, Tensor], steps: int, fresh: NoisedLatents) -> Trained:
-    """What came of a start after so many steps, measured as it is stored."""
+def word_for(refined: Refined) -> str:
+    """Why the loop ended."""
+    return WITHIN_TAU if refined.arrived else OUT_OF_STEPS
+
+
+def look_at(
+    shared: Shared, plan: Plan, drawn: Drawn, start: Candidate, weights: Mapping[str, Tensor], steps: int, loop: str
+) -> Trained:
+    """What came of a start after so many steps, measured and looked at as it is stored."""
     factors = as_stored(start.directions, weights)
-    return Trained(factors, steps, measure_effect(base, factors, fresh))
+    effect = measure_effect(shared.base, factors, fresh_of(shared, plan.substitute, drawn))
+    return Trained(factors, steps, effect, look(shared, plan.request, drawn, [factors], plan.substitute.phrase), loop)
+
+
+def fresh_of(shared: Shared, substitute: Substitute, drawn: Drawn) -> NoisedLatents:
+    """Fresh x_t, anchored at what is to be drawn instead."""
+    return anchored(shared, substitute, drawn, fresh_latents(shared, drawn), "fresh")
+
+
+def anchored(shared: Shared, substitute: Substitute, drawn: Drawn, latents: NoisedLatents, what: str) -> NoisedLatents:
+    """x_t with epsilon of the substitute as their anchor."""
+    phrase = substitute.phrase
+    key = ("anchor", what, tuple(drawn.texts), drawn.seed, phrase)
+    return latents.anchored(shared.recall(key, lambda: predict_phrase(shared, latents, drawn.sentences, phrase)))
 
 
 def make_trainee(shared: Shared, plan: Plan, drawn: Drawn, start: Candidate) -> Trainee:
     """The concept as the loop takes it."""
     directions = start.directions.double().cpu()
     scale = (directions * (plan.moments.concept @ directions)).sum(0).clamp_min(0).sqrt().float().clamp_min(1e-6)
-    return Trainee(start, scale.to(shared.base.device), training_latents(shared, drawn), plan.costs)
+    latents = anchored(shared, plan.substitute, drawn, training_latents(shared, drawn), "training")
+    return Trainee(start, scale.to(shared.base.device), latents, plan.costs)
 
 
 def first_weights(base: Base, plan: Plan) -> Candidate:

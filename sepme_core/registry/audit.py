@@ -34,7 +34,8 @@ def append(
     Args:
         session: of `database.writing`; writers take their turns until it ends.
         actor: the key holder.
-        action: erase, reproject, reactivate, restore, purge, make-irrevocable, protect, unprotect.
+        action: erase, reproject, substitute, reactivate, restore, purge, make-irrevocable, protect, unprotect,
+            further-name, withdraw-further-name.
         concept: the concept, or the name of the protected prompts.
         from_digest: the increment that served before.
         to_digest: the increment that serves now.

@@ -8,9 +8,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sepme_core.canonical import digest_of
-from sepme_core.registry import increments
+from sepme_core.registry import further_names, increments
 from sepme_core.registry.clock import timestamp
-from sepme_core.registry.tables import Concept, Increment, Job
+from sepme_core.registry.tables import Concept, FurtherName, Increment, Job
 
 LIVE_STATES = ("queued", "running")
 CONCEPT_WORK = ("erase", "reproject")
@@ -26,12 +26,18 @@ def concept_documents(session: Session, concepts: Sequence[Concept]) -> list[dic
     live = select(Job.concept, Job.id).where(
         Job.kind.in_(CONCEPT_WORK), Job.state.in_(LIVE_STATES), Job.concept.in_(names)
     )
+    further = further_names.by_concept(session, names)
     # Descending, so that of two jobs the erasure stays in the dictionary: it is what an operator asked for.
     jobs = {row.concept: row.id for row in session.execute(live.order_by(Job.kind.desc()))}
-    return [_concept_document(concept, versions[concept.name], jobs.get(concept.name)) for concept in concepts]
+    return [
+        _concept_document(concept, versions[concept.name], jobs.get(concept.name), further[concept.name])
+        for concept in concepts
+    ]
 
 
-def _concept_document(concept: Concept, versions: list[Increment], job_id: str | None) -> dict[str, Any]:
+def _concept_document(
+    concept: Concept, versions: list[Increment], job_id: str | None, further: list[FurtherName]
+) -> dict[str, Any]:
     current = next((increment for increment in versions if increment.version == concept.version), None)
     return {
         "name": concept.name,
@@ -41,6 +47,8 @@ def _concept_document(concept: Concept, versions: list[Increment], job_id: str |
         "irrevocable": concept.irrevocable,
         "prompts": concept.prompts,
         "protect": concept.protect,
+        "substitute": increments.substitute(current.certificate) if current else None,
+        "further_names": [further_names.document(each) for each in further],
         "version": concept.version,
         "digest": current.digest if current else None,
         "base_digest": current.base_digest if current else None,

@@ -3,6 +3,7 @@
 RegistryError
 ├── UnknownConcept, UnknownJob, UnknownImage, UnknownProtected
 ├── ConceptBusy, ConceptIrrevocable, ConceptMoved, ConceptNamedTwice
+├── ConceptNeverErased, ConceptOfItsOwn, FurtherNameOnly, SameAsItself
 ├── JobFinished
 ├── IdempotencyKeyReused
 ├── CursorInvalid
@@ -50,11 +51,47 @@ class ConceptMoved(RegistryError):
 
 
 class ConceptNamedTwice(RegistryError):
-    """One request asks for the same concept more than once."""
+    """One request asks for the same concept more than once, under whatever names; `place` is where it does again."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, place: int) -> None:
         super().__init__(f"concept {name!r} is named more than once")
         self.name = name
+        self.place = place
+
+
+class ConceptNeverErased(RegistryError):
+    """A further name was asked for a concept that has no version, and of which none is being made."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"concept {name!r} was never erased")
+        self.name = name
+
+
+class ConceptOfItsOwn(RegistryError):
+    """A concept that has versions of its own cannot become a further name of another."""
+
+    def __init__(self, name: str, same_as: str) -> None:
+        super().__init__(f"{name!r} has versions of its own and cannot become a further name of {same_as!r}")
+        self.name = name
+        self.same_as = same_as
+
+
+class FurtherNameOnly(RegistryError):
+    """The name is a further one of a concept: that one is what can be restored, or be the same as another."""
+
+    def __init__(self, name: str, concept: str) -> None:
+        super().__init__(f"{name!r} is a further name of concept {concept!r}")
+        self.name = name
+        self.concept = concept
+
+
+class SameAsItself(RegistryError):
+    """A concept was asked to be a further name of itself; `place` is where the request does so."""
+
+    def __init__(self, name: str, place: int) -> None:
+        super().__init__(f"{name!r} cannot be a further name of itself")
+        self.name = name
+        self.place = place
 
 
 class UnknownJob(RegistryError):

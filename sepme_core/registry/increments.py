@@ -1,13 +1,16 @@
 """Versions of increments: rows that name a blob. A concept points at one of them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from sepme_core.registry.clock import timestamp
 from sepme_core.registry.tables import Concept, Increment
+
+OPTIMISED = ("erased", "substituted")
+"""Why a version was trained: its concept was to be erased, or what it drew instead was erased itself."""
 
 
 def current(session: Session, concept: Concept) -> Increment | None:
@@ -20,8 +23,28 @@ def current(session: Session, concept: Concept) -> Increment | None:
 
 def trained(session: Session, name: str) -> Increment:
     """Return the version that was optimised last, of a concept that has one: re-projections start from it."""
-    optimised = select(Increment).where(Increment.concept == name, Increment.reason == "erased")
+    optimised = select(Increment).where(Increment.concept == name, Increment.reason.in_(OPTIMISED))
     return session.scalars(optimised.order_by(Increment.version.desc()).limit(1)).one()
+
+
+def standing(session: Session, base_digest: str, besides: Collection[str] = ()) -> list[tuple[Concept, Increment]]:
+    """Return the concepts with the version that stands for them, erased or restored, for a base, by name."""
+    pointed = and_(Increment.concept == Concept.name, Increment.version == Concept.version)
+    found = select(Concept, Increment).join(Increment, pointed).where(Increment.base_digest == base_digest)
+    rows = session.execute(found.order_by(Concept.name))
+    return [(concept, increment) for concept, increment in rows if concept.name not in besides]
+
+
+def substitute(certificate: Mapping[str, Any] | None) -> str | None:
+    """Return the phrase for what an increment draws instead of its concept; None where its certificate names none."""
+    named = (certificate or {}).get("substitute") or {}
+    return named.get("phrase")
+
+
+def leans_on(increment: Increment) -> list[str]:
+    """Name the concepts that what the increment draws instead of its own is close to: it would draw them."""
+    named = increment.certificate.get("substitute") or {}
+    return list(named.get("close_to") or [])
 
 
 def irrevocable(session: Session, base_digest: str, besides: Collection[str]) -> list[dict[str, str]]:

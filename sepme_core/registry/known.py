@@ -13,24 +13,40 @@ Documents = Sequence[Mapping[str, Any]]
 
 
 def known_concepts(session: Session) -> list[dict[str, Any]]:
-    """Return the known concepts as `{"name", "kind", "prompts"}`, by name.
+    """Return the known concepts as `{"name", "kind", "prompts", "erased", "decided"}`, by name.
 
     Known is what was erased once, whether it is restored or not, and what is being erased. A concept whose first
     erasure failed or was cancelled is not: protecting a name that never came to be would only take up capacity, or make
     its own second spelling impossible to erase. While a concept is being made anew with other prompts, both the old and
-    the new ones count.
+    the new ones count. `erased` is what serves, or will once its erasure under way has succeeded; `decided` is what has
+    a version: of the others nobody knows yet whether they will come to be.
     """
     live = select(Job).where(Job.kind == "erase", Job.state.in_(LIVE_STATES))
-    requests = {job.concept: job.request for job in session.scalars(live)}
-    known = []
-    for concept in session.scalars(select(Concept).order_by(Concept.name)):
-        request = requests.get(concept.name)
-        if concept.version is None and request is None:
-            continue
-        kind = request["kind"] if request else concept.kind
-        said = [*(concept.prompts if concept.version is not None else []), *(request["prompts"] if request else [])]
-        known.append({"name": concept.name, "kind": kind, "prompts": list(dict.fromkeys(said))})
-    return known
+    jobs = {job.concept: job for job in session.scalars(live)}
+    concepts = session.scalars(select(Concept).order_by(Concept.name))
+    found = ((concept, jobs.get(concept.name)) for concept in concepts)
+    return [_known(concept, job) for concept, job in found if concept.version is not None or job is not None]
+
+
+def _known(concept: Concept, job: Job | None) -> dict[str, Any]:
+    decided = concept.version is not None
+    said = [*(concept.prompts if decided else []), *(job.request["prompts"] if job else [])]
+    return {
+        "name": concept.name,
+        "kind": job.request["kind"] if job else concept.kind,
+        "prompts": list(dict.fromkeys(said)),
+        "erased": concept.state == "erased" or (job is not None and "keep_state" not in job.pinned),
+        "decided": decided,
+    }
+
+
+def decided_concepts(session: Session) -> list[dict[str, Any]]:
+    """Return the concepts that have a version as `{"name", "kind", "prompts"}`, by name.
+
+    What is stored, or is to be protected, is held against these alone: a newcomer that is refused leaves no trace.
+    """
+    decided = session.scalars(select(Concept).where(Concept.version.is_not(None)).order_by(Concept.name))
+    return [{"name": concept.name, "kind": concept.kind, "prompts": concept.prompts} for concept in decided]
 
 
 def protected_prompts(session: Session) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from sepme_core.registry import increments, protected, serving
 from sepme_core.registry.database import serialise
 from sepme_core.registry.jobs.leases import Claim, held_row, put_back_if_overtaken
 from sepme_core.registry.jobs.rows import cancel_now, enqueue, finish, live_protection
-from sepme_core.registry.known import known_concepts, protected_prompts
+from sepme_core.registry.known import decided_concepts, protected_prompts
 from sepme_core.registry.tables import Job, Protected
 
 
@@ -94,7 +94,7 @@ def publish(session: Session, claim: Claim) -> bool:
 
     Returns:
         False where nothing was published: the lease was lost; or cancelling was asked for, and the job is cancelled; or
-        something was erased for good, became known or was protected meanwhile, and the job is queued again, pinning
+        something was erased for good, decided or protected meanwhile, and the job is queued again, pinning
         that too.
     """
     serialise(session)
@@ -114,7 +114,7 @@ def publish(session: Session, claim: Claim) -> bool:
 def _pins(session: Session, request: Mapping[str, Any]) -> dict[str, Any]:
     model = serving.current_model(session)
     return {
-        "known": known_concepts(session),
+        "known": decided_concepts(session),
         "protected": [entry for entry in protected_prompts(session) if entry["name"] != request["name"]],
         "irrevocable": increments.irrevocable(session, model["base_digest"], ()) if model else [],
     }

@@ -86,12 +86,25 @@ class Increment(Base):
     digest: Mapped[str] = mapped_column(DIGEST)
     base_digest: Mapped[str] = mapped_column(DIGEST)
     bytes: Mapped[int] = mapped_column(BigInteger)
-    reason: Mapped[str] = mapped_column(Words(16))
+    reason: Mapped[str] = mapped_column(Words(16))  # erased, reprojected, refined, substituted
     certificate: Mapped[dict[str, Any]]
     settings: Mapped[dict[str, Any]]
     request: Mapped[dict[str, Any]]  # the erase body that it was made by
     pinned: Mapped[dict[str, Any]]  # the known concepts and protected prompts that it was made with
     job_id: Mapped[str] = mapped_column(ID)
+    created_at: Mapped[datetime] = mapped_column(default=database_time())
+
+
+class FurtherName(Base):
+    """A second name for a concept: its prompts are further wordings of that one, and nothing else is its own."""
+
+    __tablename__ = "further_names"
+    __table_args__ = (Index(None, "concept"),)
+
+    name: Mapped[str] = mapped_column(NAME, primary_key=True)
+    concept: Mapped[str] = mapped_column(NAME, ForeignKey("concepts.name", ondelete="CASCADE"))
+    prompts: Mapped[list[str]]
+    holder: Mapped[str] = mapped_column(HOLDER)
     created_at: Mapped[datetime] = mapped_column(default=database_time())
 
 

@@ -47,6 +47,7 @@ def test_an_erasure_is_accepted_as_a_job_and_rung_for(client: httpx.Client, brok
     assert job["request"] == {
         **STYLE,
         "name": "van-gogh",
+        "substitute": None,
         "irrevocable": False,
         "override": False,
         "options": {},
@@ -65,6 +66,7 @@ def test_every_field_has_a_default_and_the_body_may_be_left_out(client: httpx.Cl
         "kind": "other",
         "prompts": ["van gogh"],
         "protect": [],
+        "substitute": None,
         "irrevocable": False,
         "override": False,
         "options": {},
@@ -379,6 +381,30 @@ def test_a_concept_names_its_erasure_before_its_reprojection(
     erasure = erase(client, "cat", {"prompts": ["tabby"]}).json()["id"]
     assert erasure != reprojection
     assert client.get("/concepts/cat").json()["job"] == erasure
+
+
+def test_what_is_drawn_instead_is_part_of_the_request(client: httpx.Client) -> None:
+    body = {**STYLE, "substitute": "a painting"}
+    job = erase(client, "van-gogh", body).json()
+    assert job["request"]["substitute"] == "a painting"
+    assert erase(client, "van-gogh", body).json()["id"] == job["id"]
+    assert erase(client, "van-gogh", STYLE).json()["type"] == "/problems/concept-busy"
+
+
+@pytest.mark.usefixtures("model")
+def test_the_pictures_that_an_erasure_was_refused_for_are_served(
+    client: httpx.Client, engine: Engine, blobs: Blobs
+) -> None:
+    job_id = erase(client, "cat").json()["id"]
+    problem = {"type": "/problems/not-forgotten", "title": "Seen", "status": 409, "detail": "cat is seen"}
+    working.fail_with_pictures(engine, blobs, job_id, problem)
+    without, under = client.get(f"/jobs/{job_id}").json()["problem"]["pictures"]
+    assert (without["erased"], under["erased"]) == (False, True)
+    for picture, masked in ((without, []), (under, [("cat", 0)])):
+        assert client.get(picture["url"]).headers["content-type"] == "image/png"
+        record = client.get(picture["url"], headers={"Accept": "application/json"}).json()
+        assert (record["job"], record["sha256"]) == (f"/jobs/{job_id}", picture["sha256"])
+        assert [(concept["name"], concept["version"]) for concept in record["mask"]["concepts"]] == masked
 
 
 @pytest.mark.usefixtures("model")

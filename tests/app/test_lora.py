@@ -44,7 +44,7 @@ def digest(client: httpx.Client, engine: Engine, blobs: Blobs, model: None, incr
         settings={},
     )
     with writing(engine) as session:
-        assert jobs.publish_erasure(session, claimed, made)
+        assert jobs.publish_erasure(session, claimed, made, considered=[])
     return made.digest
 
 

@@ -34,7 +34,7 @@ def test_the_options_are_those_of_the_method() -> None:
         assert accepts({"variant": variant}) == method_accepts({"variant": variant})
     for start in ("closed-form", "zero", "random"):
         assert accepts({"start": start}) == method_accepts({"start": start})
-    for target in ("by-kind", "counterpart", "swap", "elsewhere"):
+    for target in ("by-kind", "counterpart", "substitute", "swap"):
         assert accepts({"target": target}) == method_accepts({"target": target})
 
 

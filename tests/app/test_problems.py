@@ -126,6 +126,9 @@ def test_bytes_that_cannot_be_read_as_json(client: httpx.Client, body: bytes) ->
     check(client.post("/generate", content=body, headers=JSON), 400, "malformed-json")
 
 
+OPTIONS_GONE = {"#/options/pictures", "#/options/overshoot"}
+
+
 @pytest.mark.parametrize(
     ("path", "body", "pointers"),
     [
@@ -150,6 +153,8 @@ def test_bytes_that_cannot_be_read_as_json(client: httpx.Client, body: bytes) ->
         ("/concepts/cat/erase", {"options": {"max_steps": -1, "sed": 1}}, {"#/options/max_steps", "#/options/sed"}),
         ("/concepts/cat/erase", {"irrevocable": "yes"}, {"#/irrevocable"}),
         ("/concepts/cat/erase", {"name": "dog"}, {"#/name"}),
+        ("/concepts/cat/erase", {"substitute": " ", "same_as": "A cat"}, {"#/substitute", "#/same_as"}),
+        ("/concepts/cat/erase", {"options": {"pictures": 3, "overshoot": 1}}, OPTIONS_GONE),
         ("/jobs/AAAA/cancel", {"why": "late"}, {"#/why"}),
         ("/erasures", {"concepts": []}, {"#/concepts"}),
         ("/erasures", {"concepts": [{"name": "cat"}, {"kind": "style"}]}, {"#/concepts/1/name"}),

@@ -5,13 +5,28 @@ from typing import Any
 import pytest
 
 from app.problems.catalogue import BY_SLUG
-from sepme_core.erasure.request import ErasureRefused, concept_not_drawn, concept_too_close, no_capacity
+from sepme_core.erasure.request import (
+    ErasureRefused,
+    concept_not_drawn,
+    concept_too_close,
+    effect_lost,
+    irrevocable_weakened,
+    no_capacity,
+    not_forgotten,
+    same_concept,
+    substitute_erased,
+)
 from worker import problems
 
 REFUSALS = [
-    concept_too_close("cat", "kitten", 0.98, 0.5),
+    concept_too_close("cat", "kitten", 0.98, 3, 6),
     no_capacity(16, 3, 256),
     concept_not_drawn("qwx", 0.01, 0.2),
+    same_concept("a-cat", "cat", 0, 6),
+    not_forgotten("cat", 3, 6, 1),
+    substitute_erased("cat", "a dog", "dog"),
+    effect_lost("cat", 3, 6, 1),
+    irrevocable_weakened("dog", "cat", effect_lost("cat", 3, 6, 1)),
 ]
 WRITTEN = [
     problems.of_another_base("made for another base", ["cat"]),

@@ -12,7 +12,7 @@ from PIL import Image
 from sqlalchemy import Engine
 
 from sepme_core.canonical import digest_of_bytes
-from sepme_core.registry import jobs, protecting, serving
+from sepme_core.registry import concepts, jobs, protecting, serving
 from sepme_core.registry.blobs import Blobs
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.images import PictureRecord
@@ -66,7 +66,8 @@ def erase(engine: Engine, blobs: Blobs, job_id: str, base_digest: str = BASE, *,
         applied: tuple[list[dict[str, str]], ...] = ([], [{"concept": str(claimed.concept), "digest": made.digest}])
         made = replace(made, pictures=[_evidence(blobs, str(claimed.concept), increments) for increments in applied])
     with writing(engine) as session:
-        assert jobs.publish_erasure(session, claimed, made)
+        considered = [known["name"] for known in concepts.known_concepts(session)]
+        assert isinstance(jobs.publish_erasure(session, claimed, made, considered=considered), jobs.Published)
 
 
 def reproject(engine: Engine, blobs: Blobs, job_id: str) -> None:
@@ -109,6 +110,16 @@ def fail(engine: Engine, job_id: str, **problem: Any) -> None:
         assert jobs.fail(session, claimed, problem)
 
 
+def fail_with_pictures(engine: Engine, blobs: Blobs, job_id: str, problem: dict[str, Any]) -> None:
+    """Fail a job with a picture without and one with an increment that is never published."""
+    claimed = claim(engine, job_id)
+    concept = str(claimed.concept)
+    applied: tuple[list[dict[str, str]], ...] = ([], [{"concept": concept, "digest": BASE}])
+    pictures = [_evidence(blobs, concept, increments) for increments in applied]
+    with writing(engine) as session:
+        assert jobs.fail(session, claimed, problem, pictures)
+
+
 DO = {"erase": erase, "reproject": reproject, "protect": protect, "generate": draw}
 
 
@@ -120,7 +131,7 @@ def _picture(blobs: Blobs, claimed: Claim, position: int) -> PictureRecord:
 
 
 def _evidence(blobs: Blobs, prompt: str, increments: list[dict[str, str]]) -> PictureRecord:
-    record = {"prompt": prompt, "seed": len(increments), "increments": increments}
+    record = {"prompt": prompt, "seed": len(increments), "increments": increments, "base_digest": BASE}
     return _drawn(blobs, len(increments), (64, 64), record)
 
 

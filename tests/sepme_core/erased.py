@@ -15,9 +15,10 @@ def erased(base: Base, concept: str) -> Increment:
     """The increment of one of `KINDS`, which leaves the others alone."""
     known = [KnownConcept(name, kind, (name,)) for name, kind in KINDS.items() if name != concept]
     request = ErasureRequest(concept, KINDS[concept], (concept,), settings=QUICK)
-    return run_to_end(erase(base, request, known, shared=_shared(base))).increment
+    return run_to_end(erase(base, request, known, shared=memory(base))).increment
 
 
 @cache
-def _shared(base: Base) -> Shared:
+def memory(base: Base) -> Shared:
+    """What erasures on a base have in common."""
     return Shared(base)

@@ -1,5 +1,7 @@
 """Stable Diffusion's true U-Net configurations, and narrowed copies of whole pipelines that a test can run."""
 
+import gzip
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
@@ -35,17 +37,39 @@ NARROW: dict[str, Any] = {
 }
 
 
-def save_narrow_pipeline(folder: Path, unet: dict[str, Any], prediction_type: str) -> Path:
+CLIP_MERGES = 48894  # of the file's lines, those that the model has embeddings for
+
+
+def clip_tokenizer() -> CLIPTokenizer:
+    """The tokenizer of Stable Diffusion 1.x, from the vocabulary that OpenAI published with CLIP."""
+    published = distribution("openai-clip").locate_file("clip/bpe_simple_vocab_16e6.txt.gz")
+    lines = gzip.decompress(Path(str(published)).read_bytes()).decode().split("\n")
+    merges = [tuple(line.split()) for line in lines[1 : CLIP_MERGES + 1]]  # the first says which version it is
+    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    others = 256 - len(printable)
+    symbols = [chr(byte) for byte in printable] + [chr(256 + place) for place in range(others)]
+    words = [*symbols, *(f"{symbol}</w>" for symbol in symbols), *("".join(merge) for merge in merges)]
+    vocabulary = {word: place for place, word in enumerate([*words, "<|startoftext|>", "<|endoftext|>"])}
+    return CLIPTokenizer(vocabulary, merges, model_max_length=77)
+
+
+def save_narrow_pipeline(
+    folder: Path,
+    unet: dict[str, Any],
+    prediction_type: str,
+    tokenizer: CLIPTokenizer | None = None,
+    width: int = NARROW["cross_attention_dim"],
+) -> Path:
     """A pipeline folder with random weights: the U-Net's own layout at a fraction of its width."""
     torch.manual_seed(0)
-    tokenizer = CLIPTokenizer.from_pretrained(MODEL_FOLDER / "tokenizer")
+    tokenizer = tokenizer or CLIPTokenizer.from_pretrained(MODEL_FOLDER / "tokenizer")
     text = CLIPTextConfig(
         vocab_size=len(tokenizer),
-        hidden_size=64,
-        intermediate_size=128,
+        hidden_size=width,
+        intermediate_size=2 * width,
         num_hidden_layers=2,
         num_attention_heads=4,
-        max_position_embeddings=16,
+        max_position_embeddings=int(tokenizer.model_max_length),
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
     )
@@ -70,7 +94,7 @@ def save_narrow_pipeline(folder: Path, unet: dict[str, Any], prediction_type: st
         vae=autoencoder,
         text_encoder=CLIPTextModel(text),
         tokenizer=tokenizer,
-        unet=UNet2DConditionModel(**{**unet, **NARROW}),
+        unet=UNet2DConditionModel(**{**unet, **NARROW, "cross_attention_dim": width}),
         scheduler=scheduler,
         safety_checker=None,
         feature_extractor=None,

@@ -1,13 +1,15 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from shutil import copy
+from shutil import copy, copytree
 
 import pytest
 
-from sepme_core.base import Base, load_base
+from sepme_core.base import Base, load_base, model_folder
 from sepme_core.erasure import Shared
-from tests.worker.residents import working
+from sepme_core.evaluation.classifier import open_classifier
+from tests.worker.residents import work_off, working, working_in
+from tests.worker.rows import CAT, accepted_erasure, row
 from worker.resident import Resident
 
 
@@ -19,8 +21,8 @@ def base() -> Base:
 
 @pytest.fixture(scope="session")
 def shared(base: Base) -> Shared:
-    """What a worker remembers of the demo model from one concept to the next."""
-    return Shared(base)
+    """What a worker remembers of the demo model from one concept to the next; the model's judge looks too."""
+    return Shared(base, open_classifier(None, model_folder("demo")))
 
 
 @pytest.fixture
@@ -48,3 +50,28 @@ def new_registry(
             return opened.enter_context(working(home, f"sqlite:///{home}/registry.sqlite3", base, shared))
 
         yield open_one
+
+
+@pytest.fixture(scope="session")
+def home_with_cat(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, base: Base, shared: Shared) -> Path:
+    """The state folder of a service that erased the cat by the request `CAT`; to be copied."""
+    home = tmp_path_factory.mktemp("cat") / "home"
+    home.mkdir()
+    copy(sqlite_template, home / "registry.sqlite3")
+    with working_in(home, base, shared) as resident:
+        job_id = accepted_erasure(resident.engine, "cat", **CAT)
+        work_off(resident)
+        assert row(resident.engine, job_id).state == "succeeded", row(resident.engine, job_id).problem
+    return home
+
+
+@pytest.fixture
+def resident_with_cat(
+    environment_without_settings: None, tmp_path: Path, home_with_cat: Path, base: Base, shared: Shared
+) -> Iterator[Resident]:
+    """A worker's belongings, on a registry in which the cat is erased."""
+    del environment_without_settings
+    home = tmp_path / "home"
+    copytree(home_with_cat, home)
+    with working_in(home, base, shared) as resident:
+        yield resident

@@ -1,5 +1,7 @@
 """Increments that were not optimised but are whole: random directions, published as a worker publishes them."""
 
+from typing import Literal
+
 import torch
 
 from sepme_core.base import Base
@@ -25,23 +27,29 @@ def random_increment(base: Base, concept: str, base_digest: str | None = None, s
     }
     metadata = {
         "concept": concept,
+        "kind": "object",
+        "prompts": [concept],
+        "protect": [],
         "base_digest": base_digest or base.digest,
         "settings": {},
-        "certificate": {"correlation": 0.0},
+        "certificate": {"correlation": 0.0, "relative_loss": 0.0, "given_up": []},
     }
     return Increment(directions, weights, metadata)
 
 
 def publish(resident: Resident, increment: Increment, **body: object) -> str:
-    """Publish an increment under its concept's name, as the end of an erase job. Gives its digest."""
+    """Publish an increment under its concept's name, as the end of an erase job that saw all there is. Gives its digest."""
     claim = claimed(resident.engine, accepted_erasure(resident.engine, increment.concept, **body))
     stored = store_increment(resident.blobs, Made(increment, (), "erased"), 1.0)
     with writing(resident.engine) as session:
-        assert jobs.publish_erasure(session, claim, stored)
+        considered = [known["name"] for known in concepts.known_concepts(session)]
+        assert isinstance(jobs.publish_erasure(session, claim, stored, considered=considered), jobs.Published)
     return stored.digest
 
 
-def asked_for(resident: Resident, erased: list[str], base_digest: str | None = None, **request: object) -> str:
+def asked_for(
+    resident: Resident, erased: Literal["active"] | list[str], base_digest: str | None = None, **request: object
+) -> str:
     """A job for pictures under a mask, as the front end accepts it; two denoising steps unless said otherwise."""
     defaults = resident.base.describe()["defaults"]
     whole = {"prompt": "a cat", "negative_prompt": "", "seed": 7, "count": 1, **defaults, "steps": 2, **request}

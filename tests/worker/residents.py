@@ -4,15 +4,18 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from sepme_core.base import Base
 from sepme_core.erasure import Shared
-from sepme_core.registry import serving
+from sepme_core.registry import jobs, serving
 from sepme_core.registry.blobs import open_blobs
-from sepme_core.registry.database import make_engine, writing
+from sepme_core.registry.database import make_engine, reading, writing
 from sepme_core.settings import Settings
+from worker import work
 from worker.drain import Drain
+from worker.groups import LastGroup
 from worker.increments import IncrementCache
 from worker.resident import Resident
 
@@ -20,7 +23,16 @@ from worker.resident import Resident
 @contextmanager
 def working(home: Path, database_url: str, base: Base, shared: Shared) -> Iterator[Resident]:
     """What a worker has that works on a registry; its model is announced. The home goes at the end."""
-    settings = Settings.model_validate({"home": home, "database_url": database_url, "device": "cpu"})
+    with working_in(home, base, shared, database_url) as resident:
+        yield resident
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def working_in(home: Path, base: Base, shared: Shared, database_url: str | None = None) -> Iterator[Resident]:
+    """What a worker has that works on a registry, which lies in its home unless said otherwise; all of it stays."""
+    url = database_url or f"sqlite:///{home}/registry.sqlite3"
+    settings = Settings.model_validate({"home": home, "database_url": url, "device": "cpu"})
     engine = make_engine(settings.database_url)
     blobs = open_blobs(settings.blob_url)
     with writing(engine) as session:
@@ -37,4 +49,20 @@ def working(home: Path, database_url: str, base: Base, shared: Shared) -> Iterat
         drain=Drain(60),
     )
     engine.dispose()
-    shutil.rmtree(home, ignore_errors=True)
+
+
+def another(resident: Resident, name: str) -> Resident:
+    """A second worker of the same registry."""
+    cache = IncrementCache(resident.blobs, resident.base)
+    return replace(resident, name=name, increments=cache, last_group=LastGroup(), drain=Drain(60))
+
+
+def work_off(resident: Resident) -> None:
+    """Answer a ring for all that is queued, and what comes of that, until nothing is."""
+    while True:
+        with reading(resident.engine) as session:
+            queued = jobs.list_page(session, None, 50, state="queued").items
+        if not queued:
+            return
+        for job in queued:
+            work.answer(resident, job.id)

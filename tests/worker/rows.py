@@ -1,6 +1,8 @@
 """Jobs in the registry, for tests of the worker that need a row to hold."""
 
 import secrets
+from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
@@ -8,7 +10,10 @@ from sqlalchemy.orm import Session
 from sepme_core.registry import concepts, jobs
 from sepme_core.registry.clock import database_time
 from sepme_core.registry.database import reading, writing
-from sepme_core.registry.tables import Event, Increment, Job
+from sepme_core.registry.tables import AuditEntry, Event, Increment, Job
+
+CAT: Mapping[str, object] = {"kind": "object", "substitute": "heart"}
+"""The body by which `resident_with_cat` has the cat erased: hearts are drawn instead."""
 
 
 def accepted_erasure(engine: Engine, name: str = "cat", **body: object) -> str:
@@ -35,6 +40,21 @@ def row(engine: Engine, job_id: str) -> Job:
     """The job as it stands."""
     with reading(engine) as session:
         return jobs.get(session, job_id)
+
+
+def problem(engine: Engine, job_id: str) -> dict[str, Any]:
+    """What a job that must have failed was refused for, `type` without its folder."""
+    job = row(engine, job_id)
+    assert job.state == "failed", (job.state, job.result)
+    assert job.problem is not None
+    return {**job.problem, "type": job.problem["type"].removeprefix("/problems/")}
+
+
+def audited(engine: Engine, *actions: str) -> list[AuditEntry]:
+    """The audit entries of these actions in their order."""
+    with reading(engine) as session:
+        wanted = select(AuditEntry).where(AuditEntry.action.in_(actions)).order_by(AuditEntry.sequence)
+        return list(session.scalars(wanted))
 
 
 def events(engine: Engine, job_id: str) -> list[Event]:

@@ -1,9 +1,11 @@
 import hashlib
+import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from io import BytesIO
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -15,7 +17,8 @@ from sepme_core.registry import concepts, images, jobs, protected
 from sepme_core.registry.database import reading, writing
 from tests.sepme.processes import until
 from tests.worker.masks import publish, random_increment
-from tests.worker.rows import accepted_erasure, claimed, events, row, versions
+from tests.worker.pictures import seen
+from tests.worker.rows import accepted_erasure, claimed, events, problem, row, versions
 from worker import erase, work
 from worker.drain import Drain
 from worker.lease import Lease, LeaseLost
@@ -23,6 +26,8 @@ from worker.resident import Resident
 
 SHORT = {"max_steps": 2, "batch_size": 2}
 LONG = {"start": "zero", "learning_rate": 1e-8, "threshold": 0.0, "max_steps": 10_000, "batch_size": 1}
+FEEBLE = {"start": "zero", "max_steps": 1, "batch_size": 1, "target": "counterpart"}
+"""One step from nowhere, by which nothing is erased; and no other substitutes are tried."""
 
 
 def directly(resident: Resident, name: str, known: list[KnownConcept]) -> Increment:
@@ -52,12 +57,14 @@ def test_an_erasure_publishes_the_increment_that_the_method_makes(resident: Resi
     assert job.result["state"] == "erased"
 
 
-def test_concepts_accepted_together_know_each_other_whatever_order_they_are_made_in(resident: Resident) -> None:
+def test_concepts_accepted_together_know_each_other_and_are_made_in_their_order_whatever_is_rung_for(
+    resident: Resident,
+) -> None:
     cat, fish = accepted_together(resident, "cat", "fish")
     work.answer(resident, fish)
-    work.answer(resident, cat)
+    assert (row(resident.engine, cat).state, row(resident.engine, fish).state) == ("succeeded", "queued")
     (made,) = versions(resident.engine, "cat")
-    assert made.digest == directly(resident, "cat", [KnownConcept("fish", "object", ("fish",))]).digest
+    assert made.digest == directly(resident, "cat", [KnownConcept("fish", "object", ("fish",), erased=True)]).digest
     assert made.digest != directly(resident, "cat", []).digest
 
 
@@ -97,15 +104,16 @@ def test_a_group_is_optimised_once_and_each_job_publishes_its_own_member(residen
 
 
 def test_what_would_undo_an_erasure_for_good_is_refused_and_names_it(resident: Resident) -> None:
-    """The erasure for good is one that nearly nothing is left of: whatever is to be left alone takes the rest."""
-    work.answer(resident, accepted_erasure(resident.engine, "cat", options=LONG | {"max_steps": 1}, irrevocable=True))
-    job_id = accepted_erasure(resident.engine, "fish", options=SHORT)
+    """Under the increment that is for good it is seen, by its rockets: so it is not the same under another name."""
+    work.answer(resident, accepted_erasure(resident.engine, "cat", options=SHORT, irrevocable=True))
+    job_id = accepted_erasure(resident.engine, "rocket", prompts=["rocket", "cat"], options=SHORT)
     work.answer(resident, job_id)
-    problem = row(resident.engine, job_id).problem
-    assert problem is not None
-    assert (problem["type"], problem["status"]) == ("/problems/irrevocable-weakened", 409)
-    assert problem["irrevocable"] == "cat"
-    assert versions(resident.engine, "fish") == []
+    refused = problem(resident.engine, job_id)
+    assert (refused["type"], refused["status"]) == ("irrevocable-weakened", 409)
+    assert (refused["irrevocable"], refused["because"]) == ("cat", "effect-lost")
+    assert refused["limit"] < refused["seen"] <= refused["of"]
+    assert versions(resident.engine, "rocket") == []
+    assert len(versions(resident.engine, "cat")) == 1
 
 
 def test_an_erasure_that_was_overtaken_by_one_for_good_publishes_nothing_and_is_queued_again(
@@ -123,16 +131,61 @@ def test_an_erasure_that_was_overtaken_by_one_for_good_publishes_nothing_and_is_
     assert (job_id, "erase") in work.waiting(resident)
 
 
-def test_what_is_too_close_to_a_protected_prompt_is_refused_with_the_numbers(resident: Resident) -> None:
+def test_what_is_too_close_to_a_protected_prompt_is_refused_with_the_numbers_and_the_pictures(
+    resident: Resident,
+) -> None:
     with writing(resident.engine) as session:
         protected.put(session, "our-mascot", ["cat"], "tests")
     job_id = accepted_erasure(resident.engine, "cat", options=SHORT)
     work.answer(resident, job_id)
-    problem = row(resident.engine, job_id).problem
-    assert problem is not None
-    assert (problem["type"], problem["status"]) == ("/problems/concept-too-close", 409)
-    assert problem["overlap"] > problem["limit"]
+    refused = problem(resident.engine, job_id)
+    assert (refused["type"], refused["status"], refused["closest"]) == ("concept-too-close", 409, "our-mascot")
+    assert refused["overlap"] > 0.8
+    assert 1 < refused["seen"] <= refused["of"]
+    assert "cat" in looked_at(resident, refused)[3:]
     assert versions(resident.engine, "cat") == []
+
+
+def looked_at(resident: Resident, refused: Mapping[str, Any]) -> list[str | None]:
+    """What is seen in a refusal's pictures: three without the increment and three with it."""
+    assert [each["erased"] for each in refused["pictures"]] == [False] * 3 + [True] * 3
+    return seen(resident, [each["id"] for each in refused["pictures"]])
+
+
+def test_what_would_still_be_seen_is_not_published_and_what_serves_goes_on_to_serve(
+    resident_with_cat: Resident,
+) -> None:
+    resident = resident_with_cat
+    job_id = accepted_erasure(resident.engine, "cat", options=FEEBLE)
+    work.answer(resident, job_id)
+    refused = problem(resident.engine, job_id)
+    assert (refused["type"], refused["status"]) == ("not-forgotten", 409)
+    assert (refused["seen"], refused["of"], refused["limit"]) == (6, 6, 1)
+    assert looked_at(resident, refused) == ["cat"] * 6
+    with reading(resident.engine) as session:
+        mask = concepts.resolve_mask(session, "active").concepts
+    assert [(each.name, each.version) for each in mask] == [("cat", 1)]
+
+
+def test_what_would_still_be_seen_is_published_by_an_override_and_marked_so(resident: Resident) -> None:
+    job_id = accepted_erasure(resident.engine, "cat", options=FEEBLE, override=True)
+    work.answer(resident, job_id)
+    assert row(resident.engine, job_id).state == "succeeded", row(resident.engine, job_id).problem
+    (version,) = versions(resident.engine, "cat")
+    assert version.certificate["overridden"] == ["not-forgotten"]
+    assert version.certificate["forgotten"]["forgotten"] is False
+
+
+def test_the_damaged_increment_of_another_concept_does_not_hold_up_an_erasure(
+    resident_with_cat: Resident, caplog: pytest.LogCaptureFixture
+) -> None:
+    resident = resident_with_cat
+    resident.blobs.delete(versions(resident.engine, "cat")[-1].digest)
+    job_id = accepted_erasure(resident.engine, "fish", options=SHORT)
+    with caplog.at_level(logging.WARNING):
+        work.answer(resident, job_id)
+    assert row(resident.engine, job_id).state == "succeeded", row(resident.engine, job_id).problem
+    assert "The increment of cat cannot be looked at" in caplog.text
 
 
 def test_an_option_that_only_the_method_can_judge_is_refused_by_its_pointer(resident: Resident) -> None:

@@ -67,7 +67,7 @@ def test_one_worker_of_several_measures_what_a_change_leaves_and_the_next_one_wh
         heartbeat.start()
     try:
         until(lambda: len(set(measured)) == 2)  # each says what it serves when it comes up
-        until(lambda: "capacity" in model(resident))
+        until(lambda: all(heartbeat._settled for heartbeat in beats))
         whole = model(resident)["capacity"]["left"]
         protect(resident, "our-mascot", "a penguin with an umbrella")
         until(lambda: model(resident)["capacity"]["left"] < whole)

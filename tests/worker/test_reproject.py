@@ -1,7 +1,7 @@
 """A stored increment is brought to what became known later, on the demo model."""
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -12,21 +12,19 @@ from sepme_core.increment import Increment
 from sepme_core.registry import concepts, jobs, protected
 from sepme_core.registry.database import reading, writing
 from tests.worker.masks import publish, random_increment
+from tests.worker.residents import another, work_off
 from tests.worker.rows import accepted_erasure, claimed, events, row, versions
 from worker import reproject, work
-from worker.increments import IncrementCache
 from worker.lease import Lease, LeaseLost
 from worker.resident import Resident
 
 SHORT = {"max_steps": 2, "batch_size": 2}
-FEEBLE = {"start": "zero", "learning_rate": 1e-8, "threshold": 0.0, "max_steps": 1, "batch_size": 1}
-"""Steps so small that there is no effect that could be kept."""
 NAMES = ("cat", "fish", "key")
 INK = KnownConcept("ink", "style", ("ink",))
 
 
-def erase(resident: Resident, name: str, options: Mapping[str, object] = SHORT) -> None:
-    job_id = accepted_erasure(resident.engine, name, options=options)
+def erase(resident: Resident, name: str) -> None:
+    job_id = accepted_erasure(resident.engine, name, options=SHORT)
     work.answer(resident, job_id)
     assert row(resident.engine, job_id).state == "succeeded", row(resident.engine, job_id).problem
 
@@ -39,8 +37,10 @@ def due(resident: Resident) -> dict[str, str]:
 
 
 def arrive(resident: Resident, name: str, kind: str = "object") -> None:
-    """Another concept is published; what of it matters to the others is how it is said."""
+    """Another concept is decided and given back; what of it matters to the others is how it is said."""
     publish(resident, random_increment(resident.base, name), kind=kind)
+    with writing(resident.engine) as session:
+        concepts.restore(session, name, "tests")
 
 
 def digests(resident: Resident, *names: str) -> list[str]:
@@ -111,6 +111,7 @@ def test_concepts_accepted_together_are_the_same_bytes_whatever_the_order(new_re
         job_ids = accept_all(resident, accepted)
         for name in done:
             work.answer(resident, job_ids[name])
+        work_off(resident)
         assert due(resident) == {}
         made.append(digests(resident, *NAMES))
     assert made[0] == made[1]
@@ -120,9 +121,7 @@ def test_concepts_accepted_together_are_the_same_bytes_whatever_the_order(new_re
 def test_two_workers_at_once_make_the_bytes_that_one_makes(new_registry: Callable[[], Resident]) -> None:
     """Neither has the other's memory of the model."""
     one, first = new_registry(), new_registry()
-    second = replace(
-        first, name="worker-2", shared=Shared(first.base), increments=IncrementCache(first.blobs, first.base)
-    )
+    second = replace(another(first, "worker-2"), shared=Shared(first.base, first.shared.classifier))
     alone, together = accept_all(one, NAMES), accept_all(first, reversed(NAMES))
     for name in NAMES:
         work.answer(one, alone[name])
@@ -144,17 +143,18 @@ def accept_all(resident: Resident, names: Iterable[str]) -> dict[str, str]:
 def test_an_effect_that_cannot_be_kept_leaves_the_old_version_serving_and_is_not_tried_again(
     resident: Resident,
 ) -> None:
-    erase(resident, "cat", FEEBLE)
+    erase(resident, "cat")
     (trained,) = versions(resident.engine, "cat")
     with writing(resident.engine) as session:
-        protected.put(session, "our-mascot", ["a penguin with an umbrella"], "tests")
+        protected.put(session, "our-mascot", ["cat"], "tests")
     job_id = due(resident)["cat"]
     work.answer(resident, job_id)
     job = row(resident.engine, job_id)
     assert job.state == "failed"
     assert job.problem is not None
     assert job.problem["type"] == "/problems/effect-lost"
-    assert job.problem["relative_loss"] > job.problem["limit"]
+    assert job.problem["limit"] == trained.certificate["forgotten"]["seen"]
+    assert job.problem["limit"] < job.problem["seen"] <= job.problem["of"] == 6
     assert [version.digest for version in versions(resident.engine, "cat")] == [trained.digest]
     with reading(resident.engine) as session:
         assert concepts.document(session, concepts.get(session, "cat"))["state"] == "erased"

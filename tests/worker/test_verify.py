@@ -14,21 +14,20 @@ from sqlalchemy.orm import Session
 from sepme_core.base import Base
 from sepme_core.erasure import Shared
 from sepme_core.increment import Increment
-from sepme_core.registry import concepts, increments, jobs, serving
+from sepme_core.registry import concepts, increments
 from sepme_core.registry.blobs import Blobs, open_blobs
-from sepme_core.registry.database import make_engine, reading, writing
+from sepme_core.registry.database import make_engine, writing
 from sepme_core.registry.tables import Concept, Image
 from sepme_core.registry.tables import Increment as Version
 from sepme_core.settings import Settings
-from tests.worker.masks import random_increment
-from worker import work
-from worker.drain import Drain
-from worker.increments import IncrementCache
-from worker.resident import Resident
+from tests.worker.masks import publish
+from tests.worker.residents import work_off, working_in
+from tests.worker.rows import accepted_erasure
 from worker.verify.__main__ import main, read_registry
-from worker.verify.checks import Check, Verifier, check
+from worker.verify.checks import Check, Verifier, check, check_evidence
 
 QUICK = {"max_steps": 0, "batch_size": 2}
+UNDER_ALL = "forgotten under all that is erased"
 ANOTHER_BASE = "sha256:" + "0" * 64
 
 
@@ -38,35 +37,17 @@ def healthy(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, bas
     home = tmp_path_factory.mktemp("healthy") / "home"
     home.mkdir()
     shutil.copy(sqlite_template, home / "registry.sqlite3")
-    settings = settings_of(home)
-    blobs, engine = open_blobs(settings.blob_url), make_engine(settings.database_url)
-    cache = IncrementCache(blobs, base)
-    resident = Resident("worker@tests", "erase", settings, engine, blobs, base, cache, shared, Drain(60))
-    with writing(engine) as session:
-        serving.announce_model(session, base.describe())
-    for name, kind in (("cat", "object"), ("sepia", "style")):
-        with writing(engine) as session:
-            concepts.accept_erasure(session, {"name": name, "kind": kind, "options": QUICK}, "tests")
-        work_off(resident)
-    with writing(engine) as session:
-        concepts.restore(session, "sepia", "tests", None)
-    engine.dispose()
+    with working_in(home, base, shared) as resident:
+        for name, kind in (("cat", "object"), ("sepia", "style")):
+            accepted_erasure(resident.engine, name, kind=kind, options=QUICK)
+            work_off(resident)
+        with writing(resident.engine) as session:
+            concepts.restore(session, "sepia", "tests", None)
     return home
 
 
 def settings_of(home: Path) -> Settings:
     return Settings.model_validate({"home": home, "device": "cpu"})
-
-
-def work_off(resident: Resident) -> None:
-    """Do what is queued, and what comes of that: the object is re-projected once the style is known."""
-    while True:
-        with reading(resident.engine) as session:
-            queued = jobs.list_page(session, None, 50, state="queued").items
-        if not queued:
-            return
-        for job in queued:
-            work.answer(resident, job.id)
 
 
 @pytest.fixture
@@ -161,14 +142,47 @@ def test_a_file_that_is_not_there_fails_even_where_it_does_not_serve(home: Path,
     assert failing(found(home, shared, "cat")) == {"file of version 1"}
 
 
-def test_an_increment_that_does_not_erase_fails(home: Path, shared: Shared) -> None:
-    def scaled_to_nothing(increment: Increment) -> Increment:
-        return replace(increment, weights={path: 1e-3 * w for path, w in increment.weights.items()})
-
-    put_in_place(home, "cat", scaled_to_nothing)
+def test_an_increment_that_does_not_erase_fails_whatever_its_certificate_says(
+    home: Path, shared: Shared, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put_in_place(home, "cat", lambda own: with_weights(own, 0.0))
     checks = found(home, shared, "cat")
-    assert failing(checks) == {"erased", "pictures with the increment"}
-    assert checks["erased"].numbers["relative_loss"] > 0.9
+    assert failing(checks) == {"forgotten", "loss", UNDER_ALL, "pictures with the increment"}
+    assert checks["forgotten"].numbers["seen"] == checks["forgotten"].numbers["pictures"] == 6
+    assert checks["loss"].numbers["relative_loss"] == pytest.approx(1, abs=1e-3)
+    assert main(["--concept", "cat"]) == 1
+    assert "FAILED  cat: forgotten: seen in 6 of 6 pictures by model and judge" in capsys.readouterr().out
+
+
+def test_increments_that_work_against_each_other_fail_where_all_that_is_erased_is_applied(
+    home: Path, shared: Shared
+) -> None:
+    def against(own: Increment) -> Increment:
+        return replace(with_weights(own, -1.0), metadata={**own.metadata, "concept": "anchor", "prompts": ["anchor"]})
+
+    current = Increment.from_bytes(current_blob(home, "cat").read_bytes())
+    with working_in(home, shared.base, shared) as resident:
+        publish(resident, against(current))
+    checks = found(home, shared, "cat")
+    assert failing(checks) == {UNDER_ALL}
+    assert checks["forgotten"].numbers["seen"] == 0
+    assert checks[UNDER_ALL].numbers["seen"] > checks[UNDER_ALL].numbers["limit"]
+
+
+def with_weights(increment: Increment, times: float) -> Increment:
+    """The increment under its own certificate, with other weights."""
+    return replace(increment, weights={path: times * w for path, w in increment.weights.items()})
+
+
+def test_what_was_published_with_an_override_says_so_where_it_is_seen(home: Path, shared: Shared) -> None:
+    def marked(own: Increment) -> Increment:
+        certificate = {**own.certificate, "overridden": ["not-forgotten"]}
+        return replace(with_weights(own, 0.0), metadata={**own.metadata, "certificate": certificate})
+
+    put_in_place(home, "cat", marked)
+    check = found(home, shared, "cat")["forgotten"]
+    assert not check.holds
+    assert "override: true" in check.detail
 
 
 def test_an_increment_that_acts_on_what_was_restored_fails_on_both(home: Path, shared: Shared) -> None:
@@ -195,12 +209,16 @@ def test_an_increment_that_is_not_the_concepts_own_for_this_base_fails(
     others = {
         "for another base": lambda own: replace(own, metadata={**own.metadata, "base_digest": ANOTHER_BASE}),
         "of another concept": lambda own: replace(own, metadata={**own.metadata, "concept": "fish"}),
-        "without its origin": lambda _own: random_increment(shared.base, "cat"),
+        "without its origin": lambda own: replace(own, metadata=without(own.metadata, "kind")),
     }
     put_in_place(home, "cat", others[exchanged])
     checks = found(home, shared, "cat")
     assert failing(checks) == {"increment"}
     assert ("POST /erasures" in str(checks["increment"].remedy)) == (exchanged == "for another base")
+
+
+def without(metadata: Mapping[str, object], key: str) -> dict[str, object]:
+    return {name: value for name, value in metadata.items() if name != key}
 
 
 def change_evidence(home: Path, name: str, *, libraries: bool) -> None:
@@ -232,9 +250,11 @@ def test_other_pixels_are_enough_only_from_other_libraries(home: Path, shared: S
 
 def test_evidence_is_drawn_by_as_many_threads_as_it_was_first(home: Path, shared: Shared) -> None:
     before = torch.get_num_threads()
+    stored = read_registry(settings_of(home))
+    verifier = Verifier(shared, open_blobs(settings_of(home).blob_url), stored)
     torch.set_num_threads(1 if before > 1 else 2)
     try:
-        evidence = found(home, shared, "sepia")["pictures without it"]
+        evidence = check_evidence(verifier, stored["sepia"])
     finally:
         torch.set_num_threads(before)
     assert evidence.numbers["equal"] == evidence.numbers["of"] == 3

@@ -16,8 +16,9 @@ from pydantic import ValidationError
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from sepme_core.base import Base, BaseNotSupported, load_base
+from sepme_core.base import Base, BaseNotSupported, load_base, model_folder
 from sepme_core.erasure import Shared
+from sepme_core.evaluation.classifier import open_classifier
 from sepme_core.registry.blobs import open_blobs
 from sepme_core.registry.database import make_engine
 from sepme_core.settings import Settings
@@ -45,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (CannotVerify, ValidationError) as reason:
         print(f"sepme: {reason}", file=sys.stderr)
         return CANNOT
-    verifier = Verifier(Shared(base), open_blobs(settings.blob_url), stored)
+    shared = Shared(base, open_classifier(settings.classifier, model_folder(settings.model)))
+    verifier = Verifier(shared, open_blobs(settings.blob_url), stored)
     made = (each for concept in concepts for each in check(verifier, concept))
     failed = report_json(base, made) if chosen.json else report(made)
     return FAILED if failed else HOLDS

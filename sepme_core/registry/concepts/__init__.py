@@ -1,16 +1,18 @@
 """Concepts: asked to be erased, erased, restored, purged.
 
-`acceptance` decides what a request to erase needs; `restoring` takes concepts out of the active set; `masks` resolves
+`naming` tells which concept a request is about; `acceptance` decides what it needs, `substitutes` whether what is
+stored still draws nothing erased; `restoring` takes concepts out of the active set; `masks` resolves
 names to increments; `reading` lists them.
 """
 
 from sepme_core.registry.concepts.acceptance import Accepted, accept_again, accept_erasure, accept_erasures
 from sepme_core.registry.concepts.masks import MaskConcept, MaskResolution, irrevocable_since, resolve_mask
-from sepme_core.registry.concepts.reading import document, documents, etag, get, list_page
+from sepme_core.registry.concepts.reading import document, documents, get, list_page
 from sepme_core.registry.concepts.requests import NAME_FORM, erasure_request
 from sepme_core.registry.concepts.restoring import purge, restore
+from sepme_core.registry.concepts.tags import etag
 from sepme_core.registry.documents import mask_document
-from sepme_core.registry.known import known_concepts, protected_prompts
+from sepme_core.registry.known import decided_concepts, known_concepts, protected_prompts
 from sepme_core.registry.tables import Concept
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "accept_again",
     "accept_erasure",
     "accept_erasures",
+    "decided_concepts",
     "document",
     "documents",
     "erasure_request",

@@ -2,20 +2,27 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from sepme_core.registry import audit, clock, increments, serving
-from sepme_core.registry.concepts.requests import erasure_request, joined, making
+from sepme_core.registry.concepts.naming import settle
+from sepme_core.registry.concepts.requests import erasure_request, joined, making, same
+from sepme_core.registry.concepts.substitutes import draws_what_is_erased, is_leaned_on
+from sepme_core.registry.concepts.tags import moved
 from sepme_core.registry.database import serialise
-from sepme_core.registry.documents import concept_documents
-from sepme_core.registry.errors import ConceptBusy, ConceptNamedTwice
+from sepme_core.registry.documents import LIVE_STATES, concept_documents
+from sepme_core.registry.errors import ConceptBusy
+from sepme_core.registry.further_names import worded
 from sepme_core.registry.identifiers import new_id
 from sepme_core.registry.jobs import rows as job_rows
 from sepme_core.registry.known import known_concepts, leaves_prompts_alone, made_together, pins, protected_prompts
 from sepme_core.registry.tables import Concept, Increment, Job
+
+MOMENT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -37,14 +44,15 @@ def accept_erasures(
 ) -> list[Accepted]:
     """Accept requests to erase, all or none. Each new job pins all other known concepts, those accepted with it too.
 
-    For each, by what the registry holds:
+    A further name asks for the concept that it stands for: see `naming.settle`. For each, by what the registry holds:
 
     - being erased by the same request: that job; being erased by another: refused;
     - erased by the same request, for the base that is served: a finished job;
     - restored, and what is stored was made by the same request for the base that is served: it serves again at once;
     - else a job; what serves goes on to serve until that job publishes.
 
-    What is stored counts as made by the same request only if all prompts protected now were protected then.
+    What is stored counts as made by the same request only if all prompts protected now were protected then; and only if
+    it draws nothing that is erased instead of its concept, and nothing else that is stored draws it.
 
     Args:
         session: of `database.writing`; the caller's transaction decides that all or none is kept.
@@ -54,12 +62,13 @@ def accept_erasures(
 
     Raises:
         ConceptBusy: where one is being erased with another body.
-        ConceptNamedTwice: where two bodies name the same concept.
+        ConceptNamedTwice: where two bodies come to the same concept.
+        SameAsItself, UnknownConcept, ConceptNeverErased, ConceptOfItsOwn, FurtherNameOnly: where a body's `same_as`
+            cannot be.
         ValueError: where a name is malformed, or a joint erasure has one concept alone.
     """
-    requests = [erasure_request(body) for body in bodies]
-    _refuse_repeated_names(requests)
     serialise(session)
+    requests = settle(session, [erasure_request(body) for body in bodies], holder)
     accepted = [_accept(session, request, holder) for request in (joined(requests) if joint else requests)]
     _pin(session, accepted)
     return accepted
@@ -74,30 +83,36 @@ def accept_again(session: Session, base_digest: str, holder: str) -> list[Accept
     pointed = and_(Increment.concept == Concept.name, Increment.version == Concept.version)
     stored = select(Concept, Increment).join(Increment, pointed).where(Increment.base_digest != base_digest)
     rows = session.execute(stored.order_by(Concept.name)).all()
-    accepted = [_accept_again(session, concept, increment.request, holder) for concept, increment in rows]
+    accepted = [
+        _accept_again(session, concept, worded(session, increment.request), holder) for concept, increment in rows
+    ]
     _pin(session, accepted)
     return accepted
 
 
-def _refuse_repeated_names(requests: list[dict[str, Any]]) -> None:
-    seen = set()
-    for request in requests:
-        if request["name"] in seen:
-            raise ConceptNamedTwice(request["name"])
-        seen.add(request["name"])
-
-
 def _pin(session: Session, accepted: list[Accepted]) -> None:
-    """Give each new job what is known, now that all of them are in the registry."""
+    """Give each new job its place, in the order they were asked for, and what is known, now that all are there."""
     jobs = [one.job for one in accepted if not one.already_done and "known" not in one.job.pinned]
     if not jobs:
         return
     known, protected, model = known_concepts(session), protected_prompts(session), serving.current_model(session)
-    for job in jobs:
+    for job, moment in zip(jobs, _moments(session, jobs), strict=True):
+        job.created_at = moment
         besides = made_together(job.request)
         irrevocable = increments.irrevocable(session, model["base_digest"], besides) if model else []
         job.pinned = {**job.pinned, **pins(known, protected, besides), "irrevocable": irrevocable}
     session.flush()
+
+
+def _moments(session: Session, jobs: Sequence[Job]) -> list[datetime]:
+    """Return a moment for each new job, later than those accepted before: newcomers are decided in that order.
+
+    A clock does not: SQLite's gives all that is accepted in one millisecond the same time.
+    """
+    live = (Job.kind == "erase", Job.state.in_(LIVE_STATES), Job.id.not_in([job.id for job in jobs]))
+    latest = session.scalars(select(func.max(Job.created_at)).where(*live)).one()
+    first = max(clock.now(session), latest + MOMENT) if latest else clock.now(session)
+    return [first + place * MOMENT for place in range(len(jobs))]
 
 
 def _accept(session: Session, request: dict[str, Any], holder: str) -> Accepted:
@@ -121,7 +136,7 @@ def _accept(session: Session, request: dict[str, Any], holder: str) -> Accepted:
 
 
 def _accept_again(session: Session, concept: Concept, request: dict[str, Any], holder: str) -> Accepted:
-    live = _wanted_job(session, concept)
+    live = job_rows.wanted_erasure(session, concept.name)
     if live is not None:
         return Accepted(live, concept, already_done=False)
     pinned = {"keep_state": "restored"} if concept.state == "restored" else {}
@@ -134,8 +149,7 @@ def _enqueue(
     job = job_rows.enqueue(
         session, kind="erase", queue="erase", request=request, pinned=pinned, concept=concept.name, holder=holder
     )
-    _moved(session, concept)
-    session.flush()
+    moved(session, concept)
     return Accepted(job, concept, already_done=False)
 
 
@@ -158,25 +172,15 @@ def _job_under_way(session: Session, concept: Concept, request: dict[str, Any]) 
     Raises:
         ConceptBusy: where another request is under way.
     """
-    live = _wanted_job(session, concept)
+    live = job_rows.wanted_erasure(session, concept.name)
     if live is None:
         return None
-    if live.request != request:
+    if not same(live.request, request):
         raise ConceptBusy(concept.name, live.id)
     if "keep_state" in live.pinned:
         live.pinned = {key: value for key, value in live.pinned.items() if key != "keep_state"}
-        _moved(session, concept)
-        session.flush()
+        moved(session, concept)
     return live
-
-
-def _wanted_job(session: Session, concept: Concept) -> Job | None:
-    """Return the live job. One that is only waiting for its worker to let go of it ends here."""
-    live = job_rows.live_erasure(session, concept.name)
-    if live is None or not live.cancel_requested:
-        return live
-    job_rows.cancel_now(session, live)
-    return None
 
 
 def _still_holds(session: Session, stored: Increment, request: dict[str, Any]) -> bool:
@@ -184,7 +188,9 @@ def _still_holds(session: Session, stored: Increment, request: dict[str, Any]) -
     model = serving.current_model(session)
     if model is None or stored.base_digest != model["base_digest"]:
         return False
-    return making(stored.request) == making(request) and leaves_prompts_alone(stored, protected_prompts(session))
+    if making(stored.request) != making(request) or not leaves_prompts_alone(stored, protected_prompts(session)):
+        return False
+    return not is_leaned_on(session, stored.base_digest, request) and not draws_what_is_erased(session, stored)
 
 
 def _serve_stored(session: Session, concept: Concept, stored: Increment, request: dict[str, Any], holder: str) -> None:
@@ -195,14 +201,8 @@ def _serve_stored(session: Session, concept: Concept, stored: Increment, request
         return
     concept.state = "erased"
     concept.irrevocable = concept.irrevocable or request["irrevocable"]
-    _moved(session, concept)
-    session.flush()
+    moved(session, concept)
     details = {"version": stored.version, "base_digest": stored.base_digest, "irrevocable": concept.irrevocable}
     action = "reactivate" if reactivated else "make-irrevocable"
     before = None if reactivated else stored.digest
     audit.append(session, holder, action, concept.name, before, stored.digest, details)
-
-
-def _moved(session: Session, concept: Concept) -> None:
-    concept.tag = new_id()
-    concept.updated_at = clock.now(session)

@@ -8,6 +8,7 @@ from sqlalchemy import Row, Select, and_, select
 from sqlalchemy.orm import Session
 
 from sepme_core.registry.documents import LIVE_STATES, mask_document
+from sepme_core.registry.further_names import resolved
 from sepme_core.registry.tables import Concept, Increment, Job
 
 
@@ -31,8 +32,8 @@ class MaskResolution:
 
     Attributes:
         concepts: those with an increment, by name: the order in which a mask is always built up.
-        missing: names that are unknown or were never erased, with nothing under way.
-        in_progress: names whose first increment is being made.
+        missing: names, as they were asked for, that are unknown or were never erased, with nothing under way.
+        in_progress: names, as they were asked for, whose first increment is being made.
         irrevocable: names erased for good at this moment, whether in the mask or not.
     """
 
@@ -57,6 +58,7 @@ class MaskResolution:
 def resolve_mask(session: Session, erased: Literal["active"] | Sequence[str]) -> MaskResolution:
     """Resolve `"active"` (all that is erased now) or names, of which each means its stored increment, even if restored.
 
+    A further name means its concept, which counts once however often it is named.
     Raises nothing for names without an increment: it lists them.
     """
     rows = session.execute(_with_increments()).all()
@@ -64,10 +66,12 @@ def resolve_mask(session: Session, erased: Literal["active"] | Sequence[str]) ->
     irrevocable = tuple(row.name for row in serving if row.irrevocable)
     if erased == "active":
         return MaskResolution(tuple(map(_mask_concept, serving)), (), (), irrevocable)
-    wanted = set(erased)
-    found = tuple(_mask_concept(row) for row in rows if row.name in wanted)
-    without = wanted - {concept.name for concept in found}
-    in_progress = _being_made(session, without) if without else set()
+    stands_for = resolved(session, erased)
+    found = tuple(_mask_concept(row) for row in rows if row.name in stands_for.values())
+    with_increment = {concept.name for concept in found}
+    without = {name for name, concept in stands_for.items() if concept not in with_increment}
+    being_made = _being_made(session, {stands_for[name] for name in without}) if without else set()
+    in_progress = {name for name in without if stands_for[name] in being_made}
     return MaskResolution(found, tuple(sorted(without - in_progress)), tuple(sorted(in_progress)), irrevocable)
 
 

@@ -8,17 +8,18 @@ from sqlalchemy.orm import Session
 from sepme_core.registry import cursors
 from sepme_core.registry.documents import concept_documents
 from sepme_core.registry.errors import UnknownConcept
+from sepme_core.registry.further_names import concept_of
 from sepme_core.registry.lookups import find
 from sepme_core.registry.tables import Concept
 
 
 def get(session: Session, name: str) -> Concept:
-    """Return a concept.
+    """Return the concept that a name, its own or a further one, stands for.
 
     Raises:
         UnknownConcept: where there is none.
     """
-    return find(session, Concept, name, UnknownConcept)
+    return find(session, Concept, concept_of(session, name), UnknownConcept)
 
 
 def list_page(session: Session, cursor: str | None, limit: int) -> cursors.Page[Concept]:
@@ -28,14 +29,6 @@ def list_page(session: Session, cursor: str | None, limit: int) -> cursors.Page[
         CursorInvalid: where the cursor is not one of this listing.
     """
     return cursors.page_by_name(session, Concept, cursor, limit)
-
-
-def etag(concept: Concept) -> str:
-    """Return the entity tag (RFC 9110, section 8.8.3), quotes included.
-
-    It changes with what operators ask for, when it is accepted and when it takes effect, and with nothing else.
-    """
-    return f'"{concept.tag}"'
 
 
 def document(session: Session, concept: Concept) -> dict[str, Any]:

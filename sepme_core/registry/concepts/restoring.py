@@ -4,13 +4,12 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from sepme_core.registry import audit, clock, increments
-from sepme_core.registry.concepts.reading import etag
+from sepme_core.registry import audit, further_names, increments
+from sepme_core.registry.concepts.tags import etag, moved
 from sepme_core.registry.database import serialise
-from sepme_core.registry.errors import ConceptIrrevocable, ConceptMoved, UnknownConcept
-from sepme_core.registry.identifiers import new_id
+from sepme_core.registry.errors import ConceptIrrevocable, ConceptMoved, FurtherNameOnly, UnknownConcept
 from sepme_core.registry.jobs import rows as job_rows
-from sepme_core.registry.tables import Concept, Job
+from sepme_core.registry.tables import Concept, FurtherName, Job
 
 
 def restore(session: Session, name: str, holder: str, if_match: str | None = None) -> Concept:
@@ -23,7 +22,12 @@ def restore(session: Session, name: str, holder: str, if_match: str | None = Non
         UnknownConcept: where there is none.
         ConceptMoved: where `if_match` (the header's value) does not name the concept as it is.
         ConceptIrrevocable: where it was erased for good.
+        FurtherNameOnly: where it is a further name: the concept that it stands for can be restored.
     """
+    serialise(session)
+    further = session.get(FurtherName, name)
+    if further is not None:
+        raise FurtherNameOnly(name, further.concept)
     concept = _changeable(session, name, if_match)
     live = job_rows.live_erasure(session, name)
     cancelled = _cancel(session, live) if live and "keep_state" not in live.pinned else None
@@ -32,9 +36,7 @@ def restore(session: Session, name: str, holder: str, if_match: str | None = Non
     stored = increments.current(session, concept) if concept.state == "erased" else None
     if stored is not None:
         concept.state = "restored"
-    concept.tag = new_id()
-    concept.updated_at = clock.now(session)
-    session.flush()
+    moved(session, concept)
     details = {"cancelled_job": cancelled} if cancelled else {}
     audit.append(session, holder, "restore", name, stored.digest if stored else None, None, details)
     return concept
@@ -44,13 +46,18 @@ def purge(session: Session, name: str, holder: str, if_match: str | None = None)
     """Forget the concept and its versions altogether; returns it as it was.
 
     The increments' bytes stay: pictures and jobs may refer to them, so they are a garbage collector's business. What
-    must be answered for stays in the audit.
+    must be answered for stays in the audit. A further name is forgotten alone: the present version of its concept keeps
+    the wordings, the next one does not have them.
 
     Raises:
         UnknownConcept: where there is none.
         ConceptMoved: where `if_match` (the header's value) does not name the concept as it is.
         ConceptIrrevocable: where it was erased for good.
     """
+    serialise(session)
+    further = session.get(FurtherName, name)
+    if further is not None:
+        return _withdraw(session, further, holder, if_match)
     concept = _changeable(session, name, if_match)
     live = job_rows.live_erasure(session, name)
     cancelled = _cancel(session, live) if live else None
@@ -63,17 +70,24 @@ def purge(session: Session, name: str, holder: str, if_match: str | None = None)
         "kind": concept.kind,
         "prompts": concept.prompts,
         "state": concept.state,
+        "further_names": [each.name for each in further_names.by_concept(session, [name])[name]],
         "versions": [increments.document(version) for version in increments.versions(session, name)],
         "cancelled_job": cancelled,
     }
     audit.append(session, holder, "purge", name, served, None, details)
-    session.delete(concept)  # its increments go by the foreign key
+    session.delete(concept)  # its increments and further names go by the foreign keys
     session.flush()
     return concept
 
 
+def _withdraw(session: Session, further: FurtherName, holder: str, if_match: str | None) -> Concept:
+    concept = _changeable(session, further.concept, if_match)
+    further_names.withdraw(session, further, holder)
+    moved(session, concept)
+    return concept
+
+
 def _changeable(session: Session, name: str, if_match: str | None) -> Concept:
-    serialise(session)
     concept = session.get(Concept, name, with_for_update=True, populate_existing=True)
     if concept is None:
         raise UnknownConcept(name)

@@ -1,8 +1,9 @@
 """Jobs: rows with a state machine, `queued → running → succeeded | failed | cancelled`.
 
-`rows` makes, finds and cancels them; `leases` is what a worker does with one that it claimed; `publishing` ends one
-with its result; `reprojections` makes those that a newly known concept calls for; `reaping` finds those that nobody
-works on; `turns` has some go before others.
+`rows` makes, finds and cancels them; `leases` is what a worker does with one that it claimed; `presence` says what it
+is held against; `publishing` ends one with its result, `versions` that it makes and `substituting` others by the way;
+`reprojections` makes those that a newly decided concept calls for; `reaping` finds those that nobody works on; `turns`
+has some go before others.
 """
 
 from sepme_core.registry.documents import LIVE_STATES
@@ -14,13 +15,15 @@ from sepme_core.registry.jobs.leases import (
     claim,
     fail,
     finish_cancelled,
+    give_way,
     release,
     renew,
     report,
 )
+from sepme_core.registry.jobs.presence import Present, pin_present
 from sepme_core.registry.jobs.publishing import (
-    StoredIncrement,
-    pin_irrevocable,
+    Overtaken,
+    Published,
     publish_erasure,
     publish_pictures,
     publish_reprojection,
@@ -33,13 +36,16 @@ from sepme_core.registry.jobs.rows import (
     enqueue,
     enqueue_finished,
     get,
+    job_states,
     list_page,
     live_erasure,
     live_protection,
     live_reprojection,
     request_cancel,
 )
+from sepme_core.registry.jobs.substituting import Remade
 from sepme_core.registry.jobs.turns import first_in_turn
+from sepme_core.registry.jobs.versions import StoredIncrement
 from sepme_core.registry.tables import Event, Job
 
 __all__ = [
@@ -48,6 +54,10 @@ __all__ = [
     "Event",
     "Job",
     "Occasion",
+    "Overtaken",
+    "Present",
+    "Published",
+    "Remade",
     "StoredIncrement",
     "cancel_now",
     "cancel_requested",
@@ -62,6 +72,8 @@ __all__ = [
     "finish_cancelled",
     "first_in_turn",
     "get",
+    "give_way",
+    "job_states",
     "list_page",
     "live_erasure",
     "live_protection",
@@ -69,7 +81,7 @@ __all__ = [
     "never_rung",
     "occasion",
     "park_exhausted",
-    "pin_irrevocable",
+    "pin_present",
     "publish_erasure",
     "publish_pictures",
     "publish_reprojection",

@@ -4,19 +4,22 @@ All times are the database's. What a worker says or publishes counts only while 
 lease that has run out counts until somebody else claims the job.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from sepme_core.registry import events
+from sepme_core.registry import events, images
 from sepme_core.registry.clock import database_time
+from sepme_core.registry.documents import mask_document
+from sepme_core.registry.images import PictureRecord
 from sepme_core.registry.jobs.rows import finish, locked
 from sepme_core.registry.tables import Job
 
 NO_SYNCHRONISATION = {"synchronize_session": False}
+NO_VERSION = 0
 
 
 @dataclass(frozen=True)
@@ -95,9 +98,36 @@ def finish_cancelled(session: Session, claim: Claim) -> bool:
     return _finish(session, claim, "cancelled", {})
 
 
-def fail(session: Session, claim: Claim, problem: dict[str, Any]) -> bool:
-    """End the job as failed with a problem document (RFC 9457). False: the lease is lost."""
-    return _finish(session, claim, "failed", {"problem": problem})
+def fail(session: Session, claim: Claim, problem: dict[str, Any], pictures: Sequence[PictureRecord] = ()) -> bool:
+    """End the job as failed with a problem document (RFC 9457). False: the lease is lost.
+
+    Args:
+        session: of `database.writing`.
+        claim: the worker's hold.
+        problem: the document.
+        pictures: what the refusal rests on, whose PNG blobs are stored; the problem lists them as `pictures`.
+    """
+    job = held_row(session, claim)
+    if job is None:
+        return False
+    shown = {"pictures": _add_pictures(session, job, pictures)} if pictures else {}
+    finish(session, job, "failed", {"problem": {**problem, **shown}})
+    return True
+
+
+def _add_pictures(session: Session, job: Job, pictures: Sequence[PictureRecord]) -> list[dict[str, Any]]:
+    """Give the pictures their rows; what they were drawn with was never published, so it has no version."""
+    masks = [
+        mask_document(
+            [
+                {"name": applied["concept"], "version": NO_VERSION, "digest": applied["digest"]}
+                for applied in picture.record["increments"]
+            ]
+        )
+        for picture in pictures
+    ]
+    rows = images.add(session, job.id, job.holder, pictures, masks, pictures[0].record["base_digest"])
+    return [{**images.document(row), "erased": bool(row.record["increments"])} for row in rows]
 
 
 def release(session: Session, claim: Claim) -> bool:
@@ -105,6 +135,18 @@ def release(session: Session, claim: Claim) -> bool:
 
     One that is to be cancelled ends here: nobody would claim it. False: the lease is lost.
     """
+    return _give_back(session, claim)
+
+
+def give_way(session: Session, claim: Claim) -> bool:
+    """Put the job back behind others, accepted before it, that it waits for. It is not counted as lost either.
+
+    One that is to be cancelled ends here. False: the lease is lost.
+    """
+    return _give_back(session, claim)
+
+
+def _give_back(session: Session, claim: Claim) -> bool:
     job = held_row(session, claim)
     if job is None:
         return False

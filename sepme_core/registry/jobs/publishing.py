@@ -1,62 +1,77 @@
 """The end of work that succeeded: its result and the job's end in one transaction, or neither."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from sepme_core.registry import audit, increments
+from sepme_core.registry import increments
 from sepme_core.registry.clock import now
 from sepme_core.registry.database import serialise
-from sepme_core.registry.documents import concept_documents, mask_document
+from sepme_core.registry.documents import concept_documents
 from sepme_core.registry.identifiers import new_id
 from sepme_core.registry.images import PictureRecord
 from sepme_core.registry.images import add as add_images
 from sepme_core.registry.images import document as image_document
 from sepme_core.registry.jobs.leases import Claim, held_row, put_back_if_overtaken
+from sepme_core.registry.jobs.presence import newcomers
 from sepme_core.registry.jobs.reprojections import enqueue_reprojections
-from sepme_core.registry.jobs.rows import cancel_now, finish, live_reprojection
+from sepme_core.registry.jobs.rows import cancel_now, finish
+from sepme_core.registry.jobs.substituting import Remade, publish_remade
+from sepme_core.registry.jobs.versions import (
+    StoredIncrement,
+    add_version,
+    audit_version,
+    call_off_reprojection,
+    served,
+)
 from sepme_core.registry.known import made_together, protected_prompts
 from sepme_core.registry.tables import Concept, Increment, Job
 
 
 @dataclass(frozen=True)
-class StoredIncrement:
-    """An increment that a worker made and whose bytes it stored.
+class Published:
+    """An erasure was published, as this version of its concept."""
+
+    version: int
+
+
+@dataclass(frozen=True)
+class Overtaken:
+    """An erasure was not published, and its job goes on: others came that its increment has not been held against.
 
     Attributes:
-        digest: the blob.
-        bytes: its size.
-        base_digest: the base it was made for.
-        reason: erased, reprojected or refined.
-        certificate: what was measured; JSON, so no NaN.
-        settings: what it was made with.
-        pictures: evidence, drawn without and with it, whose PNG blobs are stored; `record` names what was applied.
+        others: what serves or is being erased by now, `{"name", "kind", "prompts", "digest", "erased"}`, by name.
     """
 
-    digest: str
-    bytes: int
-    base_digest: str
-    reason: str
-    certificate: dict[str, Any]
-    settings: dict[str, Any]
-    pictures: Sequence[PictureRecord] = ()
+    others: list[dict[str, Any]]
 
 
-def publish_erasure(session: Session, claim: Claim, made: StoredIncrement) -> bool:
+def publish_erasure(
+    session: Session,
+    claim: Claim,
+    made: StoredIncrement,
+    *,
+    considered: Collection[str],
+    left_out: Collection[str] = (),
+    remade: Sequence[Remade] = (),
+) -> Published | Overtaken | None:
     """Make the new increment the one that serves, and end the job with the concept as its result.
 
-    Stored increments that do not leave alone what is known by now are re-projected: ring for what `never_rung` finds.
+    Stored increments that do not leave alone what is decided by now are re-projected: ring for what `never_rung` finds.
 
     Args:
         session: of `database.writing`.
         claim: the worker's hold.
         made: the increment.
+        considered: names of the concepts that it was held against.
+        left_out: those among the known ones that it was not made to leave alone: close ones that nobody has decided on.
+        remade: the increments of other concepts that would draw this one, made again.
 
     Returns:
-        False where nothing was published: the lease was lost; or the concept was restored or purged meanwhile, or
+        None where nothing was published: the lease was lost; or the concept was restored or purged meanwhile, or
         cancelling was asked for, and the job is cancelled; or another concept was erased for good meanwhile, or
         prompts were protected that this erasure, itself for good, does not leave alone, and the job is queued again,
         pinning those too.
@@ -65,15 +80,20 @@ def publish_erasure(session: Session, claim: Claim, made: StoredIncrement) -> bo
     job = held_row(session, claim)
     concept = _publishable(session, job)
     if job is None or concept is None or _put_back_for_irrevocable(session, job, made.base_digest):
-        return False
-    increment = _add_version(session, job, made, job.request)
-    _call_off_reprojection(session, concept)
-    before = _served(session, concept)
+        return None
+    others = newcomers(session, job, made.base_digest, considered)
+    if others:
+        return Overtaken(others)
+    job.pinned = {**job.pinned, "known": [one for one in job.pinned["known"] if one["name"] not in left_out]}
+    increment = add_version(session, job, concept.name, made, job.request, job.pinned)
+    call_off_reprojection(session, concept)
+    before = served(session, concept)
     _serve(session, concept, increment, job)
     details = {"irrevocable": concept.irrevocable, "known_since": _known_since(session, job)}
-    _audit(session, "erase", concept, before, increment, details)
+    audit_version(session, "erase", concept, before, increment, details)
+    publish_remade(session, job, remade)
     _succeed(session, job, concept)
-    return True
+    return Published(increment.version)
 
 
 def publish_reprojection(session: Session, claim: Claim, made: StoredIncrement) -> bool:
@@ -97,30 +117,14 @@ def publish_reprojection(session: Session, claim: Claim, made: StoredIncrement) 
     if {"version": trained.version, "digest": trained.digest} != job.pinned["trained"]:
         cancel_now(session, job)
         return False
-    increment = _add_version(session, job, made, trained.request)
-    before = _served(session, concept)
+    increment = add_version(session, job, concept.name, made, trained.request, job.pinned)
+    before = served(session, concept)
     concept.version = increment.version
     concept.updated_at = now(session)
     session.flush()
-    _audit(session, "reproject", concept, before, increment, {"trained": trained.version, "reason": made.reason})
+    audit_version(session, "reproject", concept, before, increment, {"trained": trained.version, "reason": made.reason})
     _succeed(session, job, concept)
     return True
-
-
-def pin_irrevocable(session: Session, claim: Claim, base_digest: str) -> list[dict[str, str]] | None:
-    """Pin what is erased for good by now for the base that the worker has loaded.
-
-    Returns:
-        Them as `{"name", "digest"}`; None where the lease is lost.
-    """
-    serialise(session)
-    job = held_row(session, claim)
-    if job is None:
-        return None
-    irrevocable = increments.irrevocable(session, base_digest, made_together(job.request))
-    job.pinned = {**job.pinned, "irrevocable": irrevocable}
-    session.flush()
-    return irrevocable
 
 
 def _publishable(session: Session, job: Job | None) -> Concept | None:
@@ -142,58 +146,6 @@ def _put_back_for_irrevocable(session: Session, job: Job, base_digest: str) -> b
     return put_back_if_overtaken(session, job, present)
 
 
-def _add_version(session: Session, job: Job, made: StoredIncrement, request: dict[str, Any]) -> Increment:
-    name = str(job.concept)
-    version = increments.next_version(session, name)
-    increment = Increment(
-        concept=name,
-        version=version,
-        digest=made.digest,
-        base_digest=made.base_digest,
-        bytes=made.bytes,
-        reason=made.reason,
-        certificate={**made.certificate, "pictures": _add_evidence(session, job, made, version)},
-        settings=made.settings,
-        request=request,
-        pinned={key: job.pinned[key] for key in ("known", "protected")},
-        job_id=job.id,
-    )
-    session.add(increment)
-    session.flush()
-    return increment
-
-
-def _add_evidence(session: Session, job: Job, made: StoredIncrement, version: int) -> list[dict[str, Any]]:
-    """Give the pictures their rows; returns them as the certificate lists them."""
-    own = {"name": str(job.concept), "version": version, "digest": made.digest}
-    masks = [mask_document([own] if picture.record["increments"] else []) for picture in made.pictures]
-    rows = add_images(session, job.id, job.holder, made.pictures, masks, made.base_digest)
-    return [
-        {
-            "id": row.id,
-            "url": f"/images/{row.id}",
-            "prompt": row.record["prompt"],
-            "seed": row.seed,
-            "erased": bool(row.record["increments"]),
-            "sha256": row.sha256,
-        }
-        for row in rows
-    ]
-
-
-def _call_off_reprojection(session: Session, concept: Concept) -> None:
-    """It starts from what was trained before."""
-    live = live_reprojection(session, concept.name)
-    if live is not None:
-        cancel_now(session, live)
-
-
-def _served(session: Session, concept: Concept) -> str | None:
-    """Return the digest that serves for the concept at this moment, if one does."""
-    stored = increments.current(session, concept)
-    return stored.digest if stored and concept.state == "erased" else None
-
-
 def _serve(session: Session, concept: Concept, increment: Increment, job: Job) -> None:
     request = job.request
     concept.kind = request["kind"]
@@ -212,16 +164,6 @@ def _known_since(session: Session, job: Job) -> list[str]:
     pinned = {known["name"] for known in job.pinned["known"]} | made_together(job.request)
     stored = session.scalars(select(Concept.name).where(Concept.version.is_not(None)).order_by(Concept.name))
     return [name for name in stored if name not in pinned]
-
-
-def _audit(
-    session: Session, action: str, concept: Concept, before: str | None, increment: Increment, details: dict[str, Any]
-) -> None:
-    job = session.get_one(Job, increment.job_id)
-    published = {"job": job.id, "version": increment.version, "base_digest": increment.base_digest}
-    if concept.state != "erased":
-        published["digest"] = increment.digest
-    audit.append(session, job.holder, action, concept.name, before, _served(session, concept), {**published, **details})
 
 
 def _succeed(session: Session, job: Job, concept: Concept) -> None:

@@ -1,6 +1,6 @@
-"""Stored increments brought to what has become known since they were made, by a job each.
+"""Stored increments brought to what has been decided since they were made, by a job each.
 
-Re-projection always starts from the version that was trained last, so the order in which others became known leaves no
+Re-projection always starts from the version that was trained last, so the order in which others were decided leaves no
 trace. Until a new version is published the old one goes on to serve.
 """
 
@@ -14,7 +14,7 @@ from sepme_core.registry import increments, serving
 from sepme_core.registry.database import serialise
 from sepme_core.registry.documents import CONCEPT_WORK, LIVE_STATES
 from sepme_core.registry.jobs.rows import enqueue, get, live_reprojection
-from sepme_core.registry.known import known_concepts, leaves_alone, pins, protected_prompts
+from sepme_core.registry.known import decided_concepts, leaves_alone, pins, protected_prompts
 from sepme_core.registry.tables import AuditEntry, Concept, Increment, Job
 
 
@@ -43,10 +43,11 @@ def occasion(session: Session) -> Occasion:
 
 
 def enqueue_reprojections(session: Session) -> None:
-    """See to it that each stored increment that does not leave all that is known alone has a job that brings it there.
+    """See to it that each stored increment that does not leave all that is decided alone has a job to bring it there.
 
-    To be called wherever something becomes known, in the same transaction; ring for what `never_rung` finds. Of each
-    concept one job is live at most: a queued one pins what is known now; a running one is left alone, and what it
+    To be called wherever something is decided, in the same transaction; ring for what `never_rung` finds. For a
+    concept that is only being erased for the first time nothing is re-projected: it may yet be refused. Of each
+    concept one job is live at most: a queued one pins what is decided now; a running one is left alone, and what it
     publishes is looked at again. Left out are increments of another base than the one served, those of the published
     method, which knows no re-projection, and concepts that are being erased: what comes of that is looked at then.
     """
@@ -54,7 +55,7 @@ def enqueue_reprojections(session: Session) -> None:
     model = serving.current_model(session)
     if model is None:
         return
-    known, protected = known_concepts(session), protected_prompts(session)
+    known, protected = decided_concepts(session), protected_prompts(session)
     for increment in session.scalars(_settled(model["base_digest"])):
         if increments.is_projected(increment) and not leaves_alone(increment, known, protected):
             trained = increments.trained(session, increment.concept)

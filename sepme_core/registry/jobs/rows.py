@@ -1,5 +1,6 @@
 """Jobs as operators and clients see them: made, found, listed, cancelled."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -95,6 +96,15 @@ def live_erasure(session: Session, concept: str) -> Job | None:
     return _live(session, "erase", concept)
 
 
+def wanted_erasure(session: Session, concept: str) -> Job | None:
+    """Return the live erase job of a concept. One that is only waiting for its worker to let go of it ends here."""
+    live = live_erasure(session, concept)
+    if live is None or not live.cancel_requested:
+        return live
+    cancel_now(session, live)
+    return None
+
+
 def live_reprojection(session: Session, concept: str) -> Job | None:
     """Return the reproject job that is queued or running for a concept; the database allows one at most."""
     return _live(session, "reproject", concept)
@@ -139,6 +149,12 @@ def list_page(
         return cursors.Page(rows, None)
     last = rows[limit - 1]
     return cursors.Page(rows[:limit], cursors.encode(last.created_at.isoformat(), last.id))
+
+
+def job_states(session: Session, ids: Collection[str]) -> dict[str, str]:
+    """Return the state of each of these jobs that there is, by id."""
+    rows = session.execute(select(Job.id, Job.state).where(Job.id.in_(ids)))
+    return {row.id: row.state for row in rows}
 
 
 def counts(session: Session) -> dict[tuple[str, str], int]:

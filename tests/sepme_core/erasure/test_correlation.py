@@ -14,7 +14,9 @@ from sepme_core.erasure.correlation import (
     Candidate,
     Costs,
     Refined,
+    Standing,
     Trainee,
+    anchor_distance,
     balance,
     cosine_correlation,
     refine,
@@ -43,7 +45,7 @@ def prepare(base: Base, sentences: Sequence[Sentence] = SENTENCES) -> Trainee:
 
 
 def run(
-    base: Base, trainees: Sequence[Trainee], measured: float | None = None, **options: Any
+    base: Base, trainees: Sequence[Trainee], measured: Standing | None = None, **options: Any
 ) -> tuple[Refined, list[float]]:
     settings = ErasureSettings(**{"batch_size": 4, "learning_rate": 2e-3, **options})
     steps, losses = refine(base, trainees, settings, measured), []
@@ -68,14 +70,15 @@ def test_one_step_on_a_narrowed_stable_diffusion(tmp_path: Path, unet: dict[str,
 
 
 def test_the_loss_comes_down_and_the_loop_stops(base: Base) -> None:
-    refined, losses = run(base, [prepare(base)], max_steps=300, learning_rate=5e-3, threshold=0.2)
+    refined, losses = run(base, [prepare(base)], max_steps=300, learning_rate=1e-2, threshold=0.2)
     assert 10 <= len(losses) < 300
-    assert refined.momentum <= 0.2
+    assert refined.arrived
+    assert abs(refined.momentum) <= 0.2
     assert losses[0] == pytest.approx(1.0, abs=1e-3)
 
 
 def test_the_first_ten_steps_never_stop(base: Base) -> None:
-    _, losses = run(base, [prepare(base)], max_steps=50, threshold=1.0)
+    _, losses = run(base, [prepare(base)], variant="published", max_steps=50, threshold=1.0)
     assert len(losses) == 10
 
 
@@ -97,10 +100,37 @@ def test_a_velocity_is_converted_to_the_noise_it_was_made_of(base: Base) -> None
 
 
 def test_the_momentum_goes_on_from_what_was_measured_of_the_start(base: Base) -> None:
-    refined, losses = run(base, [prepare(base)], 0.5, threshold=0.7, momentum=0.8)
+    refined, losses = run(base, [prepare(base)], Standing(0.5, 0.0), threshold=0.7, momentum=0.9)
     assert losses == [pytest.approx(1.0, abs=1e-3)]  # of a start that erases nothing, whatever was said of it
-    assert refined.momentum == pytest.approx(0.8 * 0.5 + 0.2, abs=1e-3)
+    assert refined.momentum == pytest.approx(0.9 * 0.5 + 0.1, abs=1e-3)
     assert all(float(w.abs().max()) == 0 for w in refined.weights[0].values())
+
+
+def test_the_way_to_the_anchor_is_whole_without_an_increment_and_none_at_the_anchor(base: Base) -> None:
+    noised = prepare(base).latents
+    without = noised.counterpart + noised.representation
+    assert float(anchor_distance(noised, without)) == pytest.approx(1.0, abs=1e-5)
+    half = noised.anchored(noised.counterpart + 3)
+    assert float(anchor_distance(half, half.anchor)) == 0.0
+    assert float(anchor_distance(half, (without + half.anchor) / 2)) == pytest.approx(0.25, abs=1e-5)
+
+
+def test_what_is_far_from_the_anchor_goes_on_although_tau_is_met(base: Base) -> None:
+    far, _ = run(base, [prepare(base)], Standing(0.0, 1.0), threshold=0.5, momentum=0.9, max_steps=3)
+    near, _ = run(base, [prepare(base)], Standing(0.0, 0.0), threshold=0.5, momentum=0.9, max_steps=3)
+    assert abs(far.momentum) <= 0.5
+    assert ((far.steps, far.arrived), (near.steps, near.arrived)) == ((3, False), (1, True))
+
+
+def test_the_published_loop_stops_by_tau_alone_on_one_side_of_it(base: Base) -> None:
+    published = ErasureSettings.from_options({"variant": "published"})
+    assert published.anchor_weight == 0
+    assert Standing(-0.9, 1.0).arrived(published)
+    assert not Standing(-0.9, 0.0).arrived(ErasureSettings())
+    refined, _ = run(
+        base, [prepare(base)], Standing(-3.0, 1.0), variant="published", threshold=0.0, momentum=0.9, max_steps=3
+    )
+    assert (refined.steps, refined.arrived) == (1, True)
 
 
 def test_the_balance_lifts_the_smaller_loss_to_the_larger() -> None:
@@ -111,8 +141,9 @@ def test_the_balance_lifts_the_smaller_loss_to_the_larger() -> None:
 def test_a_group_is_optimised_as_one(base: Base) -> None:
     rocket = [Sentence("a {} in {other} style", "rocket", "{other} style", "ink"), Sentence("a {}", "rocket")]
     group = [prepare(base), prepare(base, rocket)]
-    refined, losses = run(base, group, max_steps=300, learning_rate=5e-3, threshold=0.2)
+    refined, losses = run(base, group, max_steps=300, learning_rate=1e-2, threshold=0.2)
     assert 10 <= len(losses) < 300
+    assert refined.arrived
     for weights in refined.weights:
         assert all(float(w.abs().max()) > 0 for w in weights.values())
     together = [Candidate(each.start.directions, w) for each, w in zip(group, refined.weights, strict=True)]
@@ -120,4 +151,4 @@ def test_a_group_is_optimised_as_one(base: Base) -> None:
         x = trainee.latents
         with torch.no_grad():
             predicted = predict_noise(base, x.noised, x.times, x.embeddings, together)
-        assert float(relative_correlation(x, predicted)) < 0.5
+        assert abs(float(relative_correlation(x, predicted))) < 0.5

@@ -1,24 +1,25 @@
 from sepme_core.base import Base
 from sepme_core.erasure import ErasureRequest, Shared, erase, prepare, run_to_end
+from tests.sepme_core.erased import QUICK
 
 
 def test_the_first_erasures_after_it_embed_nothing_of_their_own_and_make_the_same_bytes(base: Base) -> None:
-    prepared = Shared(base)
+    prepared, unprepared = Shared(base), Shared(base)
     pieces = sum(1 for _ in prepare(prepared))
     assert pieces > 30
     for name, kind in (("mushroom", "object"), ("sepia", "style")):
-        request = ErasureRequest(name, kind, (name,))
+        request = ErasureRequest(name, kind, (name,), settings=QUICK)
         remembered = set(prepared._embeddings)
         made = run_to_end(erase(base, request, shared=prepared))
         assert set(prepared._embeddings) - remembered <= {"", name}
-        assert made.increment.digest == run_to_end(erase(base, request)).increment.digest
+        assert made.increment.digest == run_to_end(erase(base, request, shared=unprepared)).increment.digest
 
 
-def test_left_after_any_piece_it_changes_nothing(base: Base) -> None:
+def test_left_after_any_piece_it_changes_nothing(base: Base, shared: Shared) -> None:
     begun = Shared(base)
     for _ in zip(range(3), prepare(begun), strict=False):
         pass
-    request = ErasureRequest("cat", "object", ("cat",))
+    request = ErasureRequest("cat", "object", ("cat",), settings=QUICK)
     assert run_to_end(erase(base, request, shared=begun)).increment.digest == (
-        run_to_end(erase(base, request)).increment.digest
+        run_to_end(erase(base, request, shared=shared)).increment.digest
     )

@@ -3,9 +3,9 @@ from typing import Any
 import pytest
 
 from sepme_core.base import Base
-from sepme_core.erasure import ErasureRefused, ErasureRequest, Shared, presence
+from sepme_core.erasure import ErasureRefused, ErasureRequest, ErasureSettings, Shared, erase, presence, run_to_end
 from sepme_core.erasure.presence import FEW, LEAST_STRENGTH, MANY
-from sepme_core.erasure.sentences import concept_sentences, vocabulary
+from sepme_core.erasure.sentences import Sentence, concept_sentences, spread_evenly, vocabulary
 
 
 def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -41,3 +41,19 @@ def test_what_is_not_clearly_drawn_is_decided_on_with_many(base: Base, monkeypat
     assert counts == [FEW, MANY]
     assert refusal.value.code == "concept-not-drawn"
     assert refusal.value.numbers["strength"] < refusal.value.numbers["limit"] == LEAST_STRENGTH
+
+
+def test_by_override_a_word_without_meaning_is_erased_all_the_same_and_marked(base: Base, shared: Shared) -> None:
+    settings = ErasureSettings(max_steps=0, pictures=4)
+    request = ErasureRequest("blorp", "object", ("blorp",), override=True, settings=settings)
+    certificate = run_to_end(erase(base, request, shared=shared)).increment.certificate
+    assert certificate["overridden"][0] == "concept-not-drawn"
+    assert ("not-forgotten" in certificate["overridden"]) != certificate["forgotten"]["forgotten"]
+
+
+def test_pictures_are_spread_over_the_sentences_and_any_few_of_them_are_unlike() -> None:
+    sentences = [Sentence("{}", str(number)) for number in range(101)]
+    places = [int(each.phrase) for each in spread_evenly(sentences, 6)]
+    assert places == [0, 40, 80, 20, 60, 100]
+    assert [each.phrase for each in spread_evenly(sentences[:1], 4)] == ["0"] * 4
+    assert [each.phrase for each in spread_evenly(sentences, 1)] == ["0"]

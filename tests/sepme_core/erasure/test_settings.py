@@ -19,3 +19,11 @@ def test_options_replace_defaults_and_nothing_else() -> None:
 def test_a_bad_option_is_refused_by_its_name(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):
         ErasureSettings.from_options(options)
+
+
+@pytest.mark.parametrize("target", ["swap", "substitute"])
+def test_what_only_an_earlier_release_knew_is_left_out_of_stored_settings(target: str) -> None:
+    stored = {**ErasureSettings(seed=3).to_options(), "overshoot": 0.4, "target": target}
+    assert ErasureSettings.from_stored(stored) == ErasureSettings(seed=3, target="substitute")
+    with pytest.raises(ValueError, match="overshoot"):
+        ErasureSettings.from_options(stored)

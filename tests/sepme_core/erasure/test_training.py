@@ -1,4 +1,4 @@
-from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -6,20 +6,26 @@ import torch
 
 from sepme_core.base import Base
 from sepme_core.cross_attention import conditioned_matrices
-from sepme_core.erasure import ErasureRequest, ErasureSettings, KnownConcept, Shared, run_to_end
-from sepme_core.erasure.certificate import measure_effect
-from sepme_core.erasure.correlation import Action, Costs
-from sepme_core.erasure.evidence import draw_concept, fresh_latents, training_latents
-from sepme_core.erasure.noised_latents import NoisedLatents
-from sepme_core.erasure.plan import make_plan
-from sepme_core.erasure.training import Trained, train, train_together
+from sepme_core.erasure import ErasureSettings, Shared, run_to_end
+from sepme_core.erasure.certificate import Effect, measure_effect
+from sepme_core.erasure.correlation import Action, Candidate, Costs, refine
+from sepme_core.erasure.evidence import Drawn, fresh_latents, training_latents
+from sepme_core.erasure.noised_latents import NoisedLatents, predict_phrase
+from sepme_core.erasure.plan import Plan
+from sepme_core.erasure.training import (
+    NOT_NEEDED,
+    Trained,
+    as_stored,
+    first_weights,
+    fresh_of,
+    make_trainee,
+    measure_together,
+    train,
+    train_together,
+)
+from tests.sepme_core.erasure.planned import planned
 
-KNOWN = (KnownConcept("fish", "object", ("fish",)),)
-
-
-@pytest.fixture(scope="module")
-def shared(base: Base) -> Shared:
-    return Shared(base)
+SUBSTITUTE = "sailboat"
 
 
 @pytest.fixture
@@ -35,46 +41,114 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[NoisedLatents]:
     return seen
 
 
-def training(shared: Shared, **options: Any) -> tuple[Generator[Any, None, Trained], NoisedLatents]:
-    plan = make_plan(shared, ErasureRequest("cat", "object", ("cat",), settings=ErasureSettings(**options)), KNOWN, ())
-    drawn = draw_concept(shared, plan.request, plan.sentences)
-    fresh = fresh_latents(shared, drawn)
-    return train(shared, plan, drawn, fresh), fresh
+def cat(shared: Shared, **options: Any) -> tuple[Plan, Drawn]:
+    return planned(shared, "cat", SUBSTITUTE, ErasureSettings(**options))
 
 
-def test_a_closed_form_that_reaches_tau_on_fresh_latents_is_not_trained(
-    shared: Shared, made: list[NoisedLatents]
-) -> None:
-    running, _ = training(shared, threshold=0.3)
-    trained = run_to_end(running)
-    assert trained.effect.relative_loss <= 0.3
-    assert (trained.steps, made) == (0, [])
+def times(start: Candidate, factor: float) -> Candidate:
+    return Candidate(start.directions, {path: factor * w for path, w in start.weights.items()})
 
 
-def test_one_that_does_not_is_trained_on_others(base: Base, shared: Shared, made: list[NoisedLatents]) -> None:
-    running, fresh = training(shared, threshold=-1.0, max_steps=2)
-    trained = run_to_end(running)
+def effect_of(shared: Shared, plan: Plan, drawn: Drawn, start: Candidate) -> Effect:
+    stored = as_stored(start.directions, start.weights)
+    return measure_effect(shared.base, stored, fresh_of(shared, plan.substitute, drawn))
+
+
+def test_a_closed_form_that_is_there_by_fresh_latents_is_not_trained(shared: Shared, made: list[NoisedLatents]) -> None:
+    plan, drawn = cat(shared)
+    trained = run_to_end(train(shared, plan, drawn))
+    assert abs(trained.effect.relative_loss) <= plan.request.settings.threshold
+    assert (trained.steps, trained.loop, made) == (0, NOT_NEEDED, [])
+
+
+def test_one_that_is_not_is_trained_on_others(base: Base, shared: Shared, made: list[NoisedLatents]) -> None:
+    plan, drawn = cat(shared, threshold=-1.0, max_steps=2)
+    trained = run_to_end(train(shared, plan, drawn))
     assert trained.steps == 2
     (other,) = made
+    fresh = fresh_of(shared, plan.substitute, drawn)
     assert not any(torch.equal(x, y) for x in other.noised for y in fresh.noised)
     assert trained.effect == measure_effect(base, trained.factors, fresh)
 
 
-def test_a_group_whose_starts_reach_tau_is_not_trained(shared: Shared, made: list[NoisedLatents]) -> None:
+def test_it_is_drawn_to_what_the_base_answers_for_the_substitute(shared: Shared) -> None:
+    plan, drawn = cat(shared)
+    fresh = fresh_of(shared, plan.substitute, drawn)
+    assert torch.equal(fresh.anchor, predict_phrase(shared, fresh, drawn.sentences, SUBSTITUTE))
+    absent, _ = planned(shared, "cat", None)
+    assert torch.equal(fresh_of(shared, absent.substitute, drawn).anchor, fresh_latents(shared, drawn).counterpart)
+
+
+def overshooting(shared: Shared) -> tuple[Plan, Drawn, Candidate]:
+    settings = ErasureSettings(max_steps=20, batch_size=32, threshold=0.05)
+    plan, drawn = planned(shared, "key", "fish", settings)
+    return plan, drawn, times(first_weights(shared.base, plan), 1.6)
+
+
+def test_an_overshooting_start_is_pulled_back_to_zero(shared: Shared) -> None:
+    plan, drawn, start = overshooting(shared)
+    before = effect_of(shared, plan, drawn, start)
+    assert before.relative_loss < -plan.request.settings.threshold
+    trained = run_to_end(train(shared, plan, drawn, start))
+    assert trained.steps > 0
+    assert abs(trained.effect.relative_loss) < 0.85 * abs(before.relative_loss)
+    assert trained.effect.distance < 0.5 * before.distance
+
+
+def test_the_published_loop_drives_it_down_where_the_other_lifts_it(shared: Shared) -> None:
+    trainee = make_trainee(shared, *overshooting(shared))
+    free = replace(trainee, costs=Costs(torch.zeros_like(trainee.costs.regular), trainee.costs.regular))
+    ends: dict[str, list[float]] = {"published": [], "sepme": []}
+    for variant, told in ends.items():
+        options = {"learning_rate": 1e-3, "threshold": -1.0, "max_steps": 4, "anchor_weight": 0.0}
+        settings = ErasureSettings.from_options({**options, "variant": variant, "batch_size": 32})
+        told += [progress.loss for progress in refine(shared.base, [free], settings)]
+    assert ends["published"][0] == ends["sepme"][0] < 0  # the same x_t in every step, of which each has its own loss
+    assert all(down < up for down, up in zip(ends["published"][1:], ends["sepme"][1:], strict=True))
+
+
+def test_a_group_whose_starts_are_there_is_not_trained(shared: Shared, made: list[NoisedLatents]) -> None:
     settings = ErasureSettings(threshold=0.3)
-    plans = [
-        make_plan(shared, ErasureRequest(name, "object", (name,), settings=settings), KNOWN, ())
-        for name in ("cat", "key")
-    ]
-    drawn = [draw_concept(shared, plan.request, plan.sentences) for plan in plans]
-    group = run_to_end(train_together(shared, plans, drawn, settings))
-    assert ([each.steps for each in group], made) == ([0, 0], [])
+    plans, drawn = zip(*(planned(shared, name, SUBSTITUTE, settings) for name in ("cat", "key")), strict=True)
+    trained = run_to_end(train_together(shared, plans, drawn, settings))
+    assert ([each.steps for each in trained], made) == ([0, 0], [])
+
+
+def test_losses_of_a_group_on_both_sides_of_zero_do_not_cancel(shared: Shared) -> None:
+    settings = ErasureSettings(threshold=0.3, max_steps=1, batch_size=16)
+    plans, drawn = zip(*(planned(shared, name, "fish", settings) for name in ("cat", "key")), strict=True)
+    starts = [times(first_weights(shared.base, plan), factor) for plan, factor in zip(plans, (0.0, 2.0), strict=True)]
+    short, beyond = (effect_of(shared, *each).relative_loss for each in zip(plans, drawn, starts, strict=True))
+    assert short == pytest.approx(1.0, abs=1e-3)
+    assert beyond < -settings.threshold
+    latents = [fresh_of(shared, plan.substitute, shown) for plan, shown in zip(plans, drawn, strict=True)]
+    standing = measure_together(shared.base, starts, latents)
+    trainees = [make_trainee(shared, *each) for each in zip(plans, drawn, starts, strict=True)]
+    told: list[float] = []
+    refined = run_to_end(refine(shared.base, trainees, settings, standing), lambda each: told.append(each.loss))
+    assert min(standing.loss, *told) > 0.5
+    assert not refined.arrived
 
 
 def test_the_zero_start_is_always_trained(shared: Shared, made: list[NoisedLatents]) -> None:
-    running, _ = training(shared, start="zero", threshold=1.0, max_steps=1)
-    assert run_to_end(running).steps == 1
+    plan, drawn = cat(shared, start="zero", threshold=1.0, max_steps=1)
+    assert run_to_end(train(shared, plan, drawn)).steps == 1
     assert len(made) == 1
+
+
+def test_what_looks_better_is_what_is_seen_less_and_then_what_is_nearer_to_zero(shared: Shared) -> None:
+    plan, drawn = cat(shared)
+    trained = run_to_end(train(shared, plan, drawn))
+
+    def version(seen: int, loss: float) -> Trained:
+        sight = replace(trained.looked.sight, seen=seen)
+        effect = replace(trained.effect, relative_loss=loss)
+        return replace(trained, effect=effect, looked=replace(trained.looked, sight=sight))
+
+    assert version(1, 0.9).looks_better_than(version(2, 0.0))
+    assert version(1, -0.1).looks_better_than(version(1, -0.2))
+    assert version(1, 0.1).looks_better_than(version(1, -0.2))
+    assert not version(1, 0.1).looks_better_than(version(1, 0.1))
 
 
 def test_an_action_costs_its_weighted_energy_over_that_of_regular_prompts(base: Base) -> None:

@@ -1,10 +1,11 @@
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, update
 
-from sepme_core.registry import audit, concepts, jobs, protected
+from sepme_core.registry import audit, clock, concepts, jobs, protected
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.errors import ConceptBusy, ConceptIrrevocable, ConceptNamedTwice
 from sepme_core.registry.tables import Concept, Job
@@ -56,6 +57,7 @@ def test_a_new_concept_gets_a_job_with_defaults_filled_in(engine: Engine) -> Non
         "kind": "other",
         "prompts": ["van gogh"],
         "protect": [],
+        "substitute": None,
         "irrevocable": False,
         "override": False,
         "options": {},
@@ -92,6 +94,33 @@ def test_another_request_while_one_runs_is_refused(engine: Engine) -> None:
     assert refusal.value.job_id == first.job.id
     with pytest.raises(ConceptBusy):
         accept(engine, "van-gogh", kind="style", irrevocable=True)
+
+
+def test_a_request_that_an_earlier_release_stored_is_still_the_same(engine: Engine) -> None:
+    """Its rows say nothing of what is drawn instead."""
+    first = accept(engine, "van-gogh", kind="style").job
+    earlier = {key: value for key, value in first.request.items() if key != "substitute"}
+    with writing(engine) as session:
+        session.execute(update(Job).where(Job.id == first.id).values(request=earlier))
+    assert accept(engine, "van-gogh", kind="style").job.id == first.id
+    with pytest.raises(ConceptBusy):
+        accept(engine, "van-gogh", kind="style", substitute="a house")
+    announce(engine)
+    assert publish(engine, claimed(engine, first.id))
+    assert accept(engine, "van-gogh", kind="style").already_done
+    assert not accept(engine, "van-gogh", kind="style", substitute="a house").already_done
+
+
+def test_a_group_that_an_earlier_release_stored_is_still_the_same(engine: Engine) -> None:
+    with writing(engine) as session:
+        first, _ = concepts.accept_erasures(session, [{"name": "cat"}, {"name": "dog"}], HOLDER, joint=True)
+    plain = [{key: value for key, value in one.items() if key != "substitute"} for one in first.job.request["group"]]
+    with writing(engine) as session:
+        request = {**plain[0], "group": plain}
+        session.execute(update(Job).where(Job.id == first.job.id).values(request=request))
+    with writing(engine) as session:
+        again, _ = concepts.accept_erasures(session, [{"name": "cat"}, {"name": "dog"}], HOLDER, joint=True)
+    assert again.job.id == first.job.id
 
 
 def test_requests_for_one_concept_at_once_share_one_job(engine: Engine) -> None:
@@ -223,9 +252,9 @@ def test_all_other_known_concepts_are_pinned_by_name(engine: Engine) -> None:
     pinned = accept(engine, "van-gogh", kind="style").job.pinned
     assert pinned == {
         "known": [
-            {"name": "cat", "kind": "object", "prompts": ["cat"]},
-            {"name": "dog", "kind": "object", "prompts": ["dog"]},
-            {"name": "monet", "kind": "style", "prompts": ["Monet", "Claude Monet"]},
+            {"name": "cat", "kind": "object", "prompts": ["cat"], "erased": False, "decided": True},
+            {"name": "dog", "kind": "object", "prompts": ["dog"], "erased": True, "decided": False},
+            {"name": "monet", "kind": "style", "prompts": ["Monet", "Claude Monet"], "erased": True, "decided": True},
         ],
         "protected": [],
         "irrevocable": [],
@@ -250,7 +279,8 @@ def test_old_and_new_prompts_are_known_while_a_concept_is_made_anew(engine: Engi
     erase(engine, "van-gogh", kind="style", prompts=["Van Gogh", "van gogh"])
     accept(engine, "van-gogh", kind="person", prompts=["Vincent", "Van Gogh"])
     known = accept(engine, "cat").job.pinned["known"]
-    assert known == [{"name": "van-gogh", "kind": "person", "prompts": ["Van Gogh", "van gogh", "Vincent"]}]
+    prompts = ["Van Gogh", "van gogh", "Vincent"]
+    assert known == [{"name": "van-gogh", "kind": "person", "prompts": prompts, "erased": True, "decided": True}]
 
 
 def test_concepts_accepted_together_pin_each_other(engine: Engine) -> None:
@@ -283,6 +313,24 @@ def test_several_are_accepted_all_or_none(engine: Engine) -> None:
         assert session.scalars(select(Job.concept).where(Job.state == "queued")).all() == ["cat"]
 
 
+def test_jobs_accepted_together_stand_in_the_order_of_the_request(engine: Engine) -> None:
+    names = ["dog", "cat", "fish", "ant", "bee"]
+    job_ids = [one.job.id for one in accept_all(engine, *({"name": name} for name in names))]
+    moments = [get_job(engine, job_id).created_at for job_id in job_ids]
+    assert all(before < after for before, after in pairwise(moments))
+    with reading(engine) as session:
+        assert [job.concept for job in jobs.list_page(session, None, 10).items] == names[::-1]
+
+
+def test_a_later_job_stands_behind_whatever_the_clock_says(engine: Engine) -> None:
+    first = accept(engine, "cat").job.id
+    with writing(engine) as session:
+        session.execute(update(Job).where(Job.id == first).values(created_at=clock.database_time(60)))
+    later = [one.job.id for one in accept_all(engine, {"name": "dog"}, {"name": "bird"})]
+    moments = [get_job(engine, job_id).created_at for job_id in (first, *later)]
+    assert all(before < after for before, after in pairwise(moments))
+
+
 def test_one_request_cannot_name_a_concept_twice(engine: Engine) -> None:
     with pytest.raises(ConceptNamedTwice, match="cat"):
         accept_all(engine, {"name": "cat"}, {"name": "cat", "kind": "object"})
@@ -302,7 +350,8 @@ def test_among_several_those_already_done_are_left_alone(engine: Engine) -> None
 def test_the_same_erasures_publish_the_same_whatever_order_they_finish_in(engine: Engine) -> None:
     first, second = accept_all(engine, {"name": "cat"}, {"name": "dog"})
     held = {one.concept.name: claimed(engine, one.job.id) for one in (second, first)}
-    assert held["cat"].pinned["known"] == [{"name": "dog", "kind": "other", "prompts": ["dog"]}]
+    dog = {"name": "dog", "kind": "other", "prompts": ["dog"], "erased": True, "decided": False}
+    assert held["cat"].pinned["known"] == [dog]
     assert publish(engine, held["dog"])
     assert publish(engine, held["cat"])
     with reading(engine) as session:

@@ -1,14 +1,16 @@
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 from sepme_core.canonical import digest_of_bytes
 from sepme_core.registry import concepts
 from sepme_core.registry.database import reading
 from sepme_core.registry.errors import CursorInvalid
-from tests.sepme_core.registry.work import BASE, accept, claimed, erase, get_concept, publish
+from tests.sepme_core.registry.work import BASE, accept, announce, claimed, erase, get_concept, publish
 
 
 def test_the_document_of_a_concept_has_all_that_the_contract_names(engine: Engine) -> None:
@@ -23,6 +25,8 @@ def test_the_document_of_a_concept_has_all_that_the_contract_names(engine: Engin
         "irrevocable": False,
         "prompts": ["Van Gogh"],
         "protect": ["impressionism"],
+        "substitute": None,
+        "further_names": [],
         "version": 1,
         "digest": digest_of_bytes(b"van-gogh"),
         "base_digest": BASE,
@@ -49,11 +53,45 @@ def test_documents_of_several_are_those_of_each(engine: Engine) -> None:
     erase(engine, "dog")
     assert publish(engine, claimed(engine, accept(engine, "dog", options={"seed": 1}).job.id), "second")
     accept(engine, "monet")
+    accept(engine, "a-dog", same_as="dog", prompts=["dog"])
     with reading(engine) as session:
         page = concepts.list_page(session, None, 10)
         together = concepts.documents(session, page.items)
         assert concepts.documents(session, []) == []
     assert together == [get_concept(engine, name) for name in ("cat", "dog", "monet")]
+
+
+def test_documents_of_several_take_as_many_queries_as_one(engine: Engine) -> None:
+    for name in ("cat", "dog", "monet"):
+        erase(engine, name)
+        accept(engine, f"a-{name}", same_as=name, prompts=[name])
+    counts = []
+    for limit in (1, 3):
+        with reading(engine) as session:
+            rows = concepts.list_page(session, None, limit).items
+            counts.append(count_queries(engine, partial(concepts.documents, session, rows)))
+    assert counts[0] == counts[1] > 0
+
+
+def count_queries(engine: Engine, action: Callable[[], object]) -> int:
+    seen: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        seen.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    action()
+    event.remove(engine, "before_cursor_execute", note)
+    return len(seen)
+
+
+def test_what_is_drawn_instead_stands_on_the_document(engine: Engine) -> None:
+    certificate = {"substitute": {"phrase": "a person", "close_to": []}}
+    announce(engine)
+    assert publish(engine, claimed(engine, accept(engine, "trump").job.id), certificate=certificate)
+    assert get_concept(engine, "trump")["substitute"] == "a person"
+    assert publish(engine, claimed(engine, accept(engine, "nude").job.id), certificate={"substitute": None})
+    assert get_concept(engine, "nude")["substitute"] is None
 
 
 def test_concepts_are_listed_by_name_in_pages(engine: Engine) -> None:

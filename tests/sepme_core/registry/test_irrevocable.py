@@ -31,9 +31,10 @@ def pinned(engine: Engine, job_id: str) -> Any:
     return get_job(engine, job_id).pinned["irrevocable"]
 
 
-def pin(engine: Engine, held: Claim, base_digest: str = BASE) -> list[dict[str, str]] | None:
+def pin(engine: Engine, held: Claim, base_digest: str = BASE) -> list[dict[str, Any]] | None:
     with writing(engine) as session:
-        return jobs.pin_irrevocable(session, held, base_digest)
+        present = jobs.pin_present(session, held, base_digest)
+    return present.irrevocable if present else None
 
 
 def test_what_is_erased_for_good_is_pinned_by_its_trained_version(engine: Engine) -> None:

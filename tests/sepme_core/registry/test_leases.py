@@ -1,13 +1,18 @@
 import time
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
-from sepme_core.registry import clock, jobs
+from sepme_core.canonical import digest_of_bytes
+from sepme_core.registry import clock, concepts, images, jobs
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.jobs import Claim
+from sepme_core.registry.tables import Image
 from tests.sepme_core.registry.work import (
+    BASE,
+    HOLDER,
     accept,
     at_once,
     claim,
@@ -17,6 +22,7 @@ from tests.sepme_core.registry.work import (
     get_concept,
     get_job,
     let_lease_run_out,
+    picture,
     publish,
 )
 
@@ -180,6 +186,39 @@ def test_a_failed_job_keeps_its_problem(engine: Engine) -> None:
     with reading(engine) as session:
         last = jobs.events_after(session, held.job_id, 0)[-1]
     assert (last.kind, last.data) == ("failed", {"problem": problem})
+
+
+def test_a_failed_job_keeps_the_pictures_that_its_refusal_rests_on(engine: Engine) -> None:
+    held = claimed(engine, accept(engine, "cat").job.id)
+    applied = [{"concept": "cat", "digest": digest_of_bytes(b"cat")}, {"concept": "bee", "digest": BASE}]
+    shown = [
+        replace(picture(seed), record={"prompt": "a cat", "base_digest": BASE, "increments": increments})
+        for seed, increments in enumerate(([], applied))
+    ]
+    with writing(engine) as session:
+        assert jobs.fail(session, held, {"title": "Still seen"}, shown)
+    problem = get_job(engine, held.job_id).problem
+    assert problem is not None
+    without, under = problem["pictures"]
+    assert problem == {"title": "Still seen", "pictures": [without, under]}
+    assert (without["erased"], under["erased"]) == (False, True)
+    with reading(engine) as session:
+        rows = [images.get(session, one["id"]) for one in (without, under)]
+        (event,) = jobs.events_after(session, held.job_id, 0)
+    assert event.data == {"problem": problem}
+    assert [images.document(row) | {"erased": row is rows[1]} for row in rows] == [without, under]
+    assert [(row.job_id, row.holder, row.base_digest) for row in rows] == [(held.job_id, HOLDER, BASE)] * 2
+    named = [{"name": each["concept"], "version": 0, "digest": each["digest"]} for each in applied]
+    assert [row.mask for row in rows] == [concepts.mask_document([]), concepts.mask_document(named)]
+
+
+def test_pictures_of_a_void_attempt_are_not_kept(engine: Engine) -> None:
+    void = claimed(engine, accept(engine, "cat").job.id, lease_seconds=0.0)
+    claimed(engine, void.job_id, "worker-2")
+    record = {"prompt": "a cat", "base_digest": BASE, "increments": []}
+    with writing(engine) as session:
+        assert not jobs.fail(session, void, {"title": "Still seen"}, [replace(picture(1), record=record)])
+        assert session.scalars(select(Image)).all() == []
 
 
 def test_a_released_job_waits_again_and_its_fence_stands(engine: Engine) -> None:

@@ -24,9 +24,11 @@ from tests.sepme_core.registry.work import (
     get_job,
     let_lease_run_out,
     publish,
+    purge,
 )
 
 NUDITY = {"name": "nudity", "digest": digest_of_bytes(b"nudity")}
+NUDITY_KNOWN = {"name": "nudity", "kind": "other", "prompts": ["nudity"]}
 
 
 def put(engine: Engine, name: str, *prompts: str) -> Accepted:
@@ -92,8 +94,7 @@ def test_a_job_pins_all_that_the_prompts_are_held_against_and_protects_nothing_y
     job = get_job(engine, job_id)
     assert (job.kind, job.queue, job.state, job.concept, job.holder) == ("protect", "erase", "queued", "brand", HOLDER)
     assert job.request == {"name": "brand", "prompts": ["a red can"]}
-    known = [{"name": "nudity", "kind": "other", "prompts": ["nudity"]}]
-    assert job.pinned == {"known": known, "protected": [], "irrevocable": [NUDITY]}
+    assert job.pinned == {"known": [NUDITY_KNOWN], "protected": [], "irrevocable": [NUDITY]}
     assert prompts(engine) == {}
     assert get_job(engine, accept(engine, "cat").job.id).pinned["protected"] == []
 
@@ -181,7 +182,7 @@ def test_a_job_is_put_back_where_there_is_more_to_hold_it_against(engine: Engine
     if part == "irrevocable":
         assert publish(engine, claimed(engine, accept(engine, "gore", irrevocable=True).job.id))
     elif part == "known":
-        accept(engine, "gore")
+        assert publish(engine, claimed(engine, accept(engine, "gore").job.id))
     else:
         assert end(engine, claimed(engine, asked(engine, "gore", "gore")))
     assert not end(engine, held)
@@ -195,17 +196,24 @@ def test_a_job_is_put_back_where_there_is_more_to_hold_it_against(engine: Engine
 
 @pytest.mark.usefixtures("irrevocable")
 def test_what_is_known_no_more_does_not_hold_a_job_up(engine: Engine) -> None:
-    erasing = accept(engine, "cat").job.id
+    erase(engine, "cat")
     held = claimed(engine, asked(engine, "brand", "a red can"))
-    with writing(engine) as session:
-        jobs.request_cancel(session, erasing)
+    purge(engine, "cat")
+    assert end(engine, held)
+
+
+@pytest.mark.usefixtures("irrevocable")
+def test_what_nobody_has_decided_on_does_not_hold_a_job_up(engine: Engine) -> None:
+    held = claimed(engine, asked(engine, "brand", "a red can"))
+    accept(engine, "cat")
+    assert pin(engine, held) == {**get_job(engine, held.job_id).pinned, "known": [NUDITY_KNOWN]}
     assert end(engine, held)
 
 
 @pytest.mark.usefixtures("irrevocable")
 def test_a_worker_pins_what_there_is_when_it_begins(engine: Engine) -> None:
     job_id = asked(engine, "brand", "a red can")
-    accept(engine, "cat")
+    erase(engine, "cat")
     held = claimed(engine, job_id)
     pinned = pin(engine, held)
     assert pinned == get_job(engine, job_id).pinned

@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 from sqlalchemy import Engine, update
 
-from sepme_core.registry import jobs, protecting
+from sepme_core.registry import concepts, jobs, protecting
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.jobs import Job
 from tests.sepme_core.registry.work import (
@@ -17,6 +17,7 @@ from tests.sepme_core.registry.work import (
     erase,
     get_job,
     publish_reprojection,
+    restore,
 )
 
 
@@ -73,12 +74,46 @@ def test_a_protection_goes_before_a_reprojection_too(engine: Engine) -> None:
     assert first(engine, job_id) == asked.id
 
 
-def test_nothing_goes_before_an_erasure_or_a_picture(engine: Engine) -> None:
+def test_the_oldest_erasure_goes_before_a_younger_one_which_is_rung_for_again(engine: Engine) -> None:
     reprojection(engine)
-    accept(engine, "dog")
-    for job_id in (accept(engine, "monet").job.id, enqueue_generation(engine).id, "no-such-job"):
+    older, younger = accept(engine, "dog").job.id, accept(engine, "monet").job.id
+    assert take(engine, younger) == older
+    assert never_rung(engine) == [younger]
+    assert take(engine, younger) == younger
+    assert never_rung(engine) == []
+
+
+def test_a_protection_that_came_before_goes_before_an_erasure(engine: Engine) -> None:
+    reprojection(engine)
+    with writing(engine) as session:
+        asked = protecting.accept(session, "brand", ["a red can"], HOLDER).job
+    assert asked is not None
+    assert first(engine, accept(engine, "dog").job.id) == asked.id
+
+
+def test_erasures_of_one_request_are_taken_in_its_order(engine: Engine) -> None:
+    bodies = [{"name": name} for name in ("dog", "cat", "bee", "ant")]
+    with writing(engine) as session:
+        job_ids = [one.job.id for one in concepts.accept_erasures(session, bodies, HOLDER)]
+    assert [take(engine, job_ids[-1]) for _ in job_ids] == job_ids
+
+
+def test_nothing_goes_before_a_picture_or_the_oldest_erasure(engine: Engine) -> None:
+    reprojection(engine)
+    for job_id in (accept(engine, "dog").job.id, enqueue_generation(engine).id, "no-such-job"):
         assert first(engine, job_id) == job_id
     assert never_rung(engine) == []
+
+
+def test_workers_rung_for_each_others_erasures_do_not_wait_for_each_other(engine: Engine) -> None:
+    for _ in range(5):
+        job_ids = [accept(engine, name).job.id for name in ("dog", "monet", "fish")]
+        taken = at_once(*(partial(take, engine, job_id) for job_id in (*job_ids[::-1], *job_ids)))
+        assert not [outcome for outcome in taken if isinstance(outcome, Exception)]
+        while left := [job_id for job_id in job_ids if get_job(engine, job_id).state == "queued"]:
+            assert take(engine, left[-1]) in left
+        for name in ("dog", "monet", "fish"):
+            restore(engine, name)
 
 
 def test_pictures_and_what_is_not_wanted_any_more_go_before_nothing(engine: Engine) -> None:

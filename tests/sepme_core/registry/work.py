@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, select, update
 
 from sepme_core.canonical import digest_of_bytes
 from sepme_core.registry import concepts, jobs, serving
@@ -13,6 +13,7 @@ from sepme_core.registry.clock import database_time
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.images import PictureRecord
 from sepme_core.registry.jobs import Claim, Job, StoredIncrement
+from sepme_core.registry.tables import Concept
 
 BASE = digest_of_bytes(b"base")
 OTHER_BASE = digest_of_bytes(b"another base")
@@ -56,10 +57,13 @@ def stored(content: str, base_digest: str = BASE, **changes: Any) -> StoredIncre
 
 
 def publish(engine: Engine, held: Claim, content: str = "", base_digest: str = BASE, **changes: Any) -> bool:
-    """Publish an increment whose bytes are `content`, or the concept's name."""
+    """Publish an increment whose bytes are `content`, or the concept's name, held against all that there is by now."""
     with writing(engine) as session:
         made = stored(content or str(held.concept), base_digest, **changes)
-        return jobs.publish_erasure(session, held, made)
+        considered = session.scalars(select(Concept.name)).all()
+        outcome = jobs.publish_erasure(session, held, made, considered=considered)
+    assert not isinstance(outcome, jobs.Overtaken)
+    return outcome is not None
 
 
 def publish_reprojection(engine: Engine, held: Claim, content: str) -> bool:

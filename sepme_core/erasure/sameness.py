@@ -1,0 +1,100 @@
+"""One thing, one concept: whether an erased concept covers a newcomer already, decided by looking.
+
+Where a newcomer's sentences come near an increment that serves, they are drawn under it. If the newcomer is not seen
+there, it is the same thing under another name, and neither must be made to leave the other alone: both would come back.
+What is near but not the same is erased by itself, and then both are looked at under both increments.
+"""
+
+from collections.abc import Generator, Sequence
+
+from sepme_core.cross_attention import Factors
+from sepme_core.erasure.evidence import Drawn, draw_concept, shown_pictures
+from sepme_core.erasure.forgetting import Attempt
+from sepme_core.erasure.looking import Looked, look
+from sepme_core.erasure.overlap import CLOSE, increment_overlap, overlap
+from sepme_core.erasure.plan import shown_sentences
+from sepme_core.erasure.request import (
+    ErasureRefused,
+    ErasureRequest,
+    KnownConcept,
+    Progress,
+    concept_too_close,
+    same_concept,
+)
+from sepme_core.erasure.shared import Shared
+from sepme_core.erasure.stored import request_of, substitute_of
+from sepme_core.increment import Increment
+from sepme_core.wordings import listed
+
+
+def check_not_same(
+    shared: Shared, request: ErasureRequest, drawn: Drawn, serving: Sequence[Increment]
+) -> Generator[Progress, None, None]:
+    """Raise ErasureRefused (``same-concept``) where an increment that serves covers the newcomer already."""
+    for increment in close_increments(shared, request, serving):
+        yield Progress(0, request.settings.max_steps, 1.0, 1.0, f"looking whether {increment.concept} covers it")
+        looked = look(shared, request, drawn, [increment], substitute_of(increment).phrase)
+        sight = looked.sight
+        if sight.before > sight.limit and sight.forgotten:
+            raise with_pictures(
+                same_concept(request.name, increment.concept, sight.seen, sight.pictures),
+                shared, request, drawn, looked, [increment],
+            )  # fmt: skip
+
+
+def check_beside(
+    shared: Shared, request: ErasureRequest, drawn: Drawn, attempt: Attempt, serving: Sequence[Increment]
+) -> Generator[Progress, None, None]:
+    """See that of what is close and erased nothing is seen under both increments together.
+
+    Raises:
+        ErasureRefused: ``concept-too-close``.
+    """
+    mine = attempt.trained.factors
+    for increment in close_increments(shared, request, serving):
+        other = request_of(increment)
+        yield Progress(0, request.settings.max_steps, 1.0, 1.0, f"looking at it and {other.name} under both")
+        theirs = draw_concept(shared, other, shown_sentences(shared, other, ()))
+        both: list[Factors] = [mine, increment]
+        for asked, shown, phrase in (
+            (request, drawn, attempt.plan.substitute.phrase),
+            (other, theirs, substitute_of(increment).phrase),
+        ):
+            looked = look(shared, asked, shown, both, phrase)
+            if not looked.sight.forgotten:
+                near = overlap(shared, as_known(request), listed(other.kind, other.prompts))
+                raise with_pictures(
+                    concept_too_close(request.name, other.name, near, looked.sight.seen, looked.sight.pictures),
+                    shared, asked, shown, looked, [increment],
+                )  # fmt: skip
+
+
+def close_increments(shared: Shared, request: ErasureRequest, serving: Sequence[Increment]) -> list[Increment]:
+    """Those that serve and come near the newcomer, or that it comes near."""
+    own = listed(request.kind, request.prompts)
+    close = []
+    for increment in serving:
+        other = request_of(increment)
+        theirs = listed(other.kind, other.prompts)
+        reaching = increment_overlap(shared, increment, theirs, own)
+        if reaching > CLOSE or overlap(shared, as_known(request), theirs) > CLOSE:
+            close.append(increment)
+    return close
+
+
+def as_known(request: ErasureRequest) -> KnownConcept:
+    """A request's concept."""
+    return KnownConcept(request.name, request.kind, request.prompts)
+
+
+def with_pictures(
+    refused: ErasureRefused,
+    shared: Shared,
+    request: ErasureRequest,
+    drawn: Drawn,
+    looked: Looked,
+    increments: Sequence[Increment],
+) -> ErasureRefused:
+    """The refusal with what was looked at."""
+    refused.pictures = shown_pictures(shared, request, drawn, looked.images, increments)
+    return refused

@@ -1,0 +1,161 @@
+"""What is drawn instead of an erased concept: one phrase of its kind that stays allowed.
+
+The mean of many phrases is no phrase, and draws smears or another erased concept. So there is one substitute, asked for
+or chosen: of a few that are neither erased nor close to what is, in an order that differs from concept to concept, the
+one whose own representation is least related to the concept's (|L_cor| nearest to zero): sent there, the concept meets
+the paper's condition by itself. Where a model's card names nothing that is left, plain phrases stand in, and last the
+sentence without the concept, and half the way beyond.
+"""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Literal
+
+from sepme_core.erasure.correlation import relative_correlation
+from sepme_core.erasure.noised_latents import NoisedLatents, predict_phrase
+from sepme_core.erasure.overlap import CLOSE, overlap
+from sepme_core.erasure.request import ErasureRequest, KnownConcept, substitute_erased
+from sepme_core.erasure.sentences import Sentence, suggested
+from sepme_core.erasure.shared import Shared
+from sepme_core.wordings import PLAIN, listed, mentions
+
+CANDIDATES = 3
+LOOKED_AT = 8  # x_t
+
+BEYOND = 0.5
+"""Without an object the demo model draws any object, this one too: half the way beyond, it was seen in 1 of 80 pictures
+with everything erased, and in 2 without."""
+
+How = Literal["asked", "chosen", "absence", "away"]
+
+
+@dataclass(frozen=True)
+class Substitute:
+    """What is drawn instead.
+
+    Attributes:
+        phrase: It; None for the sentence without the concept.
+        how: Asked for, chosen, the concept's absence, or away from it, where all of its kind is erased.
+        correlation: L_cor of its own representation with the concept's, over L_cor of the concept's with itself.
+        close_to: The known concepts that it is close to; should one of them be erased, it is not allowed any more.
+    """
+
+    phrase: str | None
+    how: How
+    correlation: float = 0.0
+    close_to: tuple[str, ...] = ()
+
+    @property
+    def beyond(self) -> float:
+        """How far beyond the sentence without the concept it is sent, as a share of the way."""
+        return BEYOND if self.how == "away" else 0.0
+
+    def document(self) -> dict[str, Any]:
+        """As a certificate says it."""
+        return {
+            "phrase": self.phrase,
+            "how": self.how,
+            "correlation": round(self.correlation, 6),
+            "close_to": list(self.close_to),
+        }
+
+
+ABSENCE, AWAY = Substitute(None, "absence"), Substitute(None, "away")
+
+
+def substitutes(
+    shared: Shared,
+    request: ErasureRequest,
+    known: Sequence[KnownConcept],
+    sentences: Sequence[Sentence],
+    fresh: NoisedLatents,
+) -> Iterator[Substitute]:
+    """What can be drawn instead, the best first.
+
+    Raises:
+        ErasureRefused: ``substitute-erased``, where the one asked for may not be drawn.
+    """
+    if not wants_substitute(request):
+        yield ABSENCE
+        return
+    if request.substitute is not None:
+        yield asked_for(shared, request, known, sentences, fresh)
+        return
+    allowed = allowed_phrases(shared, request, known)
+    while chosen := list(islice(allowed, CANDIDATES)):
+        measured = [(correlation_of(shared, phrase, sentences, fresh), phrase) for phrase in chosen]
+        for correlation, phrase in sorted(measured, key=lambda each: abs(each[0])):
+            yield Substitute(phrase, "chosen", correlation, close_to(shared, request, phrase, known))
+    yield AWAY
+
+
+def wants_substitute(request: ErasureRequest) -> bool:
+    """Whether the concept goes to another phrase, and not to the sentence without it; the published method has none."""
+    if request.settings.variant == "published":
+        return False
+    if request.settings.target != "by-kind":
+        return request.settings.target == "substitute"
+    return request.substitute is not None or request.kind not in {"style", "explicit"}
+
+
+def asked_for(
+    shared: Shared,
+    request: ErasureRequest,
+    known: Sequence[KnownConcept],
+    sentences: Sequence[Sentence],
+    fresh: NoisedLatents,
+) -> Substitute:
+    """The substitute that the request names; raises ErasureRefused where it may not be drawn."""
+    phrase = str(request.substitute)
+    if mentions(phrase, request.prompts):
+        raise substitute_erased(request.name, phrase, request.name)
+    for each in known:
+        if each.erased and is_close(shared, request, phrase, each):
+            raise substitute_erased(request.name, phrase, each.name)
+    correlation = correlation_of(shared, phrase, sentences, fresh)
+    return Substitute(phrase, "asked", correlation, close_to(shared, request, phrase, known))
+
+
+def allowed_phrases(shared: Shared, request: ErasureRequest, known: Sequence[KnownConcept]) -> Iterator[str]:
+    """Phrases of the concept's kind that are not erased, nor close to what is; plain ones at the end."""
+    kind = request.kind
+    named = [] if kind == "person" else list(suggested(shared.base, "style" if kind == "style" else "object"))
+    random.Random(f"{request.name} {request.settings.seed}").shuffle(named)
+    erased = [each for each in known if each.erased]
+    for phrase in (*named, *PLAIN.get(kind, ())):
+        if mentions(phrase, request.prompts) or any(mentions(prompt, [phrase]) for prompt in request.prompts):
+            continue
+        if not any(is_close(shared, request, phrase, each) for each in erased):
+            yield phrase
+
+
+def close_to(shared: Shared, request: ErasureRequest, phrase: str, known: Sequence[KnownConcept]) -> tuple[str, ...]:
+    """The known concepts that a phrase is close to, by name."""
+    return tuple(sorted(each.name for each in known if is_close(shared, request, phrase, each)))
+
+
+def is_close(shared: Shared, request: ErasureRequest, phrase: str, concept: KnownConcept) -> bool:
+    """Whether drawing the phrase might be drawing the concept: it names it, or an erasure of it would act on it."""
+    if mentions(phrase, concept.prompts) or any(mentions(prompt, [phrase]) for prompt in concept.prompts):
+        return True
+    if (concept.kind == "style") != (request.kind == "style"):
+        return False
+    return overlap(shared, as_concept(request.kind, phrase), listed(concept.kind, concept.prompts)) > CLOSE
+
+
+def as_concept(kind: str, phrase: str) -> KnownConcept:
+    """A phrase as a concept of a kind."""
+    return KnownConcept(phrase, kind, (phrase,))
+
+
+def correlation_of(shared: Shared, phrase: str, sentences: Sequence[Sentence], fresh: NoisedLatents) -> float:
+    """L_cor of the phrase in the concept's place, over that of the concept itself, on a few x_t."""
+    few = fresh.first(LOOKED_AT)
+    return float(relative_correlation(few, predict_phrase(shared, few, sentences, phrase)))
+
+
+def leans_on(shared: Shared, kind: str, phrase: str, newcomer: KnownConcept) -> bool:
+    """Whether a stored increment whose substitute is this phrase must be made again once the newcomer is erased."""
+    return is_close(shared, ErasureRequest("any", kind, ("any",)), phrase, newcomer)

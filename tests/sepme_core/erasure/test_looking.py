@@ -1,0 +1,91 @@
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from PIL import Image
+
+from sepme_core.base import Base
+from sepme_core.erasure import ErasureSettings, Shared
+from sepme_core.erasure.looking import Sight, look, preferences
+from sepme_core.erasure.noised_latents import picture_request
+from sepme_core.erasure.stored import substitute_of
+from sepme_core.generation import draw_latents
+from tests.sepme_core.erased import erased
+from tests.sepme_core.erasure.planned import drawn_as
+
+
+class Everywhere:
+    """Sees every concept in every picture; or, as told, none."""
+
+    name = "everywhere"
+
+    def __init__(self, answer: bool | None = True) -> None:
+        self.answer = answer
+        self.asked: list[tuple[str, tuple[str, ...]]] = []
+
+    def sees(self, pictures: Sequence[Image.Image], kind: str, phrases: Sequence[str]) -> list[bool] | None:
+        self.asked.append((kind, tuple(phrases)))
+        return None if self.answer is None else [self.answer] * len(pictures)
+
+
+@pytest.mark.parametrize(("concept", "kind", "phrase"), [("cat", "object", "tree"), ("sepia", "style", None)])
+def test_the_bases_pictures_of_a_concept_show_it_and_those_of_its_substitute_do_not(
+    shared: Shared, concept: str, kind: str, phrase: str | None
+) -> None:
+    _, drawn = drawn_as(shared, concept, kind)
+    assert (preferences(shared, drawn.sentences, phrase, drawn.latents, drawn.seed) > 0).all()
+    instead = [each.counterpart if phrase is None else each.with_phrase(phrase) for each in drawn.sentences]
+    others = draw_latents(shared.base, instead, picture_request(shared.base, drawn.seed))
+    assert (preferences(shared, drawn.sentences, phrase, others, drawn.seed) <= 0).all()
+
+
+def test_it_is_counted_in_the_bases_pictures_and_in_those_under_the_mask(shared: Shared) -> None:
+    request, drawn = drawn_as(shared, "cat")
+    without = look(shared, request, drawn, [], "tree").sight
+    assert (without.before, without.seen, without.pictures, without.by) == (6, 6, 6, ("model",))
+    assert without.margin == pytest.approx(1.0, abs=1e-3)
+    cat = erased(shared.base, "cat")
+    under = look(shared, request, drawn, [cat], substitute_of(cat).phrase).sight
+    assert (under.before, under.seen, under.forgotten) == (6, 0, True)
+    assert under.margin < 0
+    other = look(shared, request, drawn, [erased(shared.base, "sepia")], "tree").sight
+    assert (other.seen, other.forgotten) == (6, False)
+
+
+def test_what_a_classifier_sees_counts_beside_what_the_model_sees(base: Base, shared: Shared) -> None:
+    request, drawn = drawn_as(shared, "cat")
+    cat, everywhere = erased(base, "cat"), Everywhere()
+    sight = look(Shared(base, everywhere), request, drawn, [cat], substitute_of(cat).phrase).sight
+    assert (sight.before, sight.seen, sight.by) == (6, 6, ("model", "everywhere"))
+    assert everywhere.asked == [("object", ("cat",))] * 2
+    nowhere = look(Shared(base, Everywhere(answer=False)), request, drawn, [], "tree").sight
+    assert (nowhere.before, nowhere.seen, nowhere.by) == (6, 6, ("model", "everywhere"))
+
+
+def test_a_classifier_that_does_not_know_the_concept_has_no_say(base: Base, shared: Shared) -> None:
+    request, drawn = drawn_as(shared, "cat")
+    cat = erased(base, "cat")
+    sight = look(Shared(base, Everywhere(answer=None)), request, drawn, [cat], substitute_of(cat).phrase).sight
+    assert (sight.before, sight.seen, sight.by) == (6, 0, ("model",))
+
+
+@pytest.mark.parametrize(("pictures", "limit"), [(4, 1), (6, 1), (8, 1), (16, 2), (32, 4)])
+def test_it_may_be_seen_in_one_of_eight_and_of_fewer_in_one(pictures: int, limit: int) -> None:
+    sight = Sight(pictures, pictures, limit, 0.0, ("model",))
+    assert sight.limit == limit
+    assert sight.forgotten
+    assert not replace(sight, seen=limit + 1).forgotten
+    assert sight.document() == {
+        "forgotten": True,
+        "by": ["model"],
+        "pictures": pictures,
+        "seen_before": pictures,
+        "seen": limit,
+        "limit": limit,
+        "margin": 0.0,
+    }
+
+
+def test_as_many_pictures_are_looked_at_as_the_settings_say(shared: Shared) -> None:
+    _, drawn = drawn_as(shared, "cat", settings=ErasureSettings(pictures=9))
+    assert len(drawn.images) == len(set(drawn.texts)) == 9

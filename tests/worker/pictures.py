@@ -1,0 +1,33 @@
+"""What the demo model's judge sees in pictures that a worker drew."""
+
+from collections.abc import Sequence
+from io import BytesIO
+
+from PIL import Image
+
+from sepme_core.demo import MODEL_FOLDER
+from sepme_core.evaluation.judge import load_judge
+from sepme_core.registry import images
+from sepme_core.registry.database import reading
+from tests.worker.masks import asked_for
+from tests.worker.rows import row
+from worker import work
+from worker.resident import Resident
+
+
+def seen(resident: Resident, image_ids: Sequence[str]) -> list[str | None]:
+    """The object in each of these stored pictures."""
+    with reading(resident.engine) as session:
+        files = [resident.blobs.get(images.get(session, each).digest) for each in image_ids]
+    judge = load_judge(MODEL_FOLDER / "judge")
+    return [each.object for each in judge.look_at([Image.open(BytesIO(file)) for file in files])]
+
+
+def drawn(resident: Resident, prompt: str, count: int = 4) -> list[str | None]:
+    """The object in each of some pictures that a job draws under all that is erased."""
+    steps = resident.base.describe()["defaults"]["steps"]
+    job_id = asked_for(resident, "active", prompt=prompt, count=count, steps=steps)
+    work.answer(resident, job_id)
+    result = row(resident.engine, job_id).result
+    assert result is not None
+    return seen(resident, [image["id"] for image in result["images"]])

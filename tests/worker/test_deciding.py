@@ -1,0 +1,98 @@
+"""Newcomers that are close to each other are decided in the order in which they were accepted."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from sepme_core.registry import concepts, jobs
+from sepme_core.registry.database import writing
+from tests.sepme.processes import until
+from tests.worker.residents import work_off
+from tests.worker.rows import accepted_erasure, claimed, events, problem, row, run_out, versions
+from worker import deciding, work
+from worker.resident import Resident
+
+
+@dataclass(frozen=True)
+class Two:
+    """The jobs of two names for one thing; another worker holds the one that came first."""
+
+    earlier: jobs.Claim
+    later: str
+
+
+@pytest.fixture
+def two(resident: Resident) -> Two:
+    earlier = accepted_erasure(resident.engine, "cat")
+    return Two(claimed(resident.engine, earlier), accepted_erasure(resident.engine, "a-cat", prompts=["a cat"]))
+
+
+@contextmanager
+def waiting(resident: Resident, two: Two) -> Iterator[None]:
+    """A ring for the later one, answered in another thread, for the time of a block that begins once it waits."""
+    answer = threading.Thread(target=work.answer, args=(resident, two.later))
+    answer.start()
+    try:
+        until(lambda: "waiting until it is decided on cat" in said(resident, two.later), seconds=60)
+        yield
+    finally:
+        answer.join(timeout=60)
+        assert not answer.is_alive()
+
+
+def said(resident: Resident, job_id: str) -> str:
+    return " ".join(str(event.data.get("message")) for event in events(resident.engine, job_id))
+
+
+def test_what_is_close_to_an_earlier_one_gives_way_where_that_is_to_be_done_anew_and_is_decided_after_it(
+    resident: Resident, two: Two
+) -> None:
+    with waiting(resident, two), writing(resident.engine) as session:
+        assert jobs.release(session, two.earlier)
+    later = row(resident.engine, two.later)
+    assert (later.state, later.losses, later.problem) == ("queued", 0, None)
+    assert {(two.earlier.job_id, "erase"), (two.later, "erase")} == set(work.waiting(resident))
+    work_off(resident)
+    assert row(resident.engine, two.earlier.job_id).state == "succeeded"
+    assert problem(resident.engine, two.later)["same_as"] == "cat"
+    assert row(resident.engine, two.later).losses == 0
+
+
+def test_it_does_not_wait_for_ever_for_an_earlier_one_whose_worker_is_gone(
+    resident: Resident, two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deciding, "PATIENCE_SECONDS", 0.3)
+    run_out(resident.engine, two.earlier.job_id)
+    began = time.monotonic()
+    work.answer(resident, two.later)
+    assert time.monotonic() - began < 30
+    later = row(resident.engine, two.later)
+    assert (later.state, later.losses) == ("queued", 0)
+    assert (two.later, "erase") in work.waiting(resident)
+    assert claimed(resident.engine, two.earlier.job_id).attempt == 2, "the worker is free to take the other over"
+
+
+@pytest.mark.parametrize("call_off", ["cancelled", "restored"])
+def test_what_waits_for_another_can_be_called_off(resident: Resident, two: Two, call_off: str) -> None:
+    with waiting(resident, two), writing(resident.engine) as session:
+        if call_off == "cancelled":
+            jobs.request_cancel(session, two.later)
+        else:
+            concepts.restore(session, "a-cat", "tests")
+    assert row(resident.engine, two.later).state == "cancelled"
+    assert row(resident.engine, two.earlier.job_id).state == "running"
+
+
+def test_an_earlier_one_that_is_not_close_is_not_waited_for(resident: Resident, two: Two) -> None:
+    job_id = accepted_erasure(resident.engine, "fish")
+    with writing(resident.engine) as session:
+        jobs.request_cancel(session, two.later)
+    work.answer(resident, job_id)
+    assert row(resident.engine, job_id).state == "succeeded", row(resident.engine, job_id).problem
+    (fish,) = versions(resident.engine, "fish")
+    assert [known["name"] for known in fish.pinned["known"]] == ["cat"]
+    assert "waiting" not in said(resident, job_id)

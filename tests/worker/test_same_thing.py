@@ -1,0 +1,131 @@
+"""One thing that is asked for under two names is one concept: it is looked at, refused, and can be said to be the same."""
+
+import json
+import shlex
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from sepme_core.registry import concepts, jobs
+from sepme_core.registry.database import reading, writing
+from sepme_core.registry.tables import Job
+from tests.worker.pictures import drawn, seen
+from tests.worker.residents import another, work_off
+from tests.worker.rows import CAT, accepted_erasure, problem, row, versions
+from worker import work
+from worker.resident import Resident
+
+A_CAT = {"prompts": ["a cat"]}
+
+
+def ask_for_a_cat(resident: Resident, **body: object) -> str:
+    """The id of the job, which has ended, to erase what is erased already under another name."""
+    job_id = accepted_erasure(resident.engine, "a-cat", **A_CAT, **body)
+    work_off(resident)
+    return job_id
+
+
+@pytest.mark.parametrize("kind", ["object", "other"])
+def test_what_is_erased_under_another_name_is_refused_with_the_pictures_that_were_looked_at(
+    resident_with_cat: Resident, kind: str
+) -> None:
+    resident = resident_with_cat
+    refused = problem(resident.engine, ask_for_a_cat(resident, kind=kind))
+    assert (refused["type"], refused["status"], refused["same_as"]) == ("same-concept", 409, "cat")
+    assert refused["seen"] <= 1
+    assert [each["erased"] for each in refused["pictures"]] == [False] * 3 + [True] * 3
+    shown = seen(resident, [each["id"] for each in refused["pictures"]])
+    assert shown[:3] == ["cat"] * 3
+    assert "cat" not in shown[3:]
+    assert versions(resident.engine, "a-cat") == []
+    assert len(versions(resident.engine, "cat")) == 1
+
+
+def sent_as(remedy: str) -> dict[str, Any]:
+    """The request that a remedy's curl line makes, as the registry takes it."""
+    command, _silent, url, _header, content, _data, body = shlex.split(remedy)
+    assert (command, content) == ("curl", "Content-Type: application/json")
+    _, _, _host, folder, name, action = url.split("/")
+    assert (folder, action) == ("concepts", "erase")
+    return {**json.loads(body), "name": name}
+
+
+def test_the_remedy_makes_the_next_version_of_the_concept_with_both_wordings(resident_with_cat: Resident) -> None:
+    resident = resident_with_cat
+    refused = problem(resident.engine, ask_for_a_cat(resident, kind="object"))
+    remedy = refused["remedy"]
+    assert f"http://{resident.settings.host}:{resident.settings.port}/concepts/a-cat/erase" in remedy
+    with writing(resident.engine) as session:
+        job_id = concepts.accept_erasure(session, sent_as(remedy), "tests").job.id
+    work_off(resident)
+    assert row(resident.engine, job_id).state == "succeeded", row(resident.engine, job_id).problem
+    assert [(each.version, each.reason) for each in versions(resident.engine, "cat")] == [(1, "erased"), (2, "erased")]
+    with reading(resident.engine) as session:
+        document = concepts.document(session, concepts.get(session, "cat"))
+        mask = concepts.resolve_mask(session, "active").concepts
+    assert document["prompts"] == ["cat", "a cat"]
+    assert [(each.name, each.version) for each in mask] == [("cat", 2)]
+    assert "cat" not in drawn(resident, "a cat")
+
+
+def test_what_is_erased_for_good_is_not_touched_by_a_second_name_for_it(resident_with_cat: Resident) -> None:
+    resident = resident_with_cat
+    accepted_erasure(resident.engine, "cat", **CAT, irrevocable=True)
+    before = versions(resident.engine, "cat")[-1].digest
+    assert problem(resident.engine, ask_for_a_cat(resident, kind="object"))["type"] == "same-concept"
+    assert [each.digest for each in versions(resident.engine, "cat")] == [before]
+    with reading(resident.engine) as session:
+        assert list(session.scalars(select(Job).where(Job.kind == "reproject"))) == []
+        assert concepts.get(session, "cat").irrevocable
+
+
+def in_turn(resident: Resident, job_ids: list[str]) -> None:
+    for job_id in job_ids:
+        work.answer(resident, job_id)
+    work_off(resident)
+
+
+def the_other_way_round(resident: Resident, job_ids: list[str]) -> None:
+    in_turn(resident, job_ids[::-1])
+
+
+def by_two_workers(resident: Resident, job_ids: list[str]) -> None:
+    """Each begins with another one of the jobs, and rings for what is put back until both have ended."""
+
+    def work_until_both_have_ended(worker: Resident, first: str) -> None:
+        work.answer(worker, first)
+        while any(row(worker.engine, each).state in jobs.LIVE_STATES for each in job_ids):
+            for job_id, _queue in work.waiting(worker):
+                work.answer(worker, job_id)
+
+    workers = [another(resident, "first"), another(resident, "second")]
+    threads = [
+        threading.Thread(target=work_until_both_have_ended, args=each) for each in zip(workers, job_ids, strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(200)
+        assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("answer", [in_turn, the_other_way_round, by_two_workers])
+def test_of_two_names_for_one_thing_that_come_together_the_first_is_erased_and_protects_nothing_of_the_other(
+    resident: Resident, answer: Callable[[Resident, list[str]], None]
+) -> None:
+    bodies = [{"name": name, "kind": "object", "prompts": [name.replace("-", " ")]} for name in ("cat", "a-cat")]
+    with writing(resident.engine) as session:
+        job_ids = [one.job.id for one in concepts.accept_erasures(session, bodies, "tests")]
+    answer(resident, job_ids)
+    assert row(resident.engine, job_ids[0]).state == "succeeded", row(resident.engine, job_ids[0]).problem
+    refused = problem(resident.engine, job_ids[1])
+    assert (refused["type"], refused["same_as"]) == ("same-concept", "cat")
+    (version,) = versions(resident.engine, "cat")
+    assert version.pinned["known"] == []
+    assert versions(resident.engine, "a-cat") == []
+    assert [row(resident.engine, each).losses for each in job_ids] == [0, 0]
+    with reading(resident.engine) as session:
+        assert list(session.scalars(select(Job).where(Job.kind == "reproject"))) == []
