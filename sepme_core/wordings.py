@@ -5,6 +5,7 @@ several sentences; the wordings by which results are judged are kept out of here
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 BARE: dict[str, tuple[str, ...]] = {
@@ -222,8 +223,17 @@ VOWELS = "aeiou"
 
 
 def mentions(text: str, phrases: Iterable[str]) -> bool:
-    """Whether a text holds one of the phrases as words of its own, in any case: "a batman" does not mention "bat"."""
-    return any(re.search(rf"(?<!\w){re.escape(phrase.strip())}(?!\w)", text, re.IGNORECASE) for phrase in phrases)
+    """Whether a text holds one of the phrases as words of its own, in any case: "a batman" does not mention "bat".
+
+    White space and the ways to write an accent make no difference, as they make none to a tokenizer.
+    """
+    said = as_spoken(text)
+    return any(re.search(rf"(?<!\w){re.escape(as_spoken(phrase))}(?!\w)", said) for phrase in phrases)
+
+
+def as_spoken(text: str) -> str:
+    """A text in one spelling: composed accents, no case, single spaces."""
+    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
 
 
 def fill(pattern: str, phrase: str, other: str = "") -> str:

@@ -40,9 +40,12 @@ def document(slug: str, title: str, status: int, detail: str, remedy: str | None
 
 
 def of_refusal(refusal: ErasureRefused, asked: Mapping[str, Any], address: str) -> Document:
-    """What the method says of a job's request; ``address`` is where this service listens."""
+    """What the method says of a job's request; ``address`` is where this service listens.
+
+    Of a group it is not said which member is the same: the line would make the wrong one a further name.
+    """
     remedy = None
-    if "same_as" in refusal.numbers:
+    if "same_as" in refusal.numbers and "group" not in asked:
         body = json.dumps({"same_as": refusal.numbers["same_as"], "prompts": asked["prompts"]})
         url = f"{address}/concepts/{asked['name']}/erase"
         remedy = f"curl -s {url} -H 'Content-Type: application/json' -d {shlex.quote(body)}"

@@ -33,8 +33,8 @@ class Effect:
 
     @property
     def gone(self) -> float:
-        """The share of L_cor that is gone: 0 where nothing is erased, above 1 where the increment goes beyond."""
-        return max(1 - self.relative_loss, 0.0)
+        """The share of L_cor that is gone: 0 where nothing is erased, 1 where the increment reaches zero or beyond."""
+        return min(max(1 - self.relative_loss, 0.0), 1.0)
 
     @property
     def standing(self) -> Standing:

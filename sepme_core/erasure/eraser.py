@@ -85,7 +85,7 @@ def erase(
         if not request.override:
             raise
         overridden = [*overridden, refused.code]
-    return finish(shared, request, asked.drawn, attempt, overridden, Known(known, protected), reason)
+    return finish(shared, asked.drawn, attempt, overridden, Known(known, protected), reason)
 
 
 @dataclass(frozen=True)
@@ -116,20 +116,19 @@ def ask(shared: Shared, request: ErasureRequest, besides: Besides) -> Asked:
         overridden.append(refused.code)
     kept = all_kept(shared.base, request, besides.known, besides.protected)
     overlaps = measure_overlaps(shared, newcomer(request), kept)
-    drawn = draw_concept(shared, request, shown_sentences(shared, request, besides.known))
+    drawn = draw_concept(shared, request, shown_sentences(shared, request))
     return Asked(request, drawn, kept, overlaps, overridden)
 
 
 def finish(
     shared: Shared,
-    request: ErasureRequest,
     drawn: Drawn,
     attempt: Attempt,
     overridden: Sequence[str],
     known: Known,
     reason: Reason = "erased",
 ) -> Made:
-    """A trained increment, certified, with its evidence."""
+    """A trained increment, certified, with its evidence; its file holds the settings of the attempt it is of."""
     if not attempt.trained.looked.sight.forgotten:
         overridden = [*overridden, "not-forgotten"]
     certificate = {
@@ -137,7 +136,7 @@ def finish(
         "attempt": attempt.number,
         "effect_kept": 1.0,
     }
-    return make(shared, request, drawn, attempt.trained, certificate, reason, known)
+    return make(shared, attempt.plan.request, drawn, attempt.trained, certificate, reason, known)
 
 
 def erase_together(
@@ -184,7 +183,7 @@ def erase_together(
         if not trained.looked.sight.forgotten and not each.request.override:
             raise refusal(shared, each.request, each.drawn, each.overlaps, attempt)
         all_known = Known(beside(each.request, members, known), protected)
-        made[each.request.name] = finish(shared, each.request, each.drawn, attempt, each.overridden, all_known)
+        made[each.request.name] = finish(shared, each.drawn, attempt, each.overridden, all_known)
     return made
 
 

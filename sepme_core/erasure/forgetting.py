@@ -1,8 +1,8 @@
 """From a request to an increment under which its concept is not seen: attempts, the best of which is taken.
 
 The first attempt is the usual one. Where the concept is still seen after it, the next has more directions and lighter
-costs, then come those with another substitute; what comes near a protected concept and does not forget beside it is
-refused without further attempts, since they would not change that.
+costs, then come those with another substitute. What comes as near a protected concept as to itself and is not forgotten
+beside it, is refused without further attempts, since they would not change that.
 """
 
 from collections.abc import Generator, Iterator, Sequence

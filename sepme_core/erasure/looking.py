@@ -23,7 +23,7 @@ from sepme_core.erasure.shared import Shared
 from sepme_core.generation import decode, draw_latents
 from sepme_core.prompts import embed
 
-TIMES = (0.3, 0.45, 0.6, 0.75)
+TIMES = (0.3, 0.45, 0.65)
 """Of the noise schedule, where on the demo model a sentence tells most (`benchmarks/looking.py`)."""
 LOOKING = 0x100C
 MOST_SEEN = 0.125
@@ -81,15 +81,17 @@ class Looked:
     images: list[Image.Image]
 
 
-def look(shared: Shared, request: ErasureRequest, drawn: Drawn, mask: Sequence[Factors], phrase: str | None) -> Looked:
+def look(
+    shared: Shared, request: ErasureRequest, drawn: Drawn, mask: Sequence[Factors], *phrases: str | None
+) -> Looked:
     """Draw the concept's sentences under a mask, from the noise the base drew them from, and see what they show.
 
-    ``phrase`` is the substitute; None for the counterpart.
+    ``phrases`` are what may be drawn instead, the substitute above all; None is the counterpart.
     """
     base, seed = shared.base, drawn.seed
     latents = draw_latents(base, drawn.texts, picture_request(base, seed), mask)
     images = decode(base, latents)
-    before, after = (preferences(shared, drawn.sentences, phrase, shown, seed) for shown in (drawn.latents, latents))
+    before, after = (preferences(shared, drawn.sentences, phrases, shown, seed) for shown in (drawn.latents, latents))
     seen, seen_before, by = after > 0, before > 0, [BY_MODEL]
     if shared.classifier is not None:
         told = shared.classifier.sees(images, request.kind, request.prompts)
@@ -103,13 +105,15 @@ def look(shared: Shared, request: ErasureRequest, drawn: Drawn, mask: Sequence[F
 
 @torch.no_grad()
 def preferences(
-    shared: Shared, sentences: Sequence[Sentence], phrase: str | None, latents: Tensor, seed: int
+    shared: Shared, sentences: Sequence[Sentence], phrases: Sequence[str | None], latents: Tensor, seed: int
 ) -> Tensor:
-    """By picture: how much better the concept's sentence explains it than the one without; (pictures,), on the CPU."""
-    own = [sentence.text for sentence in sentences]
-    other = [sentence.counterpart if phrase is None else sentence.with_phrase(phrase) for sentence in sentences]
-    errors = [explained(shared.base, latents, texts, seed) for texts in (own, other)]
-    return errors[1] - errors[0]
+    """By picture: how much better the concept's sentence explains it than the best of the others; (pictures,)."""
+    own = explained(shared.base, latents, [sentence.text for sentence in sentences], seed)
+    others = [
+        [sentence.counterpart if phrase is None else sentence.with_phrase(phrase) for sentence in sentences]
+        for phrase in dict.fromkeys(phrases)
+    ]
+    return torch.stack([explained(shared.base, latents, texts, seed) for texts in others]).amin(0) - own
 
 
 def explained(base: Base, latents: Tensor, texts: Sequence[str], seed: int) -> Tensor:

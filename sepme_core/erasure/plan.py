@@ -66,11 +66,14 @@ def make_plan(
     return Plan(request, substitute, left, overlaps, moments, Costs(weighted, captions), free, solution)
 
 
-def shown_sentences(shared: Shared, request: ErasureRequest, known: Sequence[KnownConcept]) -> list[Sentence]:
-    """The sentences in which the concept is shown; the published variant knows the bare prompts alone."""
+def shown_sentences(shared: Shared, request: ErasureRequest) -> list[Sentence]:
+    """The sentences in which the concept is shown, the same whatever else becomes known.
+
+    The published variant knows the bare prompts alone.
+    """
     if request.settings.variant == "published":
         return [Sentence("{}", prompt) for prompt in request.prompts]
-    return concept_sentences(request, vocabulary(shared.base, request, known))
+    return concept_sentences(request, vocabulary(shared.base, request, ()))
 
 
 def solve_closed_form(settings: ErasureSettings, moments: Moments, cost: Tensor, free: NullSpace) -> Solution:

@@ -64,7 +64,7 @@ def reproject(
     request = request_of(trained)
     yield Progress(0, request.settings.max_steps, 1.0, 1.0, "projecting")
     plan = plan_again(shared, request, trained, remaining(base, request, trained, known, protected), known)
-    drawn = draw_concept(shared, request, shown_sentences(shared, request, known))
+    drawn = draw_concept(shared, request, shown_sentences(shared, request))
     updated = yield from update(shared, trained, plan, drawn, serving or trained)
     described = describe(shared, plan, updated.trained, trained.certificate.get("overridden", ()))
     certificate = {
@@ -95,7 +95,7 @@ def recertify(
     shared = shared or Shared(base)
     request, substitute = request_of(increment), substitute_of(increment)
     kept = remaining(base, request, increment, known, protected)
-    drawn = draw_concept(shared, request, shown_sentences(shared, request, known))
+    drawn = draw_concept(shared, request, shown_sentences(shared, request))
     effect = measure_effect(base, increment, fresh_of(shared, substitute, drawn))
     looked = look(shared, request, drawn, [increment], substitute.phrase)
     return {**certify(shared, increment, kept, effect), "forgotten": looked.sight.document()}
@@ -104,7 +104,7 @@ def recertify(
 def look_under(shared: Shared, increment: Increment, mask: Sequence[Increment]) -> dict[str, Any]:
     """What is seen of an increment's concept under a whole mask, as a certificate says it."""
     request = request_of(increment)
-    drawn = draw_concept(shared, request, shown_sentences(shared, request, ()))
+    drawn = draw_concept(shared, request, shown_sentences(shared, request))
     ordered = sorted(mask, key=lambda each: each.concept)
     return look(shared, request, drawn, ordered, substitute_of(increment).phrase).sight.document()
 
@@ -136,7 +136,7 @@ def check_irrevocable(
         kept = remaining(shared.base, request, trained, known, [*protected, newcomer])
         try:
             plan = plan_again(shared, request, trained, kept, known)
-            drawn = draw_concept(shared, request, shown_sentences(shared, request, known))
+            drawn = draw_concept(shared, request, shown_sentences(shared, request))
             yield from update(shared, trained, plan, drawn, trained)
         except ErasureRefused as refusal:
             raise irrevocable_weakened(newcomer.name, trained.concept, refusal) from refusal
@@ -161,7 +161,7 @@ def update(
     """
     fresh, phrase = fresh_of(shared, plan.substitute, drawn), plan.substitute.phrase
     limit = seen_under(shared, serving, plan, drawn)
-    before = max(1 - float(stored.certificate["relative_loss"]), 1e-9)
+    before = min(max(1 - float(stored.certificate["relative_loss"]), 1e-9), 1.0)
     projected = project(stored, plan.free)
     effect = measure_effect(shared.base, projected, fresh)
     kept = effect.gone / before

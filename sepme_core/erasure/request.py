@@ -72,6 +72,18 @@ def concept_too_close(name: str, other: str, overlap: float, seen: int, of: int)
     )
 
 
+def comes_back(name: str, other: str, seen_as: str, overlap: float, seen: int, of: int) -> ErasureRefused:
+    """Under the increments of both, one of two close concepts is seen again."""
+    return ErasureRefused(
+        "concept-too-close",
+        "The concept is too close to a protected one",
+        f"With {name!r} erased beside {other!r}, on which it would act with {overlap:.0%} of its strength, {seen_as!r}"
+        f" is seen in {seen} of {of} pictures. Erase them as one concept (same_as: {other!r}), or send override: true"
+        " to publish it as it is, marked so.",
+        {"overlap": round(overlap, 4), "closest": other, "seen_as": seen_as, "seen": seen, "of": of},
+    )
+
+
 def no_capacity(needed: int, left: int, width: int) -> ErasureRefused:
     """The protected prompts leave no room."""
     return ErasureRefused(

@@ -7,7 +7,6 @@ What is near but not the same is erased by itself, and then both are looked at u
 
 from collections.abc import Generator, Sequence
 
-from sepme_core.cross_attention import Factors
 from sepme_core.erasure.evidence import Drawn, draw_concept, shown_pictures
 from sepme_core.erasure.forgetting import Attempt
 from sepme_core.erasure.looking import Looked, look
@@ -18,7 +17,7 @@ from sepme_core.erasure.request import (
     ErasureRequest,
     KnownConcept,
     Progress,
-    concept_too_close,
+    comes_back,
     same_concept,
 )
 from sepme_core.erasure.shared import Shared
@@ -36,10 +35,8 @@ def check_not_same(
         looked = look(shared, request, drawn, [increment], substitute_of(increment).phrase)
         sight = looked.sight
         if sight.before > sight.limit and sight.forgotten:
-            raise with_pictures(
-                same_concept(request.name, increment.concept, sight.seen, sight.pictures),
-                shared, request, drawn, looked, [increment],
-            )  # fmt: skip
+            refused = same_concept(request.name, increment.concept, sight.seen, sight.pictures)
+            raise with_pictures(refused, shared, request, drawn, looked, [increment])
 
 
 def check_beside(
@@ -54,19 +51,14 @@ def check_beside(
     for increment in close_increments(shared, request, serving):
         other = request_of(increment)
         yield Progress(0, request.settings.max_steps, 1.0, 1.0, f"looking at it and {other.name} under both")
-        theirs = draw_concept(shared, other, shown_sentences(shared, other, ()))
-        both: list[Factors] = [mine, increment]
-        for asked, shown, phrase in (
-            (request, drawn, attempt.plan.substitute.phrase),
-            (other, theirs, substitute_of(increment).phrase),
-        ):
-            looked = look(shared, asked, shown, both, phrase)
+        theirs = draw_concept(shared, other, shown_sentences(shared, other))
+        substitutes = (attempt.plan.substitute.phrase, substitute_of(increment).phrase)
+        for asked, shown, phrases in ((request, drawn, substitutes), (other, theirs, substitutes[::-1])):
+            looked = look(shared, asked, shown, [mine, increment], *phrases)
             if not looked.sight.forgotten:
-                near = overlap(shared, as_known(request), listed(other.kind, other.prompts))
-                raise with_pictures(
-                    concept_too_close(request.name, other.name, near, looked.sight.seen, looked.sight.pictures),
-                    shared, asked, shown, looked, [increment],
-                )  # fmt: skip
+                sight, near = looked.sight, overlap(shared, as_known(request), listed(other.kind, other.prompts))
+                refused = comes_back(request.name, other.name, asked.name, near, sight.seen, sight.pictures)
+                raise with_pictures(refused, shared, asked, shown, looked, [increment])
 
 
 def close_increments(shared: Shared, request: ErasureRequest, serving: Sequence[Increment]) -> list[Increment]:

@@ -29,7 +29,11 @@ from sepme_core.erasure.shared import Shared
 from sepme_core.erasure.substitute import Substitute
 
 NOT_NEEDED = "not needed: the closed form is within tau and near what is drawn instead"
+NOT_WANTED = (
+    "not run: all of its kind is erased, and the closed form goes beyond its absence, which the loop would undo"
+)
 WITHIN_TAU = "ran until within tau and near what is drawn instead"
+NOT_ON_FRESH = "ran until its own x_t were within tau; on fresh ones, which the figures are of, that does not hold"
 OUT_OF_STEPS = "ran out of steps"
 LOOKED_WORSE = "ran, and was dropped: the closed form looks better"
 
@@ -69,6 +73,8 @@ def train(
         refined = yield from refine(shared.base, [make_trainee(shared, plan, drawn, start)], settings)
         return look_at(shared, plan, drawn, start, refined.weights[0], refined.steps, word_for(refined))
     effect = measure_effect(shared.base, as_stored(start.directions, start.weights), fresh)
+    if plan.substitute.beyond:
+        return look_at(shared, plan, drawn, start, start.weights, 0, NOT_WANTED)
     if effect.standing.arrived(settings) or settings.max_steps == 0:
         loop = NOT_NEEDED if settings.max_steps else OUT_OF_STEPS
         return look_at(shared, plan, drawn, start, start.weights, 0, loop)
@@ -123,6 +129,8 @@ def look_at(
     """What came of a start after so many steps, measured and looked at as it is stored."""
     factors = as_stored(start.directions, weights)
     effect = measure_effect(shared.base, factors, fresh_of(shared, plan.substitute, drawn))
+    if loop == WITHIN_TAU and not effect.standing.arrived(plan.request.settings):
+        loop = NOT_ON_FRESH
     return Trained(factors, steps, effect, look(shared, plan.request, drawn, [factors], plan.substitute.phrase), loop)
 
 

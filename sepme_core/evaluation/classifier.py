@@ -13,8 +13,9 @@ from PIL import Image
 from transformers import CLIPModel, CLIPProcessor
 
 from sepme_core.evaluation.judge import Judge, load_judge
-from sepme_core.wordings import BARE, MANNERS, SUBJECTS, fill, mentions
+from sepme_core.wordings import MANNERS, SUBJECTS, fill, mentions
 
+CONTENT, STYLE = "a picture of {}", "a picture in the style of {}"
 ARTICLES = ("a ", "an ", "the ")
 
 
@@ -64,9 +65,9 @@ class ClipClassifier:
 
     @torch.no_grad()
     def sees(self, pictures: Sequence[Image.Image], kind: str, phrases: Sequence[str]) -> list[bool] | None:
-        """Zero-shot, in the plainest sentence of the kind."""
+        """Zero-shot, each phrase in one plain sentence."""
         others = [each for each in (MANNERS if kind == "style" else SUBJECTS) if not mentions(each, phrases)]
-        texts = [fill(BARE[kind][-1], phrase) for phrase in (*phrases, *others)]
+        texts = [fill(STYLE if kind == "style" else CONTENT, phrase) for phrase in (*phrases, *others)]
         given = self._processor(text=texts, images=list(pictures), return_tensors="pt", padding=True, truncation=True)
         fits = self._model(**given).logits_per_image  # (pictures, texts)
         return [int(best) < len(phrases) for best in fits.argmax(1)]

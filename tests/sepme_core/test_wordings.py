@@ -10,6 +10,7 @@ from sepme_core.wordings import AROUND, BARE, HELD_OUT, MORE, TOGETHER, fill, in
     ("text", "phrase", "mentioned"),
     [
         ("a batman in the night", "bat", False),
+        ("a wombat in the night", "bat", False),
         ("the Bat in the night", "bat", True),
         ("a bat", "BAT", True),
         ("bat, ink style", "bat", True),

@@ -38,7 +38,7 @@ def random_increment(base: Base, concept: str, base_digest: str | None = None, s
 
 
 def publish(resident: Resident, increment: Increment, **body: object) -> str:
-    """Publish an increment under its concept's name, as the end of an erase job that saw all there is. Gives its digest."""
+    """Publish an increment as the end of an erase job that was held against all there is. Gives its digest."""
     claim = claimed(resident.engine, accepted_erasure(resident.engine, increment.concept, **body))
     stored = store_increment(resident.blobs, Made(increment, (), "erased"), 1.0)
     with writing(resident.engine) as session:

@@ -130,6 +130,7 @@ def test_two_workers_at_once_make_the_bytes_that_one_makes(new_registry: Callabl
     work.answer(first, together["key"])
     work.answer(first, together["cat"])
     other.join()
+    work_off(first)
     assert digests(one, *NAMES) == digests(first, *NAMES)
     assert due(first) == {}
 

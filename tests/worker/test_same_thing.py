@@ -1,4 +1,4 @@
-"""One thing that is asked for under two names is one concept: it is looked at, refused, and can be said to be the same."""
+"""One thing that is asked for under two names is one concept: it is looked at and refused, or said to be the same."""
 
 import json
 import shlex
@@ -80,6 +80,20 @@ def test_what_is_erased_for_good_is_not_touched_by_a_second_name_for_it(resident
     with reading(resident.engine) as session:
         assert list(session.scalars(select(Job).where(Job.kind == "reproject"))) == []
         assert concepts.get(session, "cat").irrevocable
+
+
+def test_a_group_with_another_name_for_what_is_erased_is_refused_and_no_other_member_becomes_that_name(
+    resident_with_cat: Resident,
+) -> None:
+    resident = resident_with_cat
+    bodies = [{"name": name, "kind": "object", "prompts": [name.replace("-", " ")]} for name in ("a-cat", "fish")]
+    with writing(resident.engine) as session:
+        job_ids = [one.job.id for one in concepts.accept_erasures(session, bodies, "tests", joint=True)]
+    work_off(resident)
+    for refused in (problem(resident.engine, each) for each in job_ids):
+        assert (refused["type"], refused["same_as"]) == ("same-concept", "cat")
+        assert "'a-cat'" in refused["detail"]
+        assert "/concepts/fish/" not in refused.get("remedy", "")
 
 
 def in_turn(resident: Resident, job_ids: list[str]) -> None:

@@ -18,7 +18,7 @@ def drawn_as(
 ) -> tuple[ErasureRequest, Drawn]:
     """A concept's request, and its pictures by the base."""
     request = ErasureRequest(concept, kind, (concept,), settings=settings or ErasureSettings())
-    return request, draw_concept(shared, request, shown_sentences(shared, request, ()))
+    return request, draw_concept(shared, request, shown_sentences(shared, request))
 
 
 def planned(

@@ -1,8 +1,6 @@
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from PIL import Image
 
 from sepme_core.base import Base
 from sepme_core.demo import MODEL_FOLDER
@@ -13,26 +11,11 @@ from sepme_core.erasure.substitute import ABSENCE, Substitute
 from sepme_core.evaluation.judge import load_judge
 from tests.sepme_core.erased import QUICK
 from tests.sepme_core.erasure.planned import FISH, INK
+from tests.sepme_core.erasure.told import Told
 
 TREE, KEY, CROWN = (Substitute(phrase, "chosen") for phrase in ("tree", "key", "crown"))
 IDLE = ErasureSettings(start="zero", target="counterpart", max_steps=1, pictures=4)
 FEW = replace(QUICK, pictures=4)
-
-
-class Told:
-    """Sees the concept in every picture of the base, and in others as often as told, in turn."""
-
-    name = "told"
-
-    def __init__(self, *counts: int) -> None:
-        self.counts = list(counts)
-        self._asked = 0
-
-    def sees(self, pictures: Sequence[Image.Image], kind: str, phrases: Sequence[str]) -> list[bool]:
-        del kind, phrases
-        self._asked += 1
-        seen = self.counts.pop(0) if self._asked % 2 else len(pictures)  # `look` asks of both, these first
-        return [place < seen for place in range(len(pictures))]
 
 
 def ways(request: ErasureRequest, *substitutes: Substitute, **by_name: float) -> list[Way]:

@@ -33,10 +33,10 @@ def test_the_bases_pictures_of_a_concept_show_it_and_those_of_its_substitute_do_
     shared: Shared, concept: str, kind: str, phrase: str | None
 ) -> None:
     _, drawn = drawn_as(shared, concept, kind)
-    assert (preferences(shared, drawn.sentences, phrase, drawn.latents, drawn.seed) > 0).all()
+    assert (preferences(shared, drawn.sentences, [phrase], drawn.latents, drawn.seed) > 0).all()
     instead = [each.counterpart if phrase is None else each.with_phrase(phrase) for each in drawn.sentences]
     others = draw_latents(shared.base, instead, picture_request(shared.base, drawn.seed))
-    assert (preferences(shared, drawn.sentences, phrase, others, drawn.seed) <= 0).all()
+    assert (preferences(shared, drawn.sentences, [phrase], others, drawn.seed) <= 0).all()
 
 
 def test_it_is_counted_in_the_bases_pictures_and_in_those_under_the_mask(shared: Shared) -> None:

@@ -19,6 +19,7 @@ from sepme_core.erasure.substitute import ABSENCE
 from sepme_core.increment import Increment
 from tests.sepme_core.erased import QUICK, erased
 from tests.sepme_core.erasure.planned import FISH, INK
+from tests.sepme_core.erasure.told import Told
 
 LATE = KnownConcept("rocket", "object", ("rocket",))
 
@@ -105,6 +106,17 @@ def test_a_projection_that_loses_its_effect_is_solved_anew(base: Base, shared: S
     still = idle(cat)
     lost = Increment(still.directions, still.weights, {**cat.metadata})
     made = run_to_end(reproject(base, lost, [FISH, LATE], shared=shared, serving=cat))
+    assert (made.reason, made.increment.certificate["forgotten"]["seen"]) == ("refined", 0)
+
+
+def test_a_projection_that_keeps_its_effect_but_is_seen_is_solved_anew(
+    base: Base, shared: Shared, cat: Increment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run_to_end(reproject(base, cat, [FISH, LATE], shared=shared)).reason == "reprojected"
+    told = Told(0, 2, 0)  # under what serves, under its projection, and under what is solved anew
+    monkeypatch.setattr(shared, "classifier", told)
+    made = run_to_end(reproject(base, cat, [FISH, LATE], shared=shared))
+    assert told.counts == []
     assert (made.reason, made.increment.certificate["forgotten"]["seen"]) == ("refined", 0)
 
 

@@ -29,7 +29,7 @@ def picture(base: Base, shared: Shared) -> Increment:
 
 def check(shared: Shared, said: str, kind: str, serving: Sequence[Increment]) -> None:
     request = ErasureRequest("newcomer", kind, (said,), settings=FEW)
-    drawn = draw_concept(shared, request, shown_sentences(shared, request, ()))
+    drawn = draw_concept(shared, request, shown_sentences(shared, request))
     run_to_end(check_not_same(shared, request, drawn, serving))
 
 

@@ -38,7 +38,7 @@ def known(*names: str, kind: str = "object", erased_: bool = True) -> list[Known
 def chosen_for(
     shared: Shared, request: ErasureRequest, concepts: Sequence[KnownConcept] = (), count: int = 100
 ) -> list[Substitute]:
-    drawn = draw_concept(shared, request, shown_sentences(shared, request, ()))
+    drawn = draw_concept(shared, request, shown_sentences(shared, request))
     found = substitutes(shared, request, concepts, drawn.sentences, fresh_latents(shared, drawn))
     return list(islice(found, count))
 
@@ -85,7 +85,7 @@ def test_the_order_differs_from_concept_to_concept_and_not_from_time_to_time(sha
 
 def test_the_least_related_of_the_candidates_comes_first(base: Base, shared: Shared) -> None:
     candidates = list(islice(allowed_phrases(shared, CAT, ()), CANDIDATES))
-    drawn = draw_concept(shared, CAT, shown_sentences(shared, CAT, ()))
+    drawn = draw_concept(shared, CAT, shown_sentences(shared, CAT))
     x = fresh_latents(shared, drawn).first(LOOKED_AT)
     related = {}
     for phrase in candidates:
@@ -119,7 +119,7 @@ def test_where_everything_of_the_kind_is_erased_a_plain_phrase_stands_in_and_las
     base: Base, shared: Shared
 ) -> None:
     few = Shared(replace(base, suggestions=replace(base.suggestions, objects=("cat", "fish"))))
-    drawn = draw_concept(shared, CAT, shown_sentences(shared, CAT, ()))
+    drawn = draw_concept(shared, CAT, shown_sentences(shared, CAT))
     found = list(substitutes(few, CAT, known("fish"), drawn.sentences, fresh_latents(shared, drawn)))
     assert {each.phrase for each in found[:-1]} <= set(PLAIN["object"])
     assert len(found) > 1

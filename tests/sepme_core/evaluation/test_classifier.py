@@ -18,7 +18,7 @@ from sepme_core.demo import MODEL_FOLDER
 from sepme_core.evaluation.classifier import ClipClassifier, JudgeClassifier, open_classifier, without_article
 from sepme_core.evaluation.judge import load_judge
 from sepme_core.generation import PictureRequest, draw
-from sepme_core.wordings import BARE, MANNERS, SUBJECTS, fill
+from sepme_core.wordings import MANNERS, SUBJECTS, fill
 
 SIDE = 32
 
@@ -110,7 +110,8 @@ def test_clip_sees_a_concept_where_its_sentence_fits_better_than_all_others_of_i
     clip: Path, pictures: list[Image.Image], kind: str, others: tuple[str, ...]
 ) -> None:
     model, processor = CLIPModel.from_pretrained(clip).eval(), CLIPProcessor.from_pretrained(clip)
-    texts = [fill(BARE[kind][-1], phrase) for phrase in others]
+    pattern = "a picture in the style of {}" if kind == "style" else "a picture of {}"
+    texts = [fill(pattern, phrase) for phrase in others]
     with torch.no_grad():
         fits = model(**processor(text=texts, images=pictures, return_tensors="pt", padding=True)).logits_per_image
     best = fits.argmax(1).tolist()
