@@ -10,14 +10,17 @@ import time
 import torch
 
 from sepme_core.erasure import ErasureRequest, ErasureSettings
+from sepme_core.erasure.captions import common_captions
 from sepme_core.erasure.closed_form import closed_form
 from sepme_core.erasure.constraints import null_space
-from sepme_core.erasure.evidence import FRESH_LATENTS, PICTURES, TRAINING_LATENTS
+from sepme_core.erasure.evidence import FRESH_LATENTS, TRAINING_LATENTS
+from sepme_core.erasure.looking import TIMES
 from sepme_core.erasure.moments import Moments, second_moment
 from sepme_core.erasure.noised_latents import PICTURE_STEPS
 from sepme_core.erasure.presence import FEW
-from sepme_core.erasure.sentences import SHOWN, SWAPS, Vocabulary, concept_sentences, regular_sentences
-from sepme_core.wordings import BARE, MANNERS, SUBJECTS
+from sepme_core.erasure.sentences import Vocabulary, concept_sentences
+from sepme_core.erasure.substitute import CANDIDATES, LOOKED_AT
+from sepme_core.wordings import AROUND, BARE, MANNERS, MORE, SUBJECTS
 
 WIDTH, TOKENS = 768, 77
 HEIGHTS = (320,) * 5 + (640,) * 5 + (1280,) * 6  # of the sixteen cross-attentions; each has a K and a V
@@ -38,24 +41,34 @@ def main() -> None:
     settings = ErasureSettings()
     request = ErasureRequest("cat", "object", ("cat",))
     words = Vocabulary(SUBJECTS, MANNERS)
-    sentences, regular = len(concept_sentences(request, words)), len(regular_sentences(request, words, 0))
+    sentences, everyday = len(concept_sentences(request, words)), len(common_captions())
+    protecting = len(BARE["object"]) + len(MORE["object"]) + len(AROUND["object"])
     began = time.perf_counter()
-    listed = [second_moment(rows(len(BARE["object"]))) for _ in range(concepts)]
-    everyday = second_moment(rows(regular))
+    kept = [second_moment(rows(protecting)) for _ in range(concepts)]
+    captions = second_moment(rows(everyday))
     once = time.perf_counter() - began
-    each = sum(time_one(rows, listed, everyday, sentences) for _ in range(3)) / 3
+    each = sum(time_one(rows, kept, captions, sentences) for _ in range(3)) / 3
     print(f"shared by all, once: {once:.1f} s; linear algebra of each concept: {each:.2f} s")
     print(f"{concepts} concepts: {once + concepts * each:.0f} s of linear algebra on {torch.get_num_threads()} threads")
-    print(f"prompts embedded: {regular} once, {sentences * (SWAPS + 1)} a concept (most of them other concepts' too)")
-    drawn = 2 * PICTURE_STEPS * (SHOWN + PICTURES)
-    looked = FEW + 3 * FRESH_LATENTS
-    print(f"U-Net passes a concept: {drawn} to draw {SHOWN + PICTURES} pictures, {looked} to check and certify;")
-    more = 2 * TRAINING_LATENTS + FRESH_LATENTS
-    print(f"where the closed form will not do, {more} more, and a batch of {settings.batch_size} forth and back a step")
+    print(
+        f"prompts embedded: {everyday} once, {2 * sentences + protecting} a concept (some of them other concepts' too)"
+    )
+    print_passes(settings)
 
 
-def time_one(rows: object, listed: list[torch.Tensor], everyday: torch.Tensor, sentences: int) -> float:
-    """Seconds for one concept's moments, null space, closed form and weights."""
+def print_passes(settings: ErasureSettings) -> None:
+    """The passes of the U-Net for one concept, that of a first attempt."""
+    drawn = 2 * 2 * PICTURE_STEPS * settings.pictures  # guided, without and with the increment
+    looked = 2 * 2 * len(TIMES) * settings.pictures  # both sentences, on both
+    measured = FEW + (CANDIDATES + 1) * LOOKED_AT + 4 * FRESH_LATENTS
+    print(f"U-Net passes a concept: {drawn} to draw {2 * settings.pictures} pictures, {looked} to look at them,")
+    print(f"  {measured} to check that it is drawn, to choose what is drawn instead and to certify;")
+    print(f"where the closed form will not do, {drawn // 2 + looked // 2} more to look at what the loop made of it,")
+    print(f"  {3 * TRAINING_LATENTS} for what it trains on, and a batch of {settings.batch_size} forth and back a step")
+
+
+def time_one(rows: object, kept: list[torch.Tensor], captions: torch.Tensor, sentences: int) -> float:
+    """Seconds for one concept's moments, null space, closed forms (its own and that of its nearness) and weights."""
     settings = ErasureSettings()
     assert callable(rows)
     concept, target = rows(sentences), rows(sentences)
@@ -63,11 +76,13 @@ def time_one(rows: object, listed: list[torch.Tensor], everyday: torch.Tensor, s
     began = time.perf_counter()
     change = target - concept
     moments = Moments(second_moment(concept), concept.T @ change / len(concept), float(change.square().sum(1).mean()))
-    free = null_space(concept[:TOKENS], listed[1:], settings.tolerance)
-    cost = settings.regular_weight * everyday + settings.listed_weight * torch.stack(listed[1:]).mean(0)
+    free = null_space(concept[:TOKENS], kept[1:], settings.tolerance)
+    cost = settings.regular_weight * captions + settings.listed_weight * torch.stack(kept[1:]).mean(0)
     solution = closed_form(moments, cost, free, settings.directions, settings.ridge)
     for weight in weights:
         weight @ solution.matrix.T
+    unprotected = null_space(concept[:TOKENS], [], settings.tolerance)
+    closed_form(moments, settings.regular_weight * captions, unprotected, settings.directions, settings.ridge)
     return time.perf_counter() - began
 
 

@@ -9,7 +9,9 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from sepme_core.base import Base, load_base
-from sepme_core.erasure import ErasureRequest, KnownConcept, erase, run_to_end
+from sepme_core.demo import MODEL_FOLDER
+from sepme_core.erasure import ErasureRequest, KnownConcept, Shared, erase, run_to_end
+from sepme_core.evaluation.classifier import open_classifier
 from sepme_core.generation import PictureRequest, generate
 from sepme_core.increment import Increment
 
@@ -22,8 +24,10 @@ SCALE, GAP, LABEL_WIDTH, HEADING_HEIGHT, FONT_SIZE = 2, 8, 128, 24, 12
 def main() -> None:
     """Erase, draw, and write the picture."""
     base = load_base("demo")
-    sepia = erase_concept(base, ErasureRequest("sepia", "style", ("sepia",)), [])
-    cat = erase_concept(base, ErasureRequest("cat", "object", ("cat",)), [KnownConcept("sepia", "style", ("sepia",))])
+    shared = Shared(base, open_classifier(None, MODEL_FOLDER))
+    sepia = erase_concept(shared, ErasureRequest("sepia", "style", ("sepia",)), [])
+    erased = [KnownConcept("sepia", "style", ("sepia",), erased=True)]
+    cat = erase_concept(shared, ErasureRequest("cat", "object", ("cat",)), erased)
     rows = {"nothing erased": [], "sepia erased": [sepia], "cat erased": [cat]}
     pictures = {label: draw_row(base, increments) for label, increments in rows.items()}
     PAGE.parent.mkdir(exist_ok=True)
@@ -31,9 +35,9 @@ def main() -> None:
     print(f"written: {PAGE.name}")
 
 
-def erase_concept(base: Base, request: ErasureRequest, known: list[KnownConcept]) -> Increment:
+def erase_concept(shared: Shared, request: ErasureRequest, known: list[KnownConcept]) -> Increment:
     """The increment of one concept."""
-    return run_to_end(erase(base, request, known)).increment
+    return run_to_end(erase(shared.base, request, known, shared=shared)).increment
 
 
 def draw_row(base: Base, increments: list[Increment]) -> list[Image.Image]:

@@ -1,9 +1,13 @@
 """The bars on many concepts at once: ``python -m benchmarks.promise``, which prints the table.
 
-Six objects, six styles and sixteen objects erased at once; each given back while the others stay erased; one that
-comes late, by re-projection; groups optimised jointly; all 33 concepts of the demo model registered, each erased alone
-and in twelve random sets of six; all of them in one mask. Held-out wordings, the judge, 12 DDIM steps. Every cell has
-at least 40 pictures unless ``--quick``. Finished cases lie in ``docs/measured``, those that are quick or of other
-settings in ``build/promise``; they are measured again only where the defaults have changed, or with ``--fresh``.
-``--settings '{"variant": "published"}'`` measures the published variant.
+All 33 concepts of the demo model are known throughout; pictures are asked for in twelve wordings that nothing is solved
+with, and the judge says what they show. In one mask: six objects, six styles, three of each, sixteen objects, all 33,
+and the first two again from the paper's start w = 0. Two names for one thing, in both orders (the service decides on
+what is asked for at once in the order it came). Each concept given back while the others stay erased: known before they
+were, or after. The leak on other wordings against what certificates say of it. The empty mask.
+
+Sets and wordings were fixed before anything was tuned. Cells have at least 40 pictures unless ``--quick``. Several
+processes may run at once, and share the cases: each takes the next that no other has begun. Finished cases lie in
+``docs/measured``, those that are quick or of other settings in ``build/promise`` with all that cases have in common;
+they are measured again where settings, method, base or judge are others, or with ``--fresh``.
 """

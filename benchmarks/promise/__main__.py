@@ -2,17 +2,22 @@
 
 import argparse
 import json
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import benchmarks.promise
-from benchmarks.promise.bench import FOLDER, Bench
-from benchmarks.promise.cases import cases
-from benchmarks.promise.table import line
+from benchmarks.promise.bench import Bench
+from benchmarks.promise.cases import Case, cases
+from benchmarks.promise.store import FOLDER, claimed, write_json
+from benchmarks.promise.table import lines, side_by_side
+from benchmarks.promise.version import method_digest
 from sepme_core.base import load_base
 from sepme_core.canonical import digest_of
 from sepme_core.demo import MODEL_FOLDER
 from sepme_core.erasure import ErasureSettings, Shared
+from sepme_core.evaluation.classifier import open_classifier
 from sepme_core.evaluation.judge import load_judge
 
 MEASURED = Path("docs/measured")
@@ -20,29 +25,39 @@ MEASURED = Path("docs/measured")
 
 def main() -> None:
     """Run the cases that are not done, and print the table."""
+    options = read_options()
+    settings = ErasureSettings.from_options(json.loads(options.settings))
+    base, judge = load_base("demo"), load_judge(MODEL_FOLDER / "judge")
+    shared = Shared(base, open_classifier(None, MODEL_FOLDER))
+    bench = Bench(base, judge, shared, settings, method_digest(base, judge), options.quick)
+    folder, results = folder_for(settings, options.quick), {}
+    for name, case in cases(options.start).items():
+        if options.only and not name.startswith(tuple(options.only)):
+            continue
+        result = result_of(bench, folder / f"{name}.json", case, options)
+        if result is not None:
+            results[name] = result
+            print(*lines(name, result), sep="\n", flush=True)
+    for line in side_by_side(results):
+        print(line)
+
+
+def read_options() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description=benchmarks.promise.__doc__)
     parser.add_argument("--quick", action="store_true", help="few pictures a cell, for a first look")
     parser.add_argument("--fresh", action="store_true", help="forget finished cases")
-    parser.add_argument("--only", help="cases whose name begins so")
+    parser.add_argument("--any-version", action="store_true", help="show finished cases of an earlier method too")
+    parser.add_argument("--print", action="store_true", help="measure nothing")
+    parser.add_argument("--only", action="extend", type=prefixes, default=[], help="cases whose names begin so")
+    parser.add_argument("--start", choices=["closed-form", "zero", "both"], default="both", help="of the mask cases")
     parser.add_argument("--settings", default="{}", help="options of the eraser, as JSON")
-    options = parser.parse_args()
-    settings = ErasureSettings.from_options(json.loads(options.settings))
-    folder = folder_for(settings, options.quick)
-    for each in (FOLDER, folder):
-        each.mkdir(parents=True, exist_ok=True)
-    base = load_base("demo")
-    objects, styles = base.suggestions.objects, base.suggestions.styles
-    kinds = dict.fromkeys(objects, "object") | dict.fromkeys(styles, "style")
-    bench = Bench(base, load_judge(MODEL_FOLDER / "judge"), Shared(base), kinds, settings, options.quick)
-    for name, case in cases(objects, styles).items():
-        if options.only and not name.startswith(options.only):
-            continue
-        result = None if options.fresh else finished(folder / f"{name}.json", settings)
-        if result is None:
-            result = case(bench)
-            kept = {**result, "settings": settings.to_options()}
-            (folder / f"{name}.json").write_text(json.dumps(kept, indent=1) + "\n")
-        print(f"{name:24} {line(result)}", flush=True)
+    return parser.parse_args()
+
+
+def prefixes(said: str) -> Sequence[str]:
+    """Several of them, by commas."""
+    return [each for each in said.split(",") if each]
 
 
 def folder_for(settings: ErasureSettings, quick: bool) -> Path:
@@ -52,12 +67,29 @@ def folder_for(settings: ErasureSettings, quick: bool) -> Path:
     return FOLDER / f"{'quick' if quick else 'full'}-{digest_of(settings.to_options())[7:19]}"
 
 
-def finished(path: Path, settings: ErasureSettings) -> dict[str, Any] | None:
-    """The case as it was measured with these settings, if it was."""
-    if not path.exists():
-        return None
-    result: dict[str, Any] = json.loads(path.read_text())
-    return result if result["settings"] == settings.to_options() else None
+def result_of(bench: Bench, path: Path, case: Case, options: argparse.Namespace) -> dict[str, Any] | None:
+    """A case as it was measured, or measured now; None where nobody did, or another process is at it."""
+    settings = case.settings(bench.settings).to_options()
+
+    def found() -> dict[str, Any] | None:
+        result: dict[str, Any] | None = json.loads(path.read_text()) if path.exists() else None
+        same = result is not None and result.get("settings") == settings
+        current = same and result is not None and result.get("method") == bench.version
+        return result if current or (same and options.any_version) else None
+
+    if options.print or (not options.fresh and found() is not None):
+        return found()
+    with claimed(path.stem) as mine:
+        if not mine:
+            print(f"{path.stem}: another process is at it", flush=True)
+            return None
+        if not options.fresh and (done := found()) is not None:
+            return done
+        began = time.perf_counter()
+        result = {**case.run(bench), "settings": settings, "method": bench.version}
+        print(f"({time.perf_counter() - began:.0f} s)", flush=True)
+        write_json(path, result)
+    return result
 
 
 if __name__ == "__main__":

@@ -1,193 +1,93 @@
-"""The cases of the table by name, and the bars they are held to."""
+"""The cases of the table by name, long ones first, so that processes end together."""
 
-import random
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from benchmarks.promise.bench import AGAIN, LEAST_PICTURES, Bench
-from benchmarks.promise.measures import cell_size, compare, given_back, right
+from benchmarks.promise.back import early, late
+from benchmarks.promise.bench import Bench
+from benchmarks.promise.figures import ALL, AS_IT_IS, Bars, Figure
+from benchmarks.promise.leaks import leak_on_other_wordings
+from benchmarks.promise.masks import FROM_ZERO, OWN, SIX, SIXTEEN, MaskBars, in_one_mask
+from benchmarks.promise.names import two_names
+from benchmarks.promise.sets import block
 from sepme_core.base import load_base
-from sepme_core.erasure import ErasureRefused, reproject, run_to_end
-from sepme_core.evaluation.accuracy import Asked, Seen, by_concept, every_pair, select
+from sepme_core.erasure import ErasureSettings
 from sepme_core.generation import draw
-from sepme_core.increment import Increment
 
-AGAIN_PICTURES = 360
-SETS = random.Random(2402)  # the sets were drawn once, before anything was tuned on them
+MASKS = {
+    "sixteen-objects": SIXTEEN,
+    "six-objects": SIX,
+    "six-styles": SIX,
+    "six-mixed": SIX,
+    "all-33": MaskBars(OWN, AS_IT_IS),
+}
+ZERO = ("six-objects", "six-styles")
+LATE = {"six-objects": 6, "six-styles": 6, "six-mixed": 6, "sixteen-objects": 2}
+"""How many of a set come late: for each of them all others are made again without it."""
+COMPARED = 48
 
 
 @dataclass(frozen=True)
-class Bars:
-    """What a case is held to: percent of an object and of a style that is still seen, and points below the base."""
+class Case:
+    """What is measured, and with which start of the loop; None: the settings' own."""
 
-    objects: float
-    styles: float
-    mean_drop: float
-    worst_drop: float
+    measure: Callable[[Bench], dict[str, Any]]
+    start: str | None = None
 
-    def of(self, names: Sequence[str], kinds: Mapping[str, str]) -> dict[str, Any]:
-        """The bars as a result keeps them: what is forgotten by name."""
-        forgotten = {name: self.objects if kinds[name] == "object" else self.styles for name in names}
-        return {"forgotten": forgotten, "mean_drop": self.mean_drop, "worst_drop": self.worst_drop}
+    def settings(self, settings: ErasureSettings) -> ErasureSettings:
+        """The settings that the case is measured with."""
+        options = settings.to_options()
+        return ErasureSettings.from_options({**options, "start": self.start}) if self.start else settings
 
-
-SIX, SIXTEEN = Bars(6, 12, 3, 12), Bars(6, 12, 5, 15)
-
-
-def cases(objects: Sequence[str], styles: Sequence[str]) -> dict[str, Callable[[Bench], dict[str, Any]]]:
-    """Every case of the table by name."""
-    everything = [*objects, *styles]
-    six_objects, six_styles = SETS.sample(objects, 6), SETS.sample(styles, 6)
-    sixteen = SETS.sample(objects, 16)
-    late = SETS.sample([each for each in everything if each not in six_objects], 2)
-    sets = [SETS.sample(everything, 6) for _ in range(12)]
-    return {
-        "six-objects": lambda bench: at_once(bench, six_objects, six_objects, SIX),
-        "six-styles": lambda bench: at_once(bench, six_styles, six_styles, SIX),
-        "sixteen-objects": lambda bench: at_once(bench, sixteen, sixteen, SIXTEEN),
-        "restored-of-six-objects": lambda bench: restored(bench, six_objects, six_objects),
-        "restored-of-six-styles": lambda bench: restored(bench, six_styles, six_styles),
-        "restored-late": lambda bench: restored_late(bench, six_objects, late),
-        "group-of-six-objects": lambda bench: as_a_group(bench, six_objects, SIX),
-        "group-of-six-styles": lambda bench: as_a_group(bench, six_styles, SIX),
-        "each-alone-of-33": lambda bench: each_alone(bench, everything),
-        **{
-            f"set-{number:02}-of-33": partial(at_once, names=chosen, known=everything, bars=SIX)
-            for number, chosen in enumerate(sets, 1)
-        },
-        "all-33-in-one-mask": lambda bench: all_masked(bench, everything),
-        "empty-mask": empty_mask,
-    }
+    def run(self, bench: Bench) -> dict[str, Any]:
+        """Measure."""
+        return self.measure(replace(bench, settings=self.settings(bench.settings)))
 
 
-def at_once(bench: Bench, names: Sequence[str], known: Sequence[str], bars: Bars) -> dict[str, Any]:
-    """All of ``names`` in one mask, each increment made by itself."""
-    return in_one_mask(bench, names, lambda: [bench.erase(name, known) for name in names], bars)
+def cases(start: str) -> dict[str, Case]:
+    """Every case by name; ``start``: mask cases from the closed form, from zero, or both."""
+    found = {"names-objects-wording-first": names_case("object", wording_first=True)}
+    if start != "zero":
+        found |= {f"mask-{name}": Case(partial(masked, name=name, bars=bars)) for name, bars in MASKS.items()}
+    if start != "closed-form":
+        zero = partial(masked, bars=FROM_ZERO)
+        found |= {f"mask-{name}-from-zero": Case(partial(zero, name=name), "zero") for name in ZERO}
+    found["names-objects-concept-first"] = names_case("object", wording_first=False)
+    found |= {f"back-early-{name}": Case(partial(early_of, name=name)) for name in LATE}
+    found |= {f"back-late-{name}": Case(partial(late_of, name=name, count=count)) for name, count in LATE.items()}
+    for order, wording_first in (("concept", False), ("wording", True)):
+        found[f"names-styles-{order}-first"] = names_case("style", wording_first=wording_first)
+    return {**found, "leak-other": Case(leak_on_other_wordings), "empty-mask": Case(empty_mask)}
 
 
-def as_a_group(bench: Bench, names: Sequence[str], bars: Bars) -> dict[str, Any]:
-    """All of ``names`` in one mask, made by one optimisation (SRS-ME†)."""
-    return in_one_mask(bench, names, lambda: bench.erase_together(names), bars)
+def names_case(kind: str, *, wording_first: bool) -> Case:
+    """Two names for each concept of a kind."""
+    return Case(partial(two_names, kind=kind, wording_first=wording_first))
 
 
-def in_one_mask(bench: Bench, names: Sequence[str], make: Callable[[], list[Increment]], bars: Bars) -> dict[str, Any]:
-    """What is forgotten, and what the rest loses against the base."""
-    began = time.perf_counter()
-    increments = make()
-    seconds = time.perf_counter() - began
-    asked = bench.asked(names)
-    return {
-        **compare(bench, names, bench.look(asked, []), bench.look(asked, increments)),
-        "bars": bars.of(names, bench.kinds),
-        "kb": max(len(increment.to_bytes()) for increment in increments) / 1000,
-        "seconds": seconds / len(names),
-        "steps": {increment.concept: increment.certificate["steps"] for increment in increments},
-        "names": list(names),
-    }
+def masked(bench: Bench, name: str, bars: MaskBars) -> dict[str, Any]:
+    """A set in one mask."""
+    return in_one_mask(bench, bench.sets[name], bars)
 
 
-def restored(bench: Bench, names: Sequence[str], known: Sequence[str]) -> dict[str, Any]:
-    """Each of ``names`` given back while the others stay erased."""
-    increments = {name: bench.erase(name, known) for name in names}
-    masks = {name: [increments[other] for other in names if other != name] for name in names}
-    return given_back(bench, masks)
+def early_of(bench: Bench, name: str) -> dict[str, Any]:
+    """Each of a set given back that was known when the others were erased."""
+    return early(bench, bench.sets[name])
 
 
-def restored_late(bench: Bench, names: Sequence[str], late: Sequence[str]) -> dict[str, Any]:
-    """Concepts that become known after ``names`` were erased: those are re-projected, and the late ones given back."""
-    trained = {name: bench.erase(name, names) for name in names}
-    known = bench.known([*names, *late])
-    moved = {
-        name: run_to_end(
-            reproject(bench.base, increment, [each for each in known if each.name != name], shared=bench.shared)
-        )
-        for name, increment in trained.items()
-    }
-    masks = {name: [made.increment for made in moved.values()] for name in late}
-    stale = given_back(bench, {name: list(trained.values()) for name in late})
-    asked = bench.asked(names)
-    again = compare(bench, names, bench.look(asked, []), bench.look(asked, masks[late[0]]))
-    return {
-        **given_back(bench, masks),
-        **again,
-        "bars": SIX.of(names, bench.kinds),
-        "reasons": {name: made.reason for name, made in moved.items()},
-        "stale": {"mean": stale["similarity"]["mean"], "worst": stale["similarity"]["worst"]},
-        "names": list(late),
-    }
-
-
-def each_alone(bench: Bench, names: Sequence[str]) -> dict[str, Any]:
-    """Each concept erased alone, all others registered; refusals as they are.
-
-    What is forgotten has LEAST_PICTURES each; what is seen more often than its bar is looked at again. Of everything
-    else every sixth pair is drawn once an erasure: the drops are those of a concept over all erasures together, and the
-    mean drop of each erasure.
-    """
-    forgotten: dict[str, float] = {}
-    again: dict[str, float] = {}
-    refused: dict[str, Any] = {}
-    each_drop: dict[str, float] = {}
-    before: list[Seen] = []
-    after: list[Seen] = []
-    began, drawing, bars = time.perf_counter(), 0.0, SIX.of(names, bench.kinds)
-    pairs = every_pair(bench.base.suggestions.objects, bench.base.suggestions.styles, 1)
-    for place, name in enumerate(names):
-        try:
-            increment = bench.erase(name, names)
-        except ErasureRefused as refusal:
-            refused[name] = {"code": refusal.code, **refusal.numbers}
-            continue
-        started = time.perf_counter()
-        own = [each for each in bench.asked(()) if name in (each.object, each.style)]
-        forgotten[name] = right(bench, bench.look(own[:LEAST_PICTURES], [increment]), name)
-        if forgotten[name] > bars["forgotten"][name]:
-            again[name] = look_again(bench, name, own, increment)
-        asked = [each for each in pairs[place % 6 :: 6] if name not in (each.object, each.style)]
-        wanted = set(asked)
-        plain = select(bench.look(pairs, []), wanted.__contains__)
-        masked = bench.look(asked, [increment])
-        before, after = before + plain, after + masked
-        losses = compare(bench, [name], plain, masked)["drops"]
-        each_drop[name] = sum(losses.values()) / len(losses)
-        drawing += time.perf_counter() - started
-        print(f"  {name:12} forgotten {forgotten[name]:.1f} %, else mean -{each_drop[name]:.1f}", flush=True)
-    plain_cells, cells = by_concept(before), by_concept(after)
-    return {
-        "forgotten": forgotten,
-        "drops": {name: plain_cells[name] - cells[name] for name in cells},
-        "mean_drop_by_erasure": each_drop,
-        "refused": refused,
-        "seconds": (time.perf_counter() - began - drawing) / len(names),
-        "again": again,
-        "bars": bars,
-        "cells": cell_size(after, ()),
-        "names": list(names),
-    }
-
-
-def look_again(bench: Bench, name: str, own: Sequence[Asked], increment: Increment) -> float:
-    """What is still seen of AGAIN_PICTURES of other seeds, in percent.
-
-    The judge names one of 24 objects whatever it is shown: chance alone is right in 4 % of pictures.
-    """
-    asked = (list(own) * AGAIN_PICTURES)[:AGAIN_PICTURES]
-    asked = [replace(each, seed=AGAIN + 7 * place) for place, each in enumerate(asked)]
-    return right(bench, bench.look(asked, [increment]), name)
-
-
-def all_masked(bench: Bench, names: Sequence[str]) -> dict[str, Any]:
-    """Every registered concept in one mask: nothing else is left to measure."""
-    increments = [bench.erase(name, names) for name in names]
-    seen = bench.look(bench.asked(()), increments)
-    return {"forgotten": {name: right(bench, seen, name) for name in names}, "names": list(names)}
+def late_of(bench: Bench, name: str, count: int) -> dict[str, Any]:
+    """The first of a set given back that became known later."""
+    return late(bench, bench.sets[name], count)
 
 
 def empty_mask(bench: Bench) -> dict[str, Any]:
     """The pixels of the base after all this, against a base loaded anew."""
-    prompts = [each.prompt for each in bench.asked(())[:: 1 if bench.quick else 5]][:48]
+    card = bench.base.suggestions
+    every = [each for style in card.styles for each in block(card, style, 0)]
+    prompts = [each.prompt for each in every[:: 40 if bench.quick else 4]][:COMPARED]
     plain, anew = (draw(base, prompts, bench.drawing) for base in (bench.base, load_base("demo")))
-    return {"identical": sum(a.tobytes() == b.tobytes() for a, b in zip(plain, anew, strict=True)), "of": len(prompts)}
+    differ = sum(a.tobytes() != b.tobytes() for a, b in zip(plain, anew, strict=True))
+    figure = Figure.of("pictures that differ from a base loaded anew", "", {ALL: differ}, Bars(mean=0))
+    return {"figures": [figure.document()], "cells": len(prompts)}

@@ -1,45 +1,50 @@
-"""A finished case as a line of the table."""
+"""Finished cases as the table."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from benchmarks.promise.figures import Figure
 
-def line(result: Mapping[str, Any]) -> str:
-    """A case as a line of the table; ``!`` marks a bar that is missed."""
-    parts = []
-    bars = result.get("bars", {})
-    if "forgotten" in result:
-        worst = max(result["forgotten"], key=result["forgotten"].__getitem__)
-        mean = sum(result["forgotten"].values()) / len(result["forgotten"])
-        limits = bars.get("forgotten", {})
-        judged = {**result["forgotten"], **result.get("again", {})}
-        missed = "!" if any(seen > limits.get(name, 100) for name, seen in judged.items()) else ""
-        parts.append(f"forgotten mean {mean:.1f} worst {result['forgotten'][worst]:.1f} % ({worst}){missed}")
-    if result.get("drops"):
-        worst = max(result["drops"], key=result["drops"].__getitem__)
-        mean = sum(result["drops"].values()) / len(result["drops"])
-        missed = "!" if mean > bars["mean_drop"] or result["drops"][worst] > bars["worst_drop"] else ""
-        parts.append(f"else mean -{mean:.1f} worst -{result['drops'][worst]:.1f} ({worst}){missed}")
-    if "similarity" in result:
-        s = result["similarity"]
-        missed = "!" if s["mean"] < 0.99 or s["worst"] < 0.97 else ""
-        parts.append(f"SSIM mean {s['mean']:.4f} worst {s['worst']:.4f} ({s['worst_of']}){missed}")
-        lost = max(result["lost"], key=result["lost"].__getitem__)
-        parts.append(f"right -{result['lost'][lost]:.1f} ({lost}){'!' if result['lost'][lost] > 2 else ''}")
-    for name, form in {
-        "stale": "before re-projection {}",
-        "reasons": "{}",
-        "refused": "refused {}",
-        "again": "again, 360 pictures: {}",
-    }.items():
-        if result.get(name):
-            parts.append(form.format(result[name]))
-    if "kb" in result:
-        parts.append(f"{result['kb']:.0f} kB")
-    if "seconds" in result:
-        parts.append(f"{result['seconds']:.1f} s each")
-    if "identical" in result:
-        parts.append(f"{result['identical']} of {result['of']} pictures identical")
-    if "cells" in result:
-        parts.append(f"cells of {result['cells']} or more")
-    return " | ".join(parts)
+WIDE = 54
+
+
+def lines(name: str, result: Mapping[str, Any]) -> Iterator[str]:
+    """A case: what it was of, its figures with their bars, and what is said besides; ``!`` marks a missed bar."""
+    names = result.get("names", ())
+    yield f"{name}" + (f" ({', '.join(names)})" if 0 < len(names) <= 6 else "")
+    for figure in map(Figure.read, result["figures"]):
+        yield f"  {figure.what:{WIDE}} {figure.said()}"
+    said = [f"cells of {result['cells']} or more"] if "cells" in result else []
+    if "cost" in result:
+        said.append(cost_of(result["cost"]))
+    for key, form in {"refused": "refused: {}", "counts": "{}", "quantiles": "{}", "came": "{}"}.items():
+        if result.get(key) and not (key == "came" and "counts" in result):
+            said.append(form.format(plainly(result[key])))
+    if result.get("above"):
+        said.append("seen: " + "; ".join(result["above"]))
+    yield "  " + "; ".join(said)
+
+
+def plainly(value: Mapping[str, Any]) -> str:
+    """A small mapping in one line."""
+    return ", ".join(f"{key} {', '.join(each) if isinstance(each, list) else each}" for key, each in value.items())
+
+
+def cost_of(cost: Mapping[str, Any]) -> str:
+    """Seconds, steps, attempts and size."""
+    return (
+        f"{cost['seconds']:.1f} s each, {cost['stepped']} took steps (mean {cost['steps']:.1f}),"
+        f" {cost['again']} more than one attempt, {cost['kb']:.0f} kB"
+    )
+
+
+def side_by_side(results: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """The mask cases from both starts."""
+    for name, zero in results.items():
+        plain = results.get(name.removesuffix("-from-zero"))
+        if not name.endswith("-from-zero") or plain is None:
+            continue
+        yield f"{name.removesuffix('-from-zero')}: from the closed form | from zero"
+        for a, b in zip(map(Figure.read, plain["figures"]), map(Figure.read, zero["figures"]), strict=True):
+            yield f"  {a.what:{WIDE}} {a.said()} | {b.said()}"
+        yield f"  {cost_of(plain['cost'])} | {cost_of(zero['cost'])}"

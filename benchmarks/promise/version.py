@@ -1,0 +1,39 @@
+"""Which method a figure was measured with: a digest of what decides it, so that no other's figure passes for it."""
+
+import ast
+from pathlib import Path
+
+import sepme_core
+from sepme_core import cross_attention, wordings
+from sepme_core.base import Base
+from sepme_core.canonical import digest_of
+from sepme_core.erasure.captions import captions_digest
+from sepme_core.evaluation.judge import Judge
+from sepme_core.increment_format import FORMAT
+
+ONLY_SAYING = {"__init__.py", "request.py", "made.py", "finishing.py", "driving.py", "preparing.py", "settings.py"}
+"""Modules of the eraser that decide nothing; the settings stand beside the digest."""
+
+
+def method_digest(base: Base, judge: Judge) -> str:
+    """Of the eraser's code without comments and docstrings, the increments' format, base, captions and judge."""
+    folder = Path(sepme_core.__file__ or "").parent / "erasure"
+    paths = [path for path in sorted(folder.glob("*.py")) if path.name not in ONLY_SAYING]
+    paths += [Path(module.__file__ or "") for module in (wordings, cross_attention)]
+    code = {path.name: what_runs(path.read_text()) for path in paths}
+    return digest_of([code, FORMAT, base.digest, captions_digest(base), judge.digest])
+
+
+def what_runs(source: str) -> str:
+    """A module without comments and docstrings."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [each for each in body if not is_docstring(each)] or [ast.Pass()]  # type: ignore[attr-defined]
+    return ast.unparse(tree)
+
+
+def is_docstring(node: ast.AST) -> bool:
+    """A string that stands by itself."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
