@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from app.fields import MOST_PROMPTS, Body, Prompt, Prompts, Seed, Slug
 
@@ -87,6 +87,16 @@ class ErasureBody(Body):
         "still be seen.",
     )
     options: ErasureOptions = Field(default_factory=ErasureOptions)
+
+    @field_validator("options")
+    @classmethod
+    def _has_a_place_for_the_substitute(cls, options: ErasureOptions, others: ValidationInfo) -> ErasureOptions:
+        if others.data.get("substitute") is not None:
+            if options.variant == "published":
+                raise ValueError("the published variant draws nothing instead: leave substitute out, or the variant")
+            if options.target == "counterpart":
+                raise ValueError("the target counterpart draws no substitute: leave substitute out, or the target")
+        return options
 
     def request(self, name: str) -> dict[str, Any]:
         """The whole request as the registry and the worker read it, its defaults filled in."""

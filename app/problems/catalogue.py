@@ -198,6 +198,12 @@ NOT_FORGOTTEN = ProblemType(
     "Look at `pictures`; try other prompts, another `substitute`, more `options.directions`, or `override: true` to "
     "publish it as it is, marked.",
 )
+NOT_FINITE = ProblemType(
+    "not-finite",
+    409,
+    "The increment overflows",
+    "Send a smaller `options.learning_rate` or a larger `options.ridge`.",
+)
 SUBSTITUTE_ERASED = ProblemType(
     "substitute-erased", 409, "What is to be drawn instead is erased itself", "Name another `substitute`, or none."
 )
@@ -284,6 +290,7 @@ CATALOGUE: tuple[ProblemType, ...] = (
     CONCEPT_NOT_DRAWN,
     SAME_CONCEPT,
     NOT_FORGOTTEN,
+    NOT_FINITE,
     SUBSTITUTE_ERASED,
     IRREVOCABLE_WEAKENED,
     EFFECT_LOST,

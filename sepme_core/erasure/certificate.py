@@ -12,6 +12,7 @@ from sepme_core.cross_attention import Factors, conditioned_matrices
 from sepme_core.erasure.correlation import Standing, anchor_distance, cosine_correlation, relative_correlation
 from sepme_core.erasure.noised_latents import NoisedLatents, predict_all
 from sepme_core.erasure.protection import Kept
+from sepme_core.erasure.request import not_finite
 from sepme_core.erasure.shared import Shared
 
 BATCH = 32
@@ -100,8 +101,10 @@ def plain_norms_of(shared: Shared, texts: Sequence[str]) -> list[Tensor]:
 
 @torch.no_grad()
 def measure_effect(base: Base, increment: Factors, fresh: NoisedLatents) -> Effect:
-    """The effect on x_t the eraser never saw."""
+    """The effect on x_t the eraser never saw; raises ErasureRefused (``not-finite``) where it overflows."""
     predicted = predict_all(base, fresh.noised, fresh.times, fresh.embeddings, [increment], BATCH)
+    if not predicted.isfinite().all():
+        raise not_finite()
     return Effect(
         round(cosine_correlation(fresh, predicted), 6),
         round(float(relative_correlation(fresh, predicted)), 6),

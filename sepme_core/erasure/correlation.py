@@ -14,13 +14,14 @@ the increments of all, the sum balanced by eta and stopped as one.
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 import torch
 from torch import Tensor
 
 from sepme_core.base import Base
 from sepme_core.cross_attention import conditioned_matrices
-from sepme_core.erasure.noised_latents import NoisedLatents, predict_noise
+from sepme_core.erasure.noised_latents import NoisedLatents, predict_all, predict_noise
 from sepme_core.erasure.request import Progress
 from sepme_core.erasure.settings import ErasureSettings
 
@@ -80,6 +81,11 @@ class Standing:
             momentum * self.loss + (1 - momentum) * to.loss, momentum * self.distance + (1 - momentum) * to.distance
         )
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether both are numbers: in an overflow they are not."""
+        return isfinite(self.loss) and isfinite(self.distance)
+
     def arrived(self, settings: ErasureSettings) -> bool:
         """Whether the loop may stop here."""
         if settings.variant == "published":
@@ -89,12 +95,16 @@ class Standing:
 
 @dataclass(frozen=True)
 class Refined:
-    """Where the loop ended: w by matrix, one mapping a trainee; ``arrived``: by its stop, not by its last step."""
+    """Where the loop ended: w by matrix, one mapping a trainee.
+
+    ``arrived``: by its stop, not by its last step; ``overflowed``: a step led to a loss that is no number.
+    """
 
     weights: list[Mapping[str, Tensor]]
     steps: int
     momentum: float
     arrived: bool
+    overflowed: bool = False
 
 
 def relative_correlation(latents: NoisedLatents, predicted: Tensor) -> Tensor:
@@ -152,20 +162,30 @@ def refine(
     """Go on from the starts by Adam until the momenta of loss and distance, means over trainees, have arrived.
 
     ``standing``: what was measured of the starts; without it the momenta are those of the first step, and the first
-    WITHOUT_STOP steps do not stop. Yields after each step and can be closed there.
+    WITHOUT_STOP steps do not stop. Yields after each step and can be closed there. A step that leads to no number ends
+    it, and what was kept before is the result.
     """
-    loop, step, arrived = _Loop(base, trainees, settings, standing), 0, False
+    loop, step, arrived, overflowed = _Loop(base, trainees, settings, standing), 0, False, False
     least_steps = WITHOUT_STOP if standing is None else 1
     for step in range(1, settings.max_steps + 1):
         losses, here = loop.forward()
+        overflowed = not here.is_finite
+        if overflowed:
+            break
         standing = here if standing is None else standing.moved(here, settings.momentum)
         loop.keep(standing)
         yield Progress(step, settings.max_steps, here.loss, standing.loss, f"correlation {standing.loss:.4f}")
-        arrived = standing.arrived(settings) and step >= least_steps
-        if arrived:
-            break
+        if standing.arrived(settings) and step >= least_steps:
+            # A batch may be lucky: the end is decided on all x_t, and from what they say the momenta go on. The paper
+            # looks at the momentum alone.
+            standing = loop.on_all() if loop.two_sided else standing
+            arrived, overflowed = standing.arrived(settings), not standing.is_finite
+            if arrived:
+                loop.settle()
+            if arrived or overflowed:
+                break
         loop.update(losses)
-    return Refined(loop.kept, step, 1.0 if standing is None else standing.loss, arrived)
+    return Refined(loop.kept, step, 1.0 if standing is None else standing.loss, arrived, overflowed)
 
 
 class _Loop:
@@ -206,6 +226,17 @@ class _Loop:
         self.pull, stacked = torch.stack(distances).mean(), torch.stack(losses)
         return stacked, Standing(self.sided_mean(stacked.detach()), float(self.pull.detach()))
 
+    @torch.no_grad()
+    def on_all(self) -> Standing:
+        """Where all stand together on all of their x_t, without a gradient."""
+        candidates, losses, distances = self.candidates(), [], []
+        for each in self.trainees:
+            x = each.latents
+            predicted = predict_all(self.base, x.noised, x.times, x.embeddings, candidates)
+            losses.append(relative_correlation(x, predicted))
+            distances.append(anchor_distance(x, predicted))
+        return Standing(self.sided_mean(torch.stack(losses)), float(torch.stack(distances).mean()))
+
     def sided(self, losses: Tensor) -> Tensor:
         """What is lowered: the sizes of the losses, or the losses themselves in the published variant."""
         return losses.abs() if self.two_sided else losses
@@ -239,6 +270,10 @@ class _Loop:
         if self.remoteness(standing) >= self.nearest:
             return
         self.nearest = self.remoteness(standing)
+        self.settle()
+
+    def settle(self) -> None:
+        """Keep the iterate as it stands."""
         self.kept = [
             {path: w.detach().clone() for path, w in candidate.weights.items()} for candidate in self.candidates()
         ]

@@ -5,7 +5,7 @@ names the concept or the same one with its substitute (Li et al., arXiv 2303.162
 looks too, and a picture in which either sees the concept counts. Correlations and digests have no say in it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,7 +91,13 @@ def look(
     base, seed = shared.base, drawn.seed
     latents = draw_latents(base, drawn.texts, picture_request(base, seed), mask)
     images = decode(base, latents)
-    before, after = (preferences(shared, drawn.sentences, phrases, shown, seed) for shown in (drawn.latents, latents))
+
+    def explain_before(texts: Sequence[str]) -> Tensor:
+        key = ("explained", tuple(texts), tuple(drawn.texts), seed)
+        return shared.recall(key, lambda: explained(base, drawn.latents, texts, seed))
+
+    before = preferred(drawn.sentences, phrases, explain_before)
+    after = preferences(shared, drawn.sentences, phrases, latents, seed)
     seen, seen_before, by = after > 0, before > 0, [BY_MODEL]
     if shared.classifier is not None:
         told = shared.classifier.sees(images, request.kind, request.prompts)
@@ -103,19 +109,26 @@ def look(
     return Looked(Sight(len(images), int(seen_before.sum()), int(seen.sum()), margin, tuple(by)), latents, images)
 
 
-@torch.no_grad()
 def preferences(
     shared: Shared, sentences: Sequence[Sentence], phrases: Sequence[str | None], latents: Tensor, seed: int
 ) -> Tensor:
     """By picture: how much better the concept's sentence explains it than the best of the others; (pictures,)."""
-    own = explained(shared.base, latents, [sentence.text for sentence in sentences], seed)
+    return preferred(sentences, phrases, lambda texts: explained(shared.base, latents, texts, seed))
+
+
+def preferred(
+    sentences: Sequence[Sentence], phrases: Sequence[str | None], explain: Callable[[Sequence[str]], Tensor]
+) -> Tensor:
+    """The same, by a function that tells the errors that texts leave, (pictures,)."""
+    own = explain([sentence.text for sentence in sentences])
     others = [
         [sentence.counterpart if phrase is None else sentence.with_phrase(phrase) for sentence in sentences]
         for phrase in dict.fromkeys(phrases)
     ]
-    return torch.stack([explained(shared.base, latents, texts, seed) for texts in others]).amin(0) - own
+    return torch.stack([explain(texts) for texts in others]).amin(0) - own
 
 
+@torch.no_grad()
 def explained(base: Base, latents: Tensor, texts: Sequence[str], seed: int) -> Tensor:
     """The mean squared error of epsilon(text) on noised pictures, over TIMES: (pictures,), on the CPU."""
     schedule, count = noise_schedule(base), len(latents)

@@ -130,6 +130,17 @@ def not_forgotten(name: str, seen: int, of: int, limit: int) -> ErasureRefused:
     )
 
 
+def not_finite() -> ErasureRefused:
+    """An increment under which the model's answers are no numbers any more: it overflowed."""
+    return ErasureRefused(
+        "not-finite",
+        "The increment overflows",
+        "Under the increment that was made the model's answers are not finite. Send a smaller options.learning_rate or"
+        " a larger options.ridge.",
+        {},
+    )
+
+
 def same_concept(name: str, same_as: str, seen: int, of: int) -> ErasureRefused:
     """An erased concept covers the newcomer already: under its increment the newcomer is not drawn."""
     return ErasureRefused(

@@ -4,7 +4,7 @@ The mean of many phrases is no phrase, and draws smears or another erased concep
 or chosen: of a few that are neither erased nor close to what is, in an order that differs from concept to concept, the
 one whose own representation is least related to the concept's (|L_cor| nearest to zero): sent there, the concept meets
 the paper's condition by itself. Where a model's card names nothing that is left, plain phrases stand in, and last the
-sentence without the concept, and half the way beyond.
+sentence without the concept, and most of the way once more beyond it.
 """
 
 import random
@@ -24,9 +24,9 @@ from sepme_core.wordings import PLAIN, listed, mentions
 CANDIDATES = 3
 LOOKED_AT = 8  # x_t
 
-BEYOND = 0.5
-"""Without an object the demo model draws any object, this one too: half the way beyond, it was seen in 1 of 80 pictures
-with everything erased, and in 2 without."""
+BEYOND = 0.9
+"""Without an object the demo model draws any object, this one too. With everything erased, six objects were seen in 3
+of 270 pictures where they were sent half the way beyond, and in 1 at nine tenths."""
 
 How = Literal["asked", "chosen", "absence", "away"]
 

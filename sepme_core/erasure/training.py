@@ -35,6 +35,7 @@ NOT_WANTED = (
 WITHIN_TAU = "ran until within tau and near what is drawn instead"
 NOT_ON_FRESH = "ran until its own x_t were within tau; on fresh ones, which the figures are of, that does not hold"
 OUT_OF_STEPS = "ran out of steps"
+OVERFLOWED = "ended by an overflow: the best iterate before it is kept"
 LOOKED_WORSE = "ran, and was dropped: the closed form looks better"
 
 
@@ -74,17 +75,17 @@ def train(
         return look_at(shared, plan, drawn, start, refined.weights[0], refined.steps, word_for(refined))
     effect = measure_effect(shared.base, as_stored(start.directions, start.weights), fresh)
     if plan.substitute.beyond:
-        return look_at(shared, plan, drawn, start, start.weights, 0, NOT_WANTED)
+        return look_at(shared, plan, drawn, start, start.weights, 0, NOT_WANTED, effect)
     if effect.standing.arrived(settings) or settings.max_steps == 0:
         loop = NOT_NEEDED if settings.max_steps else OUT_OF_STEPS
-        return look_at(shared, plan, drawn, start, start.weights, 0, loop)
+        return look_at(shared, plan, drawn, start, start.weights, 0, loop, effect)
     trainees = [make_trainee(shared, plan, drawn, start)]
     refined = yield from refine(shared.base, trainees, settings, effect.standing)
     word = word_for(refined)
     trained = look_at(shared, plan, drawn, start, refined.weights[0], refined.steps, word)
     if trained.looked.sight.seen == 0:
         return trained
-    untrained = look_at(shared, plan, drawn, start, start.weights, 0, LOOKED_WORSE)
+    untrained = look_at(shared, plan, drawn, start, start.weights, 0, LOOKED_WORSE, effect)
     return untrained if untrained.looks_better_than(trained) else trained
 
 
@@ -120,15 +121,24 @@ def measure_together(base: Base, group: Sequence[Candidate], latents: Sequence[N
 
 def word_for(refined: Refined) -> str:
     """Why the loop ended."""
+    if refined.overflowed:
+        return OVERFLOWED
     return WITHIN_TAU if refined.arrived else OUT_OF_STEPS
 
 
 def look_at(
-    shared: Shared, plan: Plan, drawn: Drawn, start: Candidate, weights: Mapping[str, Tensor], steps: int, loop: str
+    shared: Shared,
+    plan: Plan,
+    drawn: Drawn,
+    start: Candidate,
+    weights: Mapping[str, Tensor],
+    steps: int,
+    loop: str,
+    effect: Effect | None = None,
 ) -> Trained:
-    """What came of a start after so many steps, measured and looked at as it is stored."""
+    """What came of a start after so many steps, measured (unless its effect is known) and looked at as it is stored."""
     factors = as_stored(start.directions, weights)
-    effect = measure_effect(shared.base, factors, fresh_of(shared, plan.substitute, drawn))
+    effect = effect or measure_effect(shared.base, factors, fresh_of(shared, plan.substitute, drawn))
     if loop == WITHIN_TAU and not effect.standing.arrived(plan.request.settings):
         loop = NOT_ON_FRESH
     return Trained(factors, steps, effect, look(shared, plan.request, drawn, [factors], plan.substitute.phrase), loop)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from app.concepts.schemas import ErasureOptions
+from app.concepts.schemas import ErasureBody, ErasureOptions
 from sepme_core.erasure.settings import ErasureSettings
 
 NUMBERS = [field.name for field in fields(ErasureSettings) if field.name not in {"variant", "start", "target"}]
@@ -70,3 +70,13 @@ def test_the_options_are_those_of_the_method() -> None:
 )
 def test_a_value_is_accepted_where_the_method_accepts_it(name: str, value: Any) -> None:
     assert accepts({name: value}) == method_accepts({name: value})
+
+
+@pytest.mark.parametrize("options", [{"variant": "published"}, {"target": "counterpart"}])
+def test_a_substitute_that_would_never_be_drawn_is_refused_and_what_to_leave_out_is_named(
+    options: dict[str, Any],
+) -> None:
+    ErasureBody.model_validate({"options": options})
+    with pytest.raises(ValidationError, match="leave substitute out") as refused:
+        ErasureBody.model_validate({"substitute": "a heart", "options": options})
+    assert refused.value.errors()[0]["loc"] == ("options",)

@@ -3,9 +3,10 @@ from dataclasses import replace
 
 import pytest
 from PIL import Image
+from torch import Tensor
 
 from sepme_core.base import Base
-from sepme_core.erasure import ErasureSettings, Shared
+from sepme_core.erasure import ErasureSettings, Shared, looking
 from sepme_core.erasure.looking import Sight, look, preferences
 from sepme_core.erasure.noised_latents import picture_request
 from sepme_core.erasure.stored import substitute_of
@@ -50,6 +51,22 @@ def test_it_is_counted_in_the_bases_pictures_and_in_those_under_the_mask(shared:
     assert under.margin < 0
     other = look(shared, request, drawn, [erased(shared.base, "sepia")], "tree").sight
     assert (other.seen, other.forgotten) == (6, False)
+
+
+def test_what_the_base_draws_is_explained_once_however_often_it_is_looked_at(
+    shared: Shared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request, drawn = drawn_as(shared, "cat")
+    first = look(shared, request, drawn, [], "tree").sight
+    explained, of_base = looking.explained, []
+
+    def note(base: Base, latents: Tensor, texts: Sequence[str], seed: int) -> Tensor:
+        of_base.append(latents is drawn.latents)
+        return explained(base, latents, texts, seed)
+
+    monkeypatch.setattr(looking, "explained", note)
+    assert look(shared, request, drawn, [], "tree").sight == first
+    assert of_base == [False, False]
 
 
 def test_what_a_classifier_sees_counts_beside_what_the_model_sees(base: Base, shared: Shared) -> None:

@@ -6,7 +6,7 @@ import torch
 
 from sepme_core.base import Base
 from sepme_core.cross_attention import conditioned_matrices
-from sepme_core.erasure import ErasureSettings, Shared, run_to_end
+from sepme_core.erasure import ErasureRefused, ErasureSettings, Shared, run_to_end
 from sepme_core.erasure.certificate import Effect, measure_effect
 from sepme_core.erasure.correlation import Action, Candidate, Costs, refine
 from sepme_core.erasure.evidence import Drawn, fresh_latents, training_latents
@@ -105,6 +105,13 @@ def test_the_published_loop_drives_it_down_where_the_other_lifts_it(shared: Shar
         told += [progress.loss for progress in refine(shared.base, [free], settings)]
     assert ends["published"][0] == ends["sepme"][0] < 0  # the same x_t in every step, of which each has its own loss
     assert all(down < up for down, up in zip(ends["published"][1:], ends["sepme"][1:], strict=True))
+
+
+def test_what_overflows_as_it_is_stored_is_refused(shared: Shared) -> None:
+    plan, drawn = cat(shared, max_steps=0)
+    with pytest.raises(ErasureRefused) as refusal:
+        run_to_end(train(shared, plan, drawn, times(first_weights(shared.base, plan), 1e12)))
+    assert refusal.value.code == "not-finite"
 
 
 def test_a_group_whose_starts_are_there_is_not_trained(shared: Shared, made: list[NoisedLatents]) -> None:
