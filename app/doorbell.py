@@ -1,14 +1,13 @@
-"""The doorbell: tells a worker that a row waits. The row is the truth, so a ring that gets lost is no loss.
+"""The doorbell: tells the workers of a queue to look. The row is the truth, so a ring that gets lost is no loss.
 
-A ring is one Celery message, `sepme.{queue}` with the job's id, on the list of that queue. It is sent from a thread of
-its own: an answer never waits for the broker. Where the broker is down the ring is dropped and logged; the reaper rings
-again.
+A ring is one Celery message without arguments, `sepme.{queue}`, on the list of that queue; where one waits already, no
+other is sent: whoever takes it finds every row that was there by then. It is sent from a thread of its own: an answer
+never waits for the broker. Where the broker is down the ring is dropped and logged; the reaper rings again.
 """
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from threading import BoundedSemaphore
+from threading import Lock
 
 from celery import Celery
 from prometheus_client import Counter
@@ -16,15 +15,6 @@ from prometheus_client import Counter
 logger = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 1.0
-_WAITING_LIMIT = 1000
-
-
-@dataclass(frozen=True)
-class Ring:
-    """One message: which job waits in which queue."""
-
-    queue: str
-    job_id: str
 
 
 def make_producer(broker_url: str) -> Celery:
@@ -48,25 +38,27 @@ def make_producer(broker_url: str) -> Celery:
 
 
 class Doorbell:
-    """Rings for jobs. Thread-safe; `ring` returns at once and never raises.
+    """Rings for queues. Thread-safe; `ring` returns at once and never raises.
 
     Args:
         broker_url: Where the workers listen, as Celery writes it; None: every ring is lost.
-        rings: Counts rings by queue and outcome (`sent`, `lost`).
+        rings: Counts rings by queue and outcome (`sent`, `waiting` where one is there already, `lost`).
     """
 
     def __init__(self, broker_url: str | None, rings: Counter) -> None:
         self._producer = make_producer(broker_url) if broker_url else None
         self._rings = rings
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="doorbell")
-        self._room = BoundedSemaphore(_WAITING_LIMIT)
+        self._asked: set[str] = set()
+        self._lock = Lock()
 
-    def ring(self, queue: str, job_id: str) -> None:
-        """Tell the queue's worker that the job waits."""
-        if self._room.acquire(blocking=False):
-            self._thread.submit(self._send, Ring(queue, job_id))
-        else:
-            self._rings.labels(queue, "lost").inc()
+    def ring(self, queue: str) -> None:
+        """Tell the queue's workers that something waits."""
+        with self._lock:
+            if queue in self._asked:  # by a ring that is still to be sent
+                return
+            self._asked.add(queue)
+        self._thread.submit(self._send, queue)
 
     def complaint(self) -> str | None:
         """None where the broker answers, else why it does not. Takes up to about a second."""
@@ -81,24 +73,27 @@ class Doorbell:
         return None
 
     def close(self) -> None:
-        """Hang up after the ring under way; those that wait are lost, and the next reaper rings for their rows."""
+        """Hang up after the ring under way; those that wait are lost, and the next reaper rings."""
         self._thread.shutdown(wait=True, cancel_futures=True)
         if self._producer is not None:
             self._producer.close()
 
-    def _send(self, ring: Ring) -> None:
-        self._room.release()
+    def _send(self, queue: str) -> None:
+        with self._lock:
+            self._asked.discard(queue)
         if self._producer is None:
-            self._rings.labels(ring.queue, "lost").inc()
+            self._rings.labels(queue, "lost").inc()
             return
         try:
-            self._producer.send_task(
-                f"sepme.{ring.queue}", args=[ring.job_id], queue=ring.queue, retry=False, ignore_result=True
-            )
+            outcome = self._send_unless_one_waits(self._producer, queue)
         except Exception as error:  # noqa: BLE001  (every transport raises its own; the row waits)
-            self._rings.labels(ring.queue, "lost").inc()
-            logger.warning(
-                "The broker did not take the ring for job %s (%s); the row waits.", ring.job_id, type(error).__name__
-            )
-        else:
-            self._rings.labels(ring.queue, "sent").inc()
+            outcome = "lost"
+            logger.warning("The broker did not take the ring for %s (%s); the rows wait.", queue, type(error).__name__)
+        self._rings.labels(queue, outcome).inc()
+
+    def _send_unless_one_waits(self, producer: Celery, queue: str) -> str:
+        with producer.connection_or_acquire() as connection:
+            if connection.default_channel.client.llen(queue):
+                return "waiting"
+            producer.send_task(f"sepme.{queue}", queue=queue, connection=connection, retry=False, ignore_result=True)
+        return "sent"

@@ -1,7 +1,7 @@
-"""The reaper: a thread in every API process that rings for rows nobody works on.
+"""The reaper: a thread in every API process that looks for rows nobody works on.
 
-Queued rows that no worker claimed, and running ones whose lease ran out, are rung for again; a job that lost its worker
-too often is parked as failed. Several reapers at once are harmless: a job rung for twice is claimed once.
+Where jobs wait, or have lost their worker, their queue is rung for, unless a ring waits there already; a job that lost
+its worker too often is ended as failed. Several reapers at once are harmless: a job is claimed once.
 """
 
 import logging
@@ -15,6 +15,8 @@ from sepme_core.registry import database, idempotency, jobs
 PATIENCE_SECONDS = 5.0
 KEY_SECONDS = 24 * 3600.0
 """How long an idempotency key is remembered."""
+OTHER_BASE_SECONDS = 60.0
+"""How long a job for another base than the one served waits for a worker that has it loaded."""
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +52,7 @@ class Reaper:
         return True
 
     def sweep(self) -> None:
-        """Park what lost its worker too often, forget old idempotency keys, ring for all that waits.
+        """End what lost its worker too often, forget old idempotency keys, ring where anything waits.
 
         Re-projections are asked for where something becomes known; what a cancelled or failed erasure left behind, or a
         change of the model, is found here.
@@ -61,14 +63,17 @@ class Reaper:
             if occasion != self._looked_at:
                 jobs.enqueue_reprojections(session)
             parked = jobs.park_exhausted(session, settings.job_attempts)
-            waiting = jobs.unclaimed(session, rung_before_seconds=settings.sweep_seconds)
+            refused = jobs.refuse_another_base(session, OTHER_BASE_SECONDS)
+            waiting = jobs.waiting_queues(session)
             idempotency.forget(session, KEY_SECONDS)
         self._looked_at = occasion
         for job_id in parked:
             logger.error("Job %s lost its worker %d times and was given up.", job_id, settings.job_attempts)
+        for job_id in refused:
+            logger.warning("Job %s was for a base that nobody serves any more.", job_id)
         self._services.measures.parked_jobs.inc(len(parked))
-        for job_id, queue in waiting:
-            self._services.doorbell.ring(queue, job_id)
+        for queue in waiting:
+            self._services.doorbell.ring(queue)
 
     def _run(self) -> None:
         sweeps = self._services.measures.sweeps

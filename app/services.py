@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.doorbell import Doorbell
 from app.metrics.gauges import RegistryCollector
 from app.metrics.measures import Measures
-from sepme_core.registry import database, jobs
+from sepme_core.registry import database
 from sepme_core.registry.blobs import Blobs, open_blobs
 from sepme_core.settings import Settings
 
@@ -38,10 +38,9 @@ class Services:
         """Change the registry in one transaction. The answer must not need the session any more."""
         return await to_thread.run_sync(self._write, change)
 
-    async def ring(self) -> None:
-        """Ring for the jobs that a change has made by the way: they are no answer to a client."""
-        for job_id, queue in await self.write(jobs.never_rung):
-            self.doorbell.ring(queue, job_id)
+    def ring(self) -> None:
+        """Ring for the jobs that a change may have made by the way: they are no answer to a client."""
+        self.doorbell.ring("erase")
 
     def reading(self) -> AbstractContextManager[Session]:
         """A read-only transaction, for code that runs in a thread already."""

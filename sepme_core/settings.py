@@ -93,6 +93,12 @@ class Settings(BaseSettings):
         le=3600,
         description="How long a worker holds a job without a sign of life before another may have it.",
     )
+    hang_seconds: float = Field(
+        default=600.0,
+        ge=1,
+        le=86400,
+        description="How long the work on a job may give no sign before its worker ends itself, for another to do it.",
+    )
     sweep_seconds: float = Field(
         default=3.0,
         ge=0.1,

@@ -1,8 +1,9 @@
 """The Celery application: `celery -A worker.application worker --pool threads --concurrency 1 -Q erase`.
 
-Celery carries a job's id from the front end to a worker, and nothing hangs on its arrival: the row is the truth, and
-the reaper rings again. Hence messages are acknowledged before the work, results are not kept, and the visibility
-timeout does not matter.
+Celery carries nothing but the word to look: the rows are the truth, and the reaper rings again. A worker that hears it
+does what waits in its queue, one job after the other. Messages are acknowledged afterwards: while a worker is busy it
+holds the one it is busy with, and takes no other that an idle one could hear. One that comes again is only looked at
+again, so the visibility timeout does not matter.
 """
 
 import logging
@@ -18,10 +19,13 @@ from worker import doorbell, work
 from worker.heartbeat import Heartbeat
 from worker.preparation import Preparation
 from worker.resident import Resident, load
+from worker.trouble import is_trouble, said
 
 logger = logging.getLogger(__name__)
 
 QUEUES = ("erase", "generate")
+VISIBLE_AGAIN_SECONDS = 300
+"""When a message whose worker was killed is heard again."""
 
 
 @dataclass
@@ -48,7 +52,7 @@ def _application(broker_url: str | None) -> Celery:
         task_serializer="json",
         accept_content=["json"],
         task_ignore_result=True,
-        task_acks_late=False,
+        task_acks_late=True,
         worker_prefetch_multiplier=1,  # not worker_disable_prefetch: it leaves a free worker idle for up to a second
         worker_hijack_root_logger=True,
         worker_cancel_long_running_tasks_on_connection_loss=False,
@@ -56,22 +60,26 @@ def _application(broker_url: str | None) -> Celery:
         broker_connection_max_retries=None,  # for ever: a worker without a broker waits for it
         # Never let redis-py retry (retry_on_timeout): it reconnects behind kombu's back, onto a socket that nobody
         # polls, and the worker is deaf for good once its broker was restarted.
-        broker_transport_options={"socket_connect_timeout": 5.0},
+        broker_transport_options={"socket_connect_timeout": 5.0, "visibility_timeout": VISIBLE_AGAIN_SECONDS},
     )
     return celery
 
 
-def answer(job_id: str) -> None:
-    """Do a job, and ring for those it called for. All tasks are this: the job's row says what is to be done."""
-    if process.resident is None:
+def look(*_of_earlier_releases: Any) -> None:
+    """Do what waits in this worker's queue until nothing is left. All tasks are this: rows say what is to be done."""
+    resident = process.resident
+    if resident is None:
         raise RuntimeError("the model is loaded when a worker starts; tasks run nowhere else")
     process.preparation.stop()
     try:
-        work.answer(process.resident, job_id)
-        for waiting_id, queue in work.waiting(process.resident):
-            doorbell.ring(application, queue, waiting_id)
+        while work.do_next(resident, lambda: doorbell.ring(application, resident.queue)):
+            pass
+    except Exception as error:
+        if not is_trouble(error):
+            raise
+        logger.warning("The queue cannot be looked at, and is when somebody rings again: %s", said(error))
     finally:
-        if not process.resident.drain.begun:
+        if not resident.drain.begun:
             process.preparation.start()
 
 
@@ -119,7 +127,7 @@ def _withdraw(**_signal: Any) -> None:
 
 application = _application(settings.broker_url)
 for each in QUEUES:
-    application.task(answer, name=f"sepme.{each}")
+    application.task(look, name=f"sepme.{each}")
 worker_init.connect(_load)
 worker_ready.connect(_look_ahead)
 worker_shutting_down.connect(_begin_drain)

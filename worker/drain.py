@@ -8,6 +8,8 @@ shutdown, which waits for the job under way, and the job itself looks here at ev
 import time
 from collections.abc import Callable
 
+LOOK_SECONDS = 0.1
+
 
 class Drain:
     """Whether the worker is stopping, and how long the job it holds may go on.
@@ -34,3 +36,9 @@ class Drain:
     def over(self) -> bool:
         """Whether the time for the job under way is up: it is to be put back."""
         return self._deadline is not None and self._clock() >= self._deadline
+
+    def sleep(self, seconds: float) -> None:
+        """Wait so long, or until the worker is told to stop."""
+        deadline = self._clock() + seconds
+        while not self.begun and self._clock() < deadline:
+            time.sleep(min(LOOK_SECONDS, seconds))

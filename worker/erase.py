@@ -3,11 +3,11 @@
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from sepme_core.erasure import ErasureRequest, ErasureSettings, Made, erase, erase_together
 from sepme_core.registry import jobs
-from sepme_core.registry.database import writing
 from worker import problems
 from worker.considering import Newcomer, outweighs
 from worker.deciding import Settled, settle
@@ -17,6 +17,7 @@ from worker.lease import GaveWay, Lease, LeaseLost
 from worker.optimising import drive
 from worker.resident import Resident
 from worker.storing import store_increment
+from worker.trouble import insist
 
 
 def run(resident: Resident, lease: Lease) -> None:
@@ -34,10 +35,15 @@ def run(resident: Resident, lease: Lease) -> None:
     stored = store_increment(resident.blobs, made, time.monotonic() - started)
     considered = settled.considered
     while True:
-        with writing(resident.engine) as session:
-            outcome = jobs.publish_erasure(
-                session, lease.claim, stored, considered=considered, left_out=settled.left_out, remade=remade
-            )
+        publish = partial(
+            jobs.publish_erasure,
+            claim=lease.claim,
+            made=stored,
+            considered=considered,
+            left_out=settled.left_out,
+            remade=remade,
+        )
+        outcome = insist(resident.engine, publish)
         if outcome is None:  # another attempt runs or is to run, or the concept was restored; the bytes are nobody's
             raise LeaseLost
         if isinstance(outcome, jobs.Published):

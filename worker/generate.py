@@ -5,12 +5,13 @@ from typing import Any
 from sepme_core.generation import PictureRequest
 from sepme_core.generation import generate as draw
 from sepme_core.registry import concepts, jobs
-from sepme_core.registry.database import reading, writing
+from sepme_core.registry.database import reading
 from worker import problems
 from worker.increments import usable_increments
 from worker.lease import Lease, LeaseLost
 from worker.resident import Resident
 from worker.storing import store_picture
+from worker.trouble import insist
 
 
 def run(resident: Resident, lease: Lease) -> None:
@@ -27,10 +28,12 @@ def run(resident: Resident, lease: Lease) -> None:
         resident.base, request, increments, lambda step, of: lease.step(step, of, f"denoising step {step} of {of}")
     )
     records = [store_picture(resident.blobs, picture) for picture in pictures]
-    with writing(resident.engine) as session:
-        published = jobs.publish_pictures(
+    published = insist(
+        resident.engine,
+        lambda session: jobs.publish_pictures(
             session, lease.claim, images=records, mask=mask, base_digest=resident.base.digest
-        )
+        ),
+    )
     if not published:
         raise LeaseLost
 

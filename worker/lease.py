@@ -6,6 +6,7 @@ the registry. So losing a lease costs time, never correctness.
 """
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -13,7 +14,6 @@ from types import TracebackType
 from typing import Any, Self
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from sepme_core.registry import jobs
 from sepme_core.registry.database import writing
@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 RENEWALS_PER_LEASE = 4
 LOOK_SECONDS = 0.5
+HUNG_STATUS = 75
+"""The exit status of a worker whose work hung: EX_TEMPFAIL of sysexits.h."""
 
 
 class Interrupted(Exception):
@@ -53,6 +55,9 @@ class Lease:
         claim: what `jobs.claim` gave.
         seconds: how long the claim lasts unless it is renewed.
         drain: whether this worker is stopping.
+        hang_seconds: without a sign of the work for as long, the lease is not renewed any more and the process ends,
+            so that the job runs again elsewhere: a thread that hangs cannot be ended alone.
+        end_process: how.
     """
 
     def __init__(
@@ -62,6 +67,8 @@ class Lease:
         *,
         seconds: float,
         drain: Drain,
+        hang_seconds: float = float("inf"),
+        end_process: Callable[[int], object] = os._exit,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.claim = claim
@@ -69,6 +76,10 @@ class Lease:
         self._seconds = seconds
         self._drain = drain
         self._clock = clock
+        self._hang_seconds = hang_seconds
+        self._end_process = end_process
+        self._sign = clock()
+        self._failures = 0
         self._looked = float("-inf")
         self._lost = threading.Event()
         self._over = threading.Event()
@@ -111,6 +122,7 @@ class Lease:
         Raises:
             LeaseLost, PutBack: the work is to end now.
         """
+        self._sign = self._clock()
         if self._lost.is_set():
             raise LeaseLost
         if self._drain.over:
@@ -118,14 +130,29 @@ class Lease:
 
     def _renew(self) -> None:
         while not self._over.wait(self._seconds / RENEWALS_PER_LEASE):
-            try:
-                with writing(self._engine) as session:
-                    held = jobs.renew(session, self.claim, self._seconds)
-            except (
-                SQLAlchemyError
-            ) as trouble:  # the next renewal may find the database again; publishing is fenced anyway
-                logger.warning("The lease of job %s could not be renewed: %s", self.claim.job_id, trouble)
-                continue
-            if not held:
+            if self._clock() - self._sign > self._hang_seconds:
+                logger.critical(
+                    "Job %s gave no sign for %g s: this worker ends, and another does the job.",
+                    self.claim.job_id,
+                    self._hang_seconds,
+                )
+                self._end_process(HUNG_STATUS)
+                return
+            if not self._renewed():
                 self._lost.set()
                 return
+
+    def _renewed(self) -> bool:
+        """Whether the claim still holds, or may hold: the next renewal may find the database again."""
+        try:
+            with writing(self._engine) as session:
+                return jobs.renew(session, self.claim, self._seconds)
+        except Exception as trouble:  # noqa: BLE001  (whatever it is, this thread must outlive it; publishing is fenced)
+            self._failures += 1
+            logger.warning(
+                "The lease of job %s could not be renewed (%d times by now): %s",
+                self.claim.job_id,
+                self._failures,
+                trouble,
+            )
+            return True

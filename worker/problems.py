@@ -88,6 +88,17 @@ def of_invalid_field(detail: str, pointer: str) -> Document:
     )
 
 
+def of_trouble(reason: str, times: int) -> Document:
+    """The database or the blob store could not be used, however often the job was tried."""
+    return document(
+        "storage-unusable",
+        "The database or the blob store cannot be used",
+        503,
+        f"The job was put back {times} times and is given up: {reason}.",
+        "Mend what the workers' log names (a full disk, a database that is down), then ask again.",
+    )
+
+
 def of_incident() -> Document:
     """An error nobody foresaw; the log holds it under the incident's id."""
     incident = secrets.token_hex(8)

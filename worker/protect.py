@@ -7,6 +7,7 @@ from worker.increments import usable_increments
 from worker.lease import Lease, LeaseLost
 from worker.optimising import as_known, drive
 from worker.resident import Resident
+from worker.trouble import insist
 
 
 def run(resident: Resident, lease: Lease) -> None:
@@ -24,7 +25,6 @@ def run(resident: Resident, lease: Lease) -> None:
     known, protected = as_known(pinned["known"]), as_known(pinned["protected"])
     irrevocable = usable_increments(resident.increments, pinned["irrevocable"])
     drive(lease, check_irrevocable(resident.shared, newcomer, irrevocable, known, protected))
-    with writing(resident.engine) as session:
-        published = protecting.publish(session, lease.claim)
+    published = insist(resident.engine, lambda session: protecting.publish(session, lease.claim))
     if not published:
         raise LeaseLost

@@ -5,13 +5,14 @@ import time
 from sepme_core.erasure import reproject
 from sepme_core.increment import Increment
 from sepme_core.registry import concepts, increments, jobs
-from sepme_core.registry.database import reading, writing
+from sepme_core.registry.database import reading
 from sepme_core.registry.errors import UnknownConcept
 from worker.increments import readable_increments, usable_increment
 from worker.lease import Lease, LeaseLost
 from worker.optimising import as_known, drive
 from worker.resident import Resident
 from worker.storing import store_increment
+from worker.trouble import insist
 
 
 def run(resident: Resident, lease: Lease) -> None:
@@ -28,8 +29,7 @@ def run(resident: Resident, lease: Lease) -> None:
     (serving,) = _serving(resident, str(claim.concept)) or (trained,)
     made = drive(lease, reproject(resident.base, trained, known, protected, resident.shared, serving))
     stored = store_increment(resident.blobs, made, time.monotonic() - started)
-    with writing(resident.engine) as session:
-        published = jobs.publish_reprojection(session, claim, stored)
+    published = insist(resident.engine, lambda session: jobs.publish_reprojection(session, claim, stored))
     if not published:
         raise LeaseLost
 

@@ -1,4 +1,4 @@
-"""From a ring to the end of a job: claim the row, do the work, and say on the row how it ended."""
+"""From a look at the queue to the end of a job: claim the row, do the work, and say on the row how it ended."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +11,7 @@ from worker import erase, generate, problems, protect, reproject
 from worker.lease import Cancelled, GaveWay, Lease, LeaseLost, PutBack
 from worker.resident import Resident
 from worker.storing import store_picture
+from worker.trouble import MOST_PUT_BACK, insist, is_trouble, pause_after, said
 
 logger = logging.getLogger(__name__)
 
@@ -22,29 +23,40 @@ WORK: Mapping[str, Callable[[Resident, Lease], None]] = {
 }
 
 
-def answer(resident: Resident, job_id: str) -> None:
-    """Answer a ring. One for a job that is over, or that another worker holds, is nothing unusual and does nothing.
+def do_next(resident: Resident, pass_on: Callable[[], None]) -> bool:
+    """Claim the job whose turn it is in this worker's queue, and do it. False where nothing is to be done here.
 
-    One for a re-projection is answered with an erasure that waits, if any; the re-projection is then among `waiting`.
+    ``pass_on`` is called where more waits: another worker may be idle.
     """
     if resident.drain.begun:
-        return
+        return False
+    claimant = jobs.Claimant(resident.name, resident.queue, resident.base.digest, resident.settings.job_attempts)
     with writing(resident.engine) as session:
-        seconds = resident.settings.lease_seconds
-        first = jobs.first_in_turn(session, job_id)
-        claim = jobs.claim(session, first, worker=resident.name, lease_seconds=seconds)
+        job_id = jobs.next_in_turn(session, claimant)
+        if job_id is None:
+            return False
+        claim = jobs.claim(session, job_id, worker=resident.name, lease_seconds=resident.settings.lease_seconds)
+        more_waits = jobs.waits(session, claimant)
     if claim is None:
-        logger.info("Job %s is not to be done any more, or is being done.", first)
-        return
+        return False
+    if more_waits:
+        pass_on()
+    do(resident, claim)
+    return True
+
+
+def do(resident: Resident, claim: jobs.Claim) -> None:
+    """Do a job that was claimed, and say how it ended."""
     logger.info("Job %s: %s, attempt %d.", claim.job_id, claim.kind, claim.attempt)
-    with Lease(resident.engine, claim, seconds=seconds, drain=resident.drain) as lease:
+    settings = resident.settings
+    with Lease(
+        resident.engine,
+        claim,
+        seconds=settings.lease_seconds,
+        drain=resident.drain,
+        hang_seconds=settings.hang_seconds,
+    ) as lease:
         _do(resident, lease)
-
-
-def waiting(resident: Resident) -> list[tuple[str, str]]:
-    """The jobs, (id, queue), that nobody has rung for: made by the way of others, or put back. Marks them as rung."""
-    with writing(resident.engine) as session:
-        return jobs.never_rung(session)
 
 
 def _do(resident: Resident, lease: Lease) -> None:
@@ -53,16 +65,13 @@ def _do(resident: Resident, lease: Lease) -> None:
         WORK[claim.kind](resident, lease)
     except Cancelled:
         logger.info("Job %s was cancelled.", claim.job_id)
-        with writing(resident.engine) as session:
-            jobs.finish_cancelled(session, claim)
+        insist(resident.engine, lambda session: jobs.finish_cancelled(session, claim))
     except PutBack:
         logger.info("Job %s is put back: this worker is stopping.", claim.job_id)
-        with writing(resident.engine) as session:
-            jobs.release(session, claim)
+        insist(resident.engine, lambda session: jobs.release(session, claim))
     except GaveWay:
         logger.info("Job %s gives way to others, and is to be done anew after them.", claim.job_id)
-        with writing(resident.engine) as session:
-            jobs.give_way(session, claim)
+        insist(resident.engine, lambda session: jobs.give_way(session, claim))
     except LeaseLost:
         logger.warning("Job %s: attempt %d is void; what it made is dropped.", claim.job_id, claim.attempt)
     except problems.Refused as refusal:
@@ -72,7 +81,10 @@ def _do(resident: Resident, lease: Lease) -> None:
         logger.info("Job %s: %s", claim.job_id, refusal)
         address = f"http://{resident.settings.host}:{resident.settings.port}"
         _fail(resident, claim, problems.of_refusal(refusal, claim.request, address), refusal.pictures)
-    except Exception:
+    except Exception as error:
+        if is_trouble(error):
+            _put_back(resident, claim, error)
+            return
         document = problems.of_incident()
         logger.exception("Job %s: incident %s", claim.job_id, document["incident"])
         _fail(resident, claim, document)
@@ -80,7 +92,18 @@ def _do(resident: Resident, lease: Lease) -> None:
         logger.info("Job %s is done.", claim.job_id)
 
 
+def _put_back(resident: Resident, claim: jobs.Claim, error: Exception) -> None:
+    """Leave it to a later attempt, its own or another worker's, and wait a little; at last give it up."""
+    reason = said(error)
+    troubles = insist(resident.engine, lambda session: jobs.put_back_for_trouble(session, claim, reason, MOST_PUT_BACK))
+    if troubles is None:
+        logger.error("Job %s is given up, after %d times: %s", claim.job_id, MOST_PUT_BACK, reason)
+        _fail(resident, claim, problems.of_trouble(reason, MOST_PUT_BACK))
+        return
+    logger.warning("Job %s is put back: %s", claim.job_id, reason)
+    resident.drain.sleep(pause_after(troubles))
+
+
 def _fail(resident: Resident, claim: jobs.Claim, document: problems.Document, pictures: Sequence[Picture] = ()) -> None:
     stored = [store_picture(resident.blobs, picture) for picture in pictures]
-    with writing(resident.engine) as session:
-        jobs.fail(session, claim, document, stored)
+    insist(resident.engine, lambda session: jobs.fail(session, claim, document, stored))

@@ -34,7 +34,14 @@ def accept(session: Session, body: GenerateBody, holder: str, spoken: Mapping[st
     request = complete(body, model, spoken)
     pinned = pin_mask(session, body.erased, model["base_digest"])
     job = jobs.enqueue(
-        session, kind="generate", queue="generate", request=request, pinned=pinned, concept=None, holder=holder
+        session,
+        kind="generate",
+        queue="generate",
+        request=request,
+        pinned=pinned,
+        concept=None,
+        holder=holder,
+        base_digest=pinned["base_digest"],
     )
     return job.id
 

@@ -76,9 +76,8 @@ class Submission:
         """
         sent = body.model_dump(mode="json")
         answer, accepted = await self.services.write(lambda session: self._once(session, sent, work))
-        for job in accepted:
-            if job["state"] == "queued":
-                self.services.doorbell.ring(queue_of(job), job["id"])
+        for queue in sorted({queue_of(job) for job in accepted if job["state"] == "queued"}):
+            self.services.doorbell.ring(queue)
         return answer, accepted
 
     async def answer(self, accepted: Sequence[Document]) -> Response:

@@ -242,6 +242,12 @@ DATABASE_UNAVAILABLE = ProblemType(
     "The database is not usable",
     "Wait as `Retry-After` says; GET /readyz tells when it is back.",
 )
+STORAGE_UNUSABLE = ProblemType(
+    "storage-unusable",
+    503,
+    "The database or the blob store cannot be used",
+    "Mend what the workers' log names (a full disk, a database that is down), then ask again.",
+)
 IMAGE_DAMAGED = ProblemType(
     "image-damaged",
     500,
@@ -298,6 +304,7 @@ CATALOGUE: tuple[ProblemType, ...] = (
     MODEL_NOT_READY,
     GENERATION_TIMEOUT,
     DATABASE_UNAVAILABLE,
+    STORAGE_UNUSABLE,
     IMAGE_DAMAGED,
     INTERNAL_ERROR,
 )

@@ -44,7 +44,7 @@ async def put_protected(name: SlugInPath, submission: SubmissionDependency, body
     Where something is erased for good the answer is a job, which first sees whether that would be weakened.
     """
     answer, jobs = await submission.once(body, lambda session: ask(session, name, body.prompts, submission.holder))
-    await submission.services.ring()
+    submission.services.ring()
     return respond(answer, await submission.wait(jobs), submission.preference)
 
 

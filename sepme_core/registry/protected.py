@@ -15,8 +15,8 @@ from sepme_core.registry.tables import Protected
 def put(session: Session, name: str, prompts: list[str], holder: str) -> tuple[Protected, bool]:
     """Protect prompts under a name, in place of what it held; returns the row and whether it is new.
 
-    Concepts accepted from now on pin them. Increments that exist are re-projected: ring for what `jobs.never_rung`
-    finds.
+    Concepts accepted from now on pin them. Increments that exist are re-projected: ring for the queue `erase`
+    then.
     """
     serialise(session)
     row = session.get(Protected, name)

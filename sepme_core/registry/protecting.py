@@ -37,7 +37,7 @@ def accept(session: Session, name: str, prompts: list[str], holder: str) -> Acce
     name is called off; one that is to protect the same goes on and is the answer.
 
     Args:
-        session: of `database.writing`. Ring for what `jobs.never_rung` finds.
+        session: of `database.writing`. Ring for the queue `erase` then.
         name: the name.
         prompts: all that is to be protected under it.
         holder: who asked.
@@ -90,7 +90,7 @@ def pin(session: Session, claim: Claim) -> dict[str, Any] | None:
 def publish(session: Session, claim: Claim) -> bool:
     """Protect the prompts of a job, which weaken nothing that it pinned, and end it with them as its result.
 
-    Stored increments are re-projected: ring for what `jobs.never_rung` finds.
+    Stored increments are re-projected: ring for the queue `erase` then.
 
     Returns:
         False where nothing was published: the lease was lost; or cancelling was asked for, and the job is cancelled; or

@@ -22,9 +22,10 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from sepme_core.registry.clock import Moment, database_time
 from sepme_core.registry.columns import Words
+from sepme_core.registry.identifiers import ID_LENGTH
 
 NAME = Words(64)
-ID = Words(32)
+ID = Words(ID_LENGTH)
 DIGEST = Words(71)
 HOLDER = Words(128)
 
@@ -133,8 +134,9 @@ class Job(Base):
     losses: Mapped[int] = mapped_column(default=0)  # leases that ran out
     worker: Mapped[str | None] = mapped_column(HOLDER)
     lease_until: Mapped[datetime | None]
-    rung_at: Mapped[datetime | None]
-    rings: Mapped[int] = mapped_column(default=0)
+    base_digest: Mapped[str | None] = mapped_column(DIGEST)  # the only base whose workers may have it; None: any
+    together: Mapped[str | None] = mapped_column(ID)  # jobs of one optimisation, which one worker does
+    troubles: Mapped[int] = mapped_column(default=0, server_default="0")  # times put back: it was no fault of its own
     cancel_requested: Mapped[bool] = mapped_column(default=False)
     step: Mapped[int] = mapped_column(default=0)
     of: Mapped[int] = mapped_column(default=0)

@@ -10,8 +10,8 @@ from sepme_core.evaluation.judge import load_judge
 from sepme_core.registry import images
 from sepme_core.registry.database import reading
 from tests.worker.masks import asked_for
+from tests.worker.residents import answer
 from tests.worker.rows import row
-from worker import work
 from worker.resident import Resident
 
 
@@ -27,7 +27,7 @@ def drawn(resident: Resident, prompt: str, count: int = 4) -> list[str | None]:
     """The object in each of some pictures that a job draws under all that is erased."""
     steps = resident.base.describe()["defaults"]["steps"]
     job_id = asked_for(resident, "active", prompt=prompt, count=count, steps=steps)
-    work.answer(resident, job_id)
+    answer(resident, job_id)
     result = row(resident.engine, job_id).result
     assert result is not None
     return seen(resident, [image["id"] for image in result["images"]])

@@ -57,12 +57,21 @@ def another(resident: Resident, name: str) -> Resident:
     return replace(resident, name=name, increments=cache, last_group=LastGroup(), drain=Drain(60))
 
 
+def answer(resident: Resident, job_id: str) -> None:
+    """Claim this job, whoever's turn it is, and do it; nothing where it cannot be had."""
+    with writing(resident.engine) as session:
+        claim = jobs.claim(session, job_id, worker=resident.name, lease_seconds=resident.settings.lease_seconds)
+    if claim is not None:
+        work.do(resident, claim)
+
+
+def queued(resident: Resident) -> set[str]:
+    """The ids of all jobs that wait."""
+    with reading(resident.engine) as session:
+        return {job.id for job in jobs.list_page(session, None, 50, state="queued").items}
+
+
 def work_off(resident: Resident) -> None:
-    """Answer a ring for all that is queued, and what comes of that, until nothing is."""
-    while True:
-        with reading(resident.engine) as session:
-            queued = jobs.list_page(session, None, 50, state="queued").items
-        if not queued:
-            return
-        for job in queued:
-            work.answer(resident, job.id)
+    """Look at the queue until nothing is left, as a worker does that was rung for."""
+    while work.do_next(resident, lambda: None):
+        pass

@@ -11,8 +11,8 @@ from sepme_core.registry import concepts, serving
 from sepme_core.registry.database import reading, writing
 from tests.sepme_core.narrow import SD_1_4, save_narrow_pipeline
 from tests.worker.masks import asked_for, publish, random_increment
+from tests.worker.residents import answer
 from tests.worker.rows import row, versions
-from worker import work
 from worker.increments import IncrementCache
 from worker.resident import Resident
 
@@ -53,7 +53,7 @@ def erase_again(resident: Resident) -> list[str]:
 def test_all_that_is_stored_is_erased_again_for_the_model_that_is_served(resident: Resident) -> None:
     job_ids = erase_again(resident)
     for job_id in job_ids:
-        work.answer(resident, job_id)
+        answer(resident, job_id)
         assert row(resident.engine, job_id).state == "succeeded", row(resident.engine, job_id).problem
     assert (state(resident, "cat"), state(resident, "fish")) == ("erased", "restored")
     for name in ("cat", "fish"):
@@ -61,7 +61,7 @@ def test_all_that_is_stored_is_erased_again_for_the_model_that_is_served(residen
         Increment.from_bytes(resident.blobs.get(current.digest), digest=current.digest, base=resident.base)
     assert erase_again(resident) == []
     drawn = asked_for(resident, ["cat"])
-    work.answer(resident, drawn)
+    answer(resident, drawn)
     assert row(resident.engine, drawn).state == "succeeded"
 
 
@@ -71,12 +71,12 @@ def test_until_then_pictures_under_the_old_mask_are_refused_with_the_call_that_h
     with writing(resident.engine) as session:
         serving.announce_model(session, before.base.describe())
     asked = asked_for(before, ["cat"])
-    work.answer(before, asked)
+    answer(before, asked)
     assert row(resident.engine, asked).state == "succeeded", row(resident.engine, asked).problem
     with writing(resident.engine) as session:
         serving.announce_model(session, resident.base.describe())
     refused = asked_for(resident, ["cat"])
-    work.answer(resident, refused)
+    answer(resident, refused)
     problem = row(resident.engine, refused).problem
     assert problem is not None
     assert problem["type"] == "/problems/increment-for-another-base"

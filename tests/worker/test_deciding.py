@@ -11,9 +11,9 @@ import pytest
 from sepme_core.registry import concepts, jobs
 from sepme_core.registry.database import writing
 from tests.sepme.processes import until
-from tests.worker.residents import work_off
+from tests.worker.residents import answer, queued, work_off
 from tests.worker.rows import accepted_erasure, claimed, events, problem, row, run_out, versions
-from worker import deciding, work
+from worker import deciding
 from worker.resident import Resident
 
 
@@ -34,14 +34,14 @@ def two(resident: Resident) -> Two:
 @contextmanager
 def waiting(resident: Resident, two: Two) -> Iterator[None]:
     """A ring for the later one, answered in another thread, for the time of a block that begins once it waits."""
-    answer = threading.Thread(target=work.answer, args=(resident, two.later))
-    answer.start()
+    answering = threading.Thread(target=answer, args=(resident, two.later))
+    answering.start()
     try:
         until(lambda: "waiting until it is decided on cat" in said(resident, two.later), seconds=60)
         yield
     finally:
-        answer.join(timeout=60)
-        assert not answer.is_alive()
+        answering.join(timeout=60)
+        assert not answering.is_alive()
 
 
 def said(resident: Resident, job_id: str) -> str:
@@ -55,7 +55,7 @@ def test_what_is_close_to_an_earlier_one_gives_way_where_that_is_to_be_done_anew
         assert jobs.release(session, two.earlier)
     later = row(resident.engine, two.later)
     assert (later.state, later.losses, later.problem) == ("queued", 0, None)
-    assert {(two.earlier.job_id, "erase"), (two.later, "erase")} == set(work.waiting(resident))
+    assert queued(resident) == {two.earlier.job_id, two.later}
     work_off(resident)
     assert row(resident.engine, two.earlier.job_id).state == "succeeded"
     assert problem(resident.engine, two.later)["same_as"] == "cat"
@@ -68,11 +68,11 @@ def test_it_does_not_wait_for_ever_for_an_earlier_one_whose_worker_is_gone(
     monkeypatch.setattr(deciding, "PATIENCE_SECONDS", 0.3)
     run_out(resident.engine, two.earlier.job_id)
     began = time.monotonic()
-    work.answer(resident, two.later)
+    answer(resident, two.later)
     assert time.monotonic() - began < 30
     later = row(resident.engine, two.later)
     assert (later.state, later.losses) == ("queued", 0)
-    assert (two.later, "erase") in work.waiting(resident)
+    assert two.later in queued(resident)
     assert claimed(resident.engine, two.earlier.job_id).attempt == 2, "the worker is free to take the other over"
 
 
@@ -91,7 +91,7 @@ def test_an_earlier_one_that_is_not_close_is_not_waited_for(resident: Resident, 
     job_id = accepted_erasure(resident.engine, "fish")
     with writing(resident.engine) as session:
         jobs.request_cancel(session, two.later)
-    work.answer(resident, job_id)
+    answer(resident, job_id)
     assert row(resident.engine, job_id).state == "succeeded", row(resident.engine, job_id).problem
     (fish,) = versions(resident.engine, "fish")
     assert [known["name"] for known in fish.pinned["known"]] == ["cat"]

@@ -18,8 +18,9 @@ from sepme_core.registry.database import reading, writing
 from tests.sepme.processes import until
 from tests.worker.masks import publish, random_increment
 from tests.worker.pictures import seen
+from tests.worker.residents import answer, queued
 from tests.worker.rows import accepted_erasure, claimed, events, problem, row, versions
-from worker import erase, work
+from worker import erase
 from worker.drain import Drain
 from worker.lease import Lease, LeaseLost
 from worker.resident import Resident
@@ -42,7 +43,7 @@ def asked_for(name: str) -> ErasureRequest:
 
 def test_an_erasure_publishes_the_increment_that_the_method_makes(resident: Resident) -> None:
     job_id = accepted_erasure(resident.engine, "cat", options=SHORT)
-    work.answer(resident, job_id)
+    answer(resident, job_id)
     job = row(resident.engine, job_id)
     assert job.state == "succeeded", job.problem
     (version,) = versions(resident.engine, "cat")
@@ -61,7 +62,7 @@ def test_concepts_accepted_together_know_each_other_and_are_made_in_their_order_
     resident: Resident,
 ) -> None:
     cat, fish = accepted_together(resident, "cat", "fish")
-    work.answer(resident, fish)
+    answer(resident, fish)
     assert (row(resident.engine, cat).state, row(resident.engine, fish).state) == ("succeeded", "queued")
     (made,) = versions(resident.engine, "cat")
     assert made.digest == directly(resident, "cat", [KnownConcept("fish", "object", ("fish",), erased=True)]).digest
@@ -77,7 +78,7 @@ def accepted_together(resident: Resident, *names: str, joint: bool = False) -> l
 
 def test_the_evidence_of_an_erasure_is_stored_as_it_was_drawn(resident: Resident) -> None:
     job_id = accepted_erasure(resident.engine, "cat", options=SHORT)
-    work.answer(resident, job_id)
+    answer(resident, job_id)
     (version,) = versions(resident.engine, "cat")
     listed = version.certificate["pictures"]
     assert [picture["erased"] for picture in listed] == [False] * 3 + [True] * 3
@@ -93,7 +94,7 @@ def test_the_evidence_of_an_erasure_is_stored_as_it_was_drawn(resident: Resident
 def test_a_group_is_optimised_once_and_each_job_publishes_its_own_member(resident: Resident) -> None:
     first, second = accepted_together(resident, "fish", "cat", joint=True)
     for job_id in (first, second):
-        work.answer(resident, job_id)
+        answer(resident, job_id)
         assert row(resident.engine, job_id).state == "succeeded", row(resident.engine, job_id).problem
     together = erase_together(resident.base, [asked_for("cat"), asked_for("fish")], shared=resident.shared)
     expected = {name: made.increment.digest for name, made in run_to_end(together).items()}
@@ -105,9 +106,9 @@ def test_a_group_is_optimised_once_and_each_job_publishes_its_own_member(residen
 
 def test_what_would_undo_an_erasure_for_good_is_refused_and_names_it(resident: Resident) -> None:
     """Under the increment that is for good it is seen, by its rockets: so it is not the same under another name."""
-    work.answer(resident, accepted_erasure(resident.engine, "cat", options=SHORT, irrevocable=True))
+    answer(resident, accepted_erasure(resident.engine, "cat", options=SHORT, irrevocable=True))
     job_id = accepted_erasure(resident.engine, "rocket", prompts=["rocket", "cat"], options=SHORT)
-    work.answer(resident, job_id)
+    answer(resident, job_id)
     refused = problem(resident.engine, job_id)
     assert (refused["type"], refused["status"]) == ("irrevocable-weakened", 409)
     assert (refused["irrevocable"], refused["because"]) == ("cat", "effect-lost")
@@ -120,15 +121,15 @@ def test_an_erasure_that_was_overtaken_by_one_for_good_publishes_nothing_and_is_
     resident: Resident,
 ) -> None:
     job_id = accepted_erasure(resident.engine, "cat", options=SHORT)
-    answer = threading.Thread(target=work.answer, args=(resident, job_id))
-    answer.start()
+    answering = threading.Thread(target=answer, args=(resident, job_id))
+    answering.start()
     until(lambda: bool(events(resident.engine, job_id)), seconds=60)
     publish(resident, random_increment(resident.base, "fox"), irrevocable=True)
-    answer.join()
+    answering.join()
     job = row(resident.engine, job_id)
     assert (job.state, [each["name"] for each in job.pinned["irrevocable"]]) == ("queued", ["fox"])
     assert versions(resident.engine, "cat") == []
-    assert (job_id, "erase") in work.waiting(resident)
+    assert job_id in queued(resident)
 
 
 def test_what_is_too_close_to_a_protected_prompt_is_refused_with_the_numbers_and_the_pictures(
@@ -137,7 +138,7 @@ def test_what_is_too_close_to_a_protected_prompt_is_refused_with_the_numbers_and
     with writing(resident.engine) as session:
         protected.put(session, "our-mascot", ["cat"], "tests")
     job_id = accepted_erasure(resident.engine, "cat", options=SHORT)
-    work.answer(resident, job_id)
+    answer(resident, job_id)
     refused = problem(resident.engine, job_id)
     assert (refused["type"], refused["status"], refused["closest"]) == ("concept-too-close", 409, "our-mascot")
     assert refused["overlap"] > 0.8
@@ -157,7 +158,7 @@ def test_what_would_still_be_seen_is_not_published_and_what_serves_goes_on_to_se
 ) -> None:
     resident = resident_with_cat
     job_id = accepted_erasure(resident.engine, "cat", options=FEEBLE)
-    work.answer(resident, job_id)
+    answer(resident, job_id)
     refused = problem(resident.engine, job_id)
     assert (refused["type"], refused["status"]) == ("not-forgotten", 409)
     assert (refused["seen"], refused["of"], refused["limit"]) == (6, 6, 1)
@@ -169,7 +170,7 @@ def test_what_would_still_be_seen_is_not_published_and_what_serves_goes_on_to_se
 
 def test_what_would_still_be_seen_is_published_by_an_override_and_marked_so(resident: Resident) -> None:
     job_id = accepted_erasure(resident.engine, "cat", options=FEEBLE, override=True)
-    work.answer(resident, job_id)
+    answer(resident, job_id)
     assert row(resident.engine, job_id).state == "succeeded", row(resident.engine, job_id).problem
     (version,) = versions(resident.engine, "cat")
     assert version.certificate["overridden"] == ["not-forgotten"]
@@ -183,14 +184,14 @@ def test_the_damaged_increment_of_another_concept_does_not_hold_up_an_erasure(
     resident.blobs.delete(versions(resident.engine, "cat")[-1].digest)
     job_id = accepted_erasure(resident.engine, "fish", options=SHORT)
     with caplog.at_level(logging.WARNING):
-        work.answer(resident, job_id)
+        answer(resident, job_id)
     assert row(resident.engine, job_id).state == "succeeded", row(resident.engine, job_id).problem
     assert "The increment of cat cannot be looked at" in caplog.text
 
 
 def test_an_option_that_only_the_method_can_judge_is_refused_by_its_pointer(resident: Resident) -> None:
     job_id = accepted_erasure(resident.engine, "cat", options={"directions": 100_000})
-    work.answer(resident, job_id)
+    answer(resident, job_id)
     problem = row(resident.engine, job_id).problem
     assert problem is not None
     assert (problem["type"], problem["status"]) == ("/problems/invalid-request", 422)
@@ -200,8 +201,8 @@ def test_an_option_that_only_the_method_can_judge_is_refused_by_its_pointer(resi
 @contextmanager
 def answering(resident: Resident, job_id: str) -> Iterator[None]:
     """Answer a ring in another thread, for the time of a block that begins once the work is under way."""
-    answer = threading.Thread(target=work.answer, args=(resident, job_id))
-    answer.start()
+    answering = threading.Thread(target=answer, args=(resident, job_id))
+    answering.start()
     try:
         until(lambda: bool(events(resident.engine, job_id)), seconds=60)
         yield
@@ -209,8 +210,8 @@ def answering(resident: Resident, job_id: str) -> Iterator[None]:
         with writing(resident.engine) as session:
             if jobs.get(session, job_id).state in jobs.LIVE_STATES:
                 jobs.request_cancel(session, job_id)
-        answer.join(timeout=60)
-        assert not answer.is_alive()
+        answering.join(timeout=60)
+        assert not answering.is_alive()
 
 
 def test_a_cancelled_erasure_ends_at_its_next_step_and_publishes_nothing(resident: Resident) -> None:

@@ -8,8 +8,9 @@ from sqlalchemy.orm import Session
 from sepme_core.registry import concepts, jobs, protected, protecting
 from sepme_core.registry.database import reading, writing
 from tests.worker.masks import publish, random_increment
+from tests.worker.residents import answer, queued
 from tests.worker.rows import CAT, accepted_erasure, claimed, events, problem, row, versions
-from worker import protect, work
+from worker import protect
 from worker.lease import Cancelled, Interrupted, Lease, LeaseLost
 from worker.resident import Resident
 
@@ -41,14 +42,14 @@ def test_prompts_that_weaken_nothing_are_protected_and_what_is_erased_for_good_i
     resident: Resident,
 ) -> None:
     job_id = asked(resident, "our-mascot", UNRELATED)
-    work.answer(resident, job_id)
+    answer(resident, job_id)
     job = row(resident.engine, job_id)
     assert job.state == "succeeded", job.problem
     with reading(resident.engine) as session:
         assert job.result == protected.document(protected.get(session, "our-mascot"))
     assert "cat" in events(resident.engine, job_id)[0].data["message"]
-    ((reprojection, _),) = work.waiting(resident)
-    work.answer(resident, reprojection)
+    (reprojection,) = queued(resident)
+    answer(resident, reprojection)
     assert row(resident.engine, reprojection).state == "succeeded", row(resident.engine, reprojection).problem
     current = versions(resident.engine, "cat")[-1]
     assert current.pinned["protected"] == [{"name": "our-mascot", "prompts": UNRELATED}]
@@ -60,20 +61,20 @@ def test_prompts_that_weaken_nothing_are_protected_and_what_is_erased_for_good_i
 @pytest.mark.parametrize("name", ["our-mascot", "cat"])
 def test_the_words_of_what_is_erased_for_good_cannot_be_protected_under_any_name(resident: Resident, name: str) -> None:
     job_id = asked(resident, name, ["cat"])
-    work.answer(resident, job_id)
+    answer(resident, job_id)
     refused = problem(resident.engine, job_id)
     assert (refused["type"], refused["status"]) == ("irrevocable-weakened", 409)
     assert (refused["irrevocable"], refused["because"]) == ("cat", "effect-lost")
     assert refused["limit"] < refused["seen"] <= refused["of"]
     assert stored(resident) == {}
-    assert work.waiting(resident) == []
+    assert queued(resident) == set()
     assert len(versions(resident.engine, "cat")) == 1
 
 
 def test_of_several_erasures_for_good_the_one_that_would_come_back_is_named(resident: Resident) -> None:
-    work.answer(resident, accepted_erasure(resident.engine, "fish", options=SHORT, irrevocable=True))
+    answer(resident, accepted_erasure(resident.engine, "fish", options=SHORT, irrevocable=True))
     job_id = asked(resident, "our-mascot", ["a fish"])
-    work.answer(resident, job_id)
+    answer(resident, job_id)
     refused = problem(resident.engine, job_id)
     assert (refused["type"], refused["irrevocable"]) == ("irrevocable-weakened", "fish")
     assert "'fish'" in refused["detail"]
@@ -92,7 +93,7 @@ def test_prompts_whose_check_was_overtaken_by_an_erasure_for_good_are_held_again
     job = row(resident.engine, held.job_id)
     assert (job.state, [each["name"] for each in job.pinned["irrevocable"]]) == ("queued", ["cat", "fox"])
     assert stored(resident) == {}
-    assert (job.id, "erase") in work.waiting(resident)
+    assert job.id in queued(resident)
 
 
 def cancel(session: Session, job_id: str) -> None:

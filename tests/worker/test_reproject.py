@@ -12,7 +12,7 @@ from sepme_core.increment import Increment
 from sepme_core.registry import concepts, jobs, protected
 from sepme_core.registry.database import reading, writing
 from tests.worker.masks import publish, random_increment
-from tests.worker.residents import another, work_off
+from tests.worker.residents import another, answer, queued, work_off
 from tests.worker.rows import accepted_erasure, claimed, events, row, versions
 from worker import reproject, work
 from worker.lease import Lease, LeaseLost
@@ -25,7 +25,7 @@ INK = KnownConcept("ink", "style", ("ink",))
 
 def erase(resident: Resident, name: str) -> None:
     job_id = accepted_erasure(resident.engine, name, options=SHORT)
-    work.answer(resident, job_id)
+    answer(resident, job_id)
     assert row(resident.engine, job_id).state == "succeeded", row(resident.engine, job_id).problem
 
 
@@ -57,7 +57,7 @@ def test_a_late_concept_has_the_older_ones_reprojected_as_the_method_does_it(res
     erase(resident, "cat")
     arrive(resident, "ink", "style")
     job_id = due(resident)["cat"]
-    work.answer(resident, job_id)
+    answer(resident, job_id)
     job = row(resident.engine, job_id)
     assert (job.kind, job.state) == ("reproject", "succeeded"), job.problem
     trained, current = versions(resident.engine, "cat")
@@ -77,7 +77,7 @@ def test_a_late_concept_has_the_older_ones_reprojected_as_the_method_does_it(res
 def test_a_reprojected_increment_reaches_the_late_concept_less(resident: Resident) -> None:
     erase(resident, "cat")
     arrive(resident, "fish")
-    work.answer(resident, due(resident)["cat"])
+    answer(resident, due(resident)["cat"])
     leaks = [leak_on_fish(resident, version.digest) for version in versions(resident.engine, "cat")]
     print(f"leak on fish before {leaks[0]:.4f}, after {leaks[1]:.4f}")
     assert leaks[1] < 0.7 * leaks[0]
@@ -96,7 +96,7 @@ def test_the_order_of_late_arrivals_leaves_no_trace_in_the_bytes(new_registry: C
         erase(resident, "cat")
         for name in order:
             arrive(resident, name)
-            work.answer(resident, due(resident)["cat"])
+            answer(resident, due(resident)["cat"])
         reasons = [version.reason for version in versions(resident.engine, "cat")]
         assert len(reasons) == 3
         assert "erased" not in reasons[1:]
@@ -110,7 +110,7 @@ def test_concepts_accepted_together_are_the_same_bytes_whatever_the_order(new_re
         resident = new_registry()
         job_ids = accept_all(resident, accepted)
         for name in done:
-            work.answer(resident, job_ids[name])
+            answer(resident, job_ids[name])
         work_off(resident)
         assert due(resident) == {}
         made.append(digests(resident, *NAMES))
@@ -124,11 +124,11 @@ def test_two_workers_at_once_make_the_bytes_that_one_makes(new_registry: Callabl
     second = replace(another(first, "worker-2"), shared=Shared(first.base, first.shared.classifier))
     alone, together = accept_all(one, NAMES), accept_all(first, reversed(NAMES))
     for name in NAMES:
-        work.answer(one, alone[name])
-    other = threading.Thread(target=work.answer, args=(second, together["fish"]))
+        answer(one, alone[name])
+    other = threading.Thread(target=answer, args=(second, together["fish"]))
     other.start()
-    work.answer(first, together["key"])
-    work.answer(first, together["cat"])
+    answer(first, together["key"])
+    answer(first, together["cat"])
     other.join()
     work_off(first)
     assert digests(one, *NAMES) == digests(first, *NAMES)
@@ -149,7 +149,7 @@ def test_an_effect_that_cannot_be_kept_leaves_the_old_version_serving_and_is_not
     with writing(resident.engine) as session:
         protected.put(session, "our-mascot", ["cat"], "tests")
     job_id = due(resident)["cat"]
-    work.answer(resident, job_id)
+    answer(resident, job_id)
     job = row(resident.engine, job_id)
     assert job.state == "failed"
     assert job.problem is not None
@@ -169,7 +169,7 @@ def test_a_trained_version_that_is_damaged_is_named_and_nothing_is_published(res
     publish(resident, random_increment(resident.base, "fox"))
     resident.blobs.delete(digest)
     job_id = due(resident)["cat"]
-    work.answer(resident, job_id)
+    answer(resident, job_id)
     job = row(resident.engine, job_id)
     assert job.state == "failed"
     assert job.problem is not None
@@ -188,25 +188,19 @@ def test_a_void_attempt_publishes_nothing(resident: Resident) -> None:
     assert len(versions(resident.engine, "cat")) == 1
 
 
-def test_a_reprojection_is_left_for_a_ring_after_the_job_that_called_for_it(resident: Resident) -> None:
-    publish(resident, random_increment(resident.base, "cat"))
-    publish(resident, random_increment(resident.base, "fox"))
-    assert work.waiting(resident) == [(due(resident)["cat"], "erase")]
-    assert work.waiting(resident) == []
-
-
-def test_an_erasure_that_waits_goes_before_a_reprojection_which_is_then_rung_for_again(resident: Resident) -> None:
+def test_an_erasure_that_waits_goes_before_a_reprojection_which_is_then_done_by_the_same_look(
+    resident: Resident,
+) -> None:
     erase(resident, "cat")
     arrive(resident, "ink", "style")
-    ((waits, _),) = work.waiting(resident)
+    (waits,) = queued(resident)
     asked_for = accepted_erasure(resident.engine, "fish", options=SHORT)
-    work.answer(resident, waits)
+    assert work.do_next(resident, lambda: None)
     assert row(resident.engine, asked_for).state == "succeeded", row(resident.engine, asked_for).problem
     assert (row(resident.engine, waits).state, row(resident.engine, waits).attempt) == ("queued", 0)
-    assert (waits, "erase") in work.waiting(resident)
-    work.answer(resident, asked_for)
+    assert waits in queued(resident)
+    work_off(resident)
     assert row(resident.engine, asked_for).attempt == 1
-    work.answer(resident, waits)
     assert row(resident.engine, waits).state == "succeeded", row(resident.engine, waits).problem
     current = versions(resident.engine, "cat")[-1]
     assert [known["name"] for known in current.pinned["known"]] == ["fish", "ink"]

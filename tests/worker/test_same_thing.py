@@ -13,9 +13,8 @@ from sepme_core.registry import concepts, jobs
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.tables import Job
 from tests.worker.pictures import drawn, seen
-from tests.worker.residents import another, work_off
+from tests.worker.residents import another, answer, work_off
 from tests.worker.rows import CAT, accepted_erasure, problem, row, versions
-from worker import work
 from worker.resident import Resident
 
 A_CAT = {"prompts": ["a cat"]}
@@ -98,7 +97,7 @@ def test_a_group_with_another_name_for_what_is_erased_is_refused_and_no_other_me
 
 def in_turn(resident: Resident, job_ids: list[str]) -> None:
     for job_id in job_ids:
-        work.answer(resident, job_id)
+        answer(resident, job_id)
     work_off(resident)
 
 
@@ -110,10 +109,9 @@ def by_two_workers(resident: Resident, job_ids: list[str]) -> None:
     """Each begins with another one of the jobs, and rings for what is put back until both have ended."""
 
     def work_until_both_have_ended(worker: Resident, first: str) -> None:
-        work.answer(worker, first)
+        answer(worker, first)
         while any(row(worker.engine, each).state in jobs.LIVE_STATES for each in job_ids):
-            for job_id, _queue in work.waiting(worker):
-                work.answer(worker, job_id)
+            work_off(worker)
 
     workers = [another(resident, "first"), another(resident, "second")]
     threads = [

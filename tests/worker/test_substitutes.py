@@ -11,9 +11,8 @@ from sepme_core.registry.database import reading, writing
 from sepme_core.registry.tables import Increment
 from tests.sepme.processes import until
 from tests.worker.pictures import drawn
-from tests.worker.residents import work_off
+from tests.worker.residents import answer, queued, work_off
 from tests.worker.rows import accepted_erasure, audited, events, problem, row, versions
-from worker import work
 from worker.resident import Resident
 
 FEEBLE = {"start": "zero", "max_steps": 1, "batch_size": 1, "pictures": 4}
@@ -97,7 +96,7 @@ def test_what_was_published_by_an_override_does_not_hold_up_the_erasure_of_its_s
 def test_a_substitute_that_is_erased_cannot_be_asked_for(resident_with_cat: Resident) -> None:
     resident = resident_with_cat
     job_id = accepted_erasure(resident.engine, "fish", substitute="a cat")
-    work.answer(resident, job_id)
+    answer(resident, job_id)
     refused = problem(resident.engine, job_id)
     assert (refused["type"], refused["status"]) == ("substitute-erased", 409)
     assert (refused["substitute"], refused["erased"]) == ("a cat", "cat")
@@ -109,15 +108,15 @@ def test_an_increment_whose_substitute_is_asked_to_be_erased_meanwhile_is_made_a
 ) -> None:
     first = chosen_alone(resident)
     job_id = accepted_erasure(resident.engine, "fish")
-    answer = threading.Thread(target=work.answer, args=(resident, job_id))
-    answer.start()
+    answering = threading.Thread(target=answer, args=(resident, job_id))
+    answering.start()
     until(lambda: bool(events(resident.engine, job_id)), seconds=60)
     accepted_erasure(resident.engine, first)
-    answer.join()
+    answering.join()
     assert (row(resident.engine, job_id).state, row(resident.engine, job_id).losses) == ("queued", 0)
     assert versions(resident.engine, "fish") == []
-    assert (job_id, "erase") in work.waiting(resident)
-    work.answer(resident, job_id)
+    assert job_id in queued(resident)
+    answer(resident, job_id)
     assert row(resident.engine, job_id).state == "succeeded", row(resident.engine, job_id).problem
     assert substitute(resident, "fish", 1) not in (None, first)
 

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
+from sepme_core.canonical import digest_of
 from sepme_core.registry import audit, clock, increments, serving
 from sepme_core.registry.concepts.naming import settle
 from sepme_core.registry.concepts.requests import erasure_request, joined, making, same
@@ -17,7 +18,7 @@ from sepme_core.registry.database import serialise
 from sepme_core.registry.documents import LIVE_STATES, concept_documents
 from sepme_core.registry.errors import ConceptBusy
 from sepme_core.registry.further_names import worded
-from sepme_core.registry.identifiers import new_id
+from sepme_core.registry.identifiers import ID_LENGTH, new_id
 from sepme_core.registry.jobs import rows as job_rows
 from sepme_core.registry.known import known_concepts, leaves_prompts_alone, made_together, pins, protected_prompts
 from sepme_core.registry.tables import Concept, Increment, Job
@@ -147,10 +148,23 @@ def _enqueue(
     session: Session, concept: Concept, request: dict[str, Any], holder: str, pinned: dict[str, Any]
 ) -> Accepted:
     job = job_rows.enqueue(
-        session, kind="erase", queue="erase", request=request, pinned=pinned, concept=concept.name, holder=holder
+        session,
+        kind="erase",
+        queue="erase",
+        request=request,
+        pinned=pinned,
+        concept=concept.name,
+        holder=holder,
+        together=_together(request),
     )
     moved(session, concept)
     return Accepted(job, concept, already_done=False)
+
+
+def _together(request: dict[str, Any]) -> str | None:
+    """Return what the jobs of one joint optimisation have in common; None for a concept that is erased by itself."""
+    group = request.get("group")
+    return digest_of(group).removeprefix("sha256:")[:ID_LENGTH] if group else None
 
 
 def _new_concept(session: Session, request: dict[str, Any]) -> Concept:

@@ -3,7 +3,7 @@
 `rows` makes, finds and cancels them; `leases` is what a worker does with one that it claimed; `presence` says what it
 is held against; `publishing` ends one with its result, `versions` that it makes and `substituting` others by the way;
 `reprojections` makes those that a newly decided concept calls for; `reaping` finds those that nobody works on; `turns`
-has some go before others.
+says which is claimed next.
 """
 
 from sepme_core.registry.documents import LIVE_STATES
@@ -16,6 +16,7 @@ from sepme_core.registry.jobs.leases import (
     fail,
     finish_cancelled,
     give_way,
+    put_back_for_trouble,
     release,
     renew,
     report,
@@ -28,7 +29,7 @@ from sepme_core.registry.jobs.publishing import (
     publish_pictures,
     publish_reprojection,
 )
-from sepme_core.registry.jobs.reaping import never_rung, park_exhausted, unclaimed
+from sepme_core.registry.jobs.reaping import park_exhausted, refuse_another_base, waiting_queues
 from sepme_core.registry.jobs.reprojections import Occasion, enqueue_reprojections, occasion
 from sepme_core.registry.jobs.rows import (
     cancel_now,
@@ -44,13 +45,14 @@ from sepme_core.registry.jobs.rows import (
     request_cancel,
 )
 from sepme_core.registry.jobs.substituting import Remade
-from sepme_core.registry.jobs.turns import first_in_turn
+from sepme_core.registry.jobs.turns import Claimant, next_in_turn, waits
 from sepme_core.registry.jobs.versions import StoredIncrement
 from sepme_core.registry.tables import Event, Job
 
 __all__ = [
     "LIVE_STATES",
     "Claim",
+    "Claimant",
     "Event",
     "Job",
     "Occasion",
@@ -70,7 +72,6 @@ __all__ = [
     "events_after",
     "fail",
     "finish_cancelled",
-    "first_in_turn",
     "get",
     "give_way",
     "job_states",
@@ -78,16 +79,19 @@ __all__ = [
     "live_erasure",
     "live_protection",
     "live_reprojection",
-    "never_rung",
+    "next_in_turn",
     "occasion",
     "park_exhausted",
     "pin_present",
     "publish_erasure",
     "publish_pictures",
     "publish_reprojection",
+    "put_back_for_trouble",
+    "refuse_another_base",
     "release",
     "renew",
     "report",
     "request_cancel",
-    "unclaimed",
+    "waiting_queues",
+    "waits",
 ]

@@ -52,8 +52,6 @@ def claim(session: Session, job_id: str, *, worker: str, lease_seconds: float) -
             worker=worker,
             lease_until=database_time(lease_seconds),
             started_at=func.coalesce(Job.started_at, database_time()),
-            rung_at=None,  # so that the reaper rings at once should this lease run out
-            rings=0,
         )
         .returning(Job.attempt, Job.kind, Job.request, Job.pinned, Job.concept)
     )
@@ -146,6 +144,23 @@ def give_way(session: Session, claim: Claim) -> bool:
     return _give_back(session, claim)
 
 
+def put_back_for_trouble(session: Session, claim: Claim, reason: str, most: int) -> int | None:
+    """Put the job back because something that it needs could not be used: no fault of its own. Its events say why.
+
+    Returns:
+        How often it was put back so; None, and the job is as it was, where that was `most` times before, or the lease
+        is lost.
+    """
+    job = held_row(session, claim)
+    if job is None or job.troubles >= most:
+        return None
+    job.troubles += 1
+    said = {"step": job.step, "of": job.of, "message": f"put back: {reason}", "troubles": job.troubles}
+    events.append(session, job.id, "progress", said)
+    _give_back(session, claim)
+    return job.troubles
+
+
 def _give_back(session: Session, claim: Claim) -> bool:
     job = held_row(session, claim)
     if job is None:
@@ -158,15 +173,15 @@ def _give_back(session: Session, claim: Claim) -> bool:
 
 
 def put_back(session: Session, job: Job) -> None:
-    """Queue a running job again, which the caller has locked. Nobody has rung for it yet."""
-    job.state, job.worker, job.lease_until, job.rung_at = "queued", None, None, None
+    """Queue a running job again, which the caller has locked."""
+    job.state, job.worker, job.lease_until = "queued", None, None
     session.flush()
 
 
 def put_back_if_overtaken(session: Session, job: Job, present: Mapping[str, Any]) -> bool:
     """Queue a running job again, which the caller has locked, where it was not held against all there is by now.
 
-    Nobody has rung for it yet. Returns whether it was put back.
+    Returns whether it was put back.
 
     Args:
         session: of `database.writing`, after `serialise`.

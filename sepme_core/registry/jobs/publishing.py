@@ -60,7 +60,7 @@ def publish_erasure(
 ) -> Published | Overtaken | None:
     """Make the new increment the one that serves, and end the job with the concept as its result.
 
-    Stored increments that do not leave alone what is decided by now are re-projected: ring for what `never_rung` finds.
+    Stored increments that do not leave alone what is decided by now are re-projected: ring for the queue `erase` then.
 
     Args:
         session: of `database.writing`.

@@ -1,55 +1,23 @@
-"""Jobs that nobody works on. Several reapers may run at once: ringing twice is harmless, and a row is parked once."""
+"""Jobs that nobody works on. Several reapers may run at once: a row is ended once, a queue may be rung for twice."""
 
-from sqlalchemy import ColumnElement, Select, and_, case, or_, select, update
+from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
+from sepme_core.registry import serving
 from sepme_core.registry.clock import database_time
-from sepme_core.registry.jobs.leases import NO_SYNCHRONISATION
 from sepme_core.registry.jobs.rows import cancel_now, finish
+from sepme_core.registry.jobs.turns import LOST
 from sepme_core.registry.tables import Job
 
-PATIENCE_LIMIT = 8  # a job that waits its turn in a long queue is rung for ever more rarely, up to this many times
 
-LOST = and_(Job.state == "running", Job.lease_until < database_time())
+def waiting_queues(session: Session) -> list[str]:
+    """Return the queues in which a job waits, or has lost its worker, by name: those to ring for.
 
-
-def unclaimed(session: Session, *, rung_before_seconds: float) -> list[tuple[str, str]]:
-    """Find the jobs to ring for, as (id, queue), and mark them as rung.
-
-    Leases that ran out are due at once, queued rows `rung_before_seconds` after they were last rung for, then twice
-    that, up to eight times that. Jobs that were to be cancelled when their worker died are cancelled here.
+    Jobs that were to be cancelled when their worker died are cancelled here.
     """
     _cancel_abandoned(session)
-    patience = rung_before_seconds * case({0: 1.0, 1: 2.0, 2: 4.0}, value=Job.rings, else_=float(PATIENCE_LIMIT))
-    queued = and_(Job.state == "queued", or_(Job.rung_at.is_(None), Job.rung_at < database_time(-patience)))
-    lost = and_(LOST, or_(Job.rung_at.is_(None), Job.rung_at < database_time(-rung_before_seconds)))
-    return _ring_for(session, or_(queued, lost))
-
-
-def never_rung(session: Session) -> list[tuple[str, str]]:
-    """Find the queued jobs that nobody has rung for yet, as (id, queue), and mark them as rung.
-
-    Those are re-projections, made by the way, and jobs that were put back.
-    """
-    return _ring_for(session, and_(Job.state == "queued", Job.rung_at.is_(None)))
-
-
-def _ring_for(session: Session, condition: ColumnElement[bool]) -> list[tuple[str, str]]:
-    # Locked in one order and past what others hold, so that neither reapers nor workers wait for each other in a ring.
-    due = select(Job.id).where(condition).order_by(Job.id).with_for_update(skip_locked=True)
-    ringing = (
-        update(Job)
-        .where(Job.id.in_(due))
-        .values(rung_at=database_time(), rings=Job.rings + 1)
-        .returning(Job.id, Job.queue, Job.created_at)
-    )
-    rows = session.execute(ringing, execution_options=NO_SYNCHRONISATION).all()
-    return [(row.id, row.queue) for row in sorted(rows, key=lambda row: (row.created_at, row.id))]
-
-
-def _cancel_abandoned(session: Session) -> None:
-    for job in session.scalars(_lost_rows().where(Job.cancel_requested)).all():
-        cancel_now(session, job)
+    due = or_(Job.state == "queued", LOST)
+    return sorted(session.scalars(select(Job.queue).where(due).distinct()))
 
 
 def park_exhausted(session: Session, attempts: int) -> list[str]:
@@ -65,6 +33,37 @@ def park_exhausted(session: Session, attempts: int) -> list[str]:
         }
         finish(session, job, "failed", {"problem": problem})
     return [job.id for job in exhausted]
+
+
+def refuse_another_base(session: Session, patience_seconds: float) -> list[str]:
+    """End as failed what only workers of another base than the one served may do, and none of those lives.
+
+    For a while it waits: a worker of that base may be about to start. Returns the ids.
+    """
+    model = serving.current_model(session)
+    if model is None:
+        return []
+    loaded = {model["base_digest"], *(worker.base_digest for worker in serving.workers(session))}
+    waiting = select(Job).where(Job.state == "queued", Job.base_digest.not_in(loaded))
+    old = waiting.where(Job.created_at < database_time(-patience_seconds)).order_by(Job.id)
+    refused = session.scalars(old.with_for_update(skip_locked=True)).all()
+    for job in refused:
+        problem = {
+            "type": "/problems/increment-for-another-base",
+            "title": "An increment was made for another base model",
+            "status": 409,
+            "detail": f"The job was accepted for the base {job.base_digest}; {model['base_digest']} is served now, and "
+            "no worker has the other one loaded.",
+            "remedy": "Erase the concepts of the mask again on the base that is served now, then ask again.",
+            "concepts": [concept["name"] for concept in job.pinned.get("mask", {}).get("concepts", [])],
+        }
+        finish(session, job, "failed", {"problem": problem})
+    return [job.id for job in refused]
+
+
+def _cancel_abandoned(session: Session) -> None:
+    for job in session.scalars(_lost_rows().where(Job.cancel_requested)).all():
+        cancel_now(session, job)
 
 
 def _lost_rows() -> Select[Job]:

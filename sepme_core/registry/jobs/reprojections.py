@@ -17,6 +17,10 @@ from sepme_core.registry.jobs.rows import enqueue, get, live_reprojection
 from sepme_core.registry.known import decided_concepts, leaves_alone, pins, protected_prompts
 from sepme_core.registry.tables import AuditEntry, Concept, Increment, Job
 
+REFUSED = 409
+"""The status of what the method refuses, whatever the reason."""
+MOST_FAILURES = 3
+
 
 @dataclass(frozen=True)
 class Occasion:
@@ -45,7 +49,7 @@ def occasion(session: Session) -> Occasion:
 def enqueue_reprojections(session: Session) -> None:
     """See to it that each stored increment that does not leave all that is decided alone has a job to bring it there.
 
-    To be called wherever something is decided, in the same transaction; ring for what `never_rung` finds. For a
+    To be called wherever something is decided, in the same transaction; ring for the queue `erase` then. For a
     concept that is only being erased for the first time nothing is re-projected: it may yet be refused. Of each
     concept one job is live at most: a queued one pins what is decided now; a running one is left alone, and what it
     publishes is looked at again. Left out are increments of another base than the one served, those of the published
@@ -75,7 +79,7 @@ def _ask(session: Session, trained: Increment, pinned: dict[str, Any]) -> None:
     live = live_reprojection(session, trained.concept)
     if live is None:
         if not _in_vain(session, trained.concept, pinned):
-            job = enqueue(
+            enqueue(
                 session,
                 kind="reproject",
                 queue="erase",
@@ -83,15 +87,25 @@ def _ask(session: Session, trained: Increment, pinned: dict[str, Any]) -> None:
                 pinned=pinned,
                 concept=trained.concept,
                 holder=get(session, trained.job_id).holder,
+                base_digest=trained.base_digest,
             )
-            job.rung_at = None  # no answer to a client rings for it
     elif live.state == "queued":
         live.pinned = pinned
     session.flush()
 
 
 def _in_vain(session: Session, name: str, pinned: dict[str, Any]) -> bool:
-    """Tell whether the last attempt with the same pins failed or was called off: it would end the same way."""
+    """Tell whether it would end as the last attempt with the same pins: the method refused, or somebody called it off.
+
+    What failed of anything else is tried again, but not for ever.
+    """
     attempts = select(Job).where(Job.kind == "reproject", Job.concept == name).order_by(Job.created_at.desc(), Job.id)
-    last = session.scalars(attempts.limit(1)).first()
-    return last is not None and last.state in ("failed", "cancelled") and last.pinned == pinned
+    last = [job for job in session.scalars(attempts.limit(MOST_FAILURES)) if job.pinned == pinned]
+    if not last or last[0].state not in ("failed", "cancelled"):
+        return False
+    failures = [job for job in last if job.state == "failed"]
+    return last[0].state == "cancelled" or _is_refusal(last[0]) or len(failures) == MOST_FAILURES
+
+
+def _is_refusal(job: Job) -> bool:
+    return job.problem is not None and job.problem["status"] == REFUSED

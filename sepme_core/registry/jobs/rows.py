@@ -24,8 +24,10 @@ def enqueue(
     pinned: dict[str, Any],
     concept: str | None,
     holder: str,
+    base_digest: str | None = None,
+    together: str | None = None,
 ) -> Job:
-    """Accept work. Ring for it after the transaction has ended: before that no worker can see the row.
+    """Accept work. Ring for its queue after the transaction has ended: before that no worker can see the row.
 
     Args:
         session: of `database.writing`.
@@ -35,6 +37,8 @@ def enqueue(
         pinned: what was resolved on acceptance: known concepts, or the mask.
         concept: the concept's name for work on a concept, or that of protected prompts.
         holder: who asked.
+        base_digest: the base whose workers alone may do it; None: those of any.
+        together: what jobs have in common that one optimisation makes.
     """
     job = Job(
         id=new_id(),
@@ -44,7 +48,8 @@ def enqueue(
         pinned=pinned,
         concept=concept,
         holder=holder,
-        rung_at=clock.now(session),  # whoever enqueues rings; the reaper leaves it alone for a while
+        base_digest=base_digest,
+        together=together,
     )
     session.add(job)
     session.flush()

@@ -1,41 +1,64 @@
-"""Which job a ring is answered with: what somebody waits for goes before what is done by the way, the oldest first."""
+"""Which job a worker takes next: what somebody waits for goes before what is done by the way, the oldest first.
 
-from sqlalchemy import select, update
-from sqlalchemy.orm import Session
+A job may be for the workers of one base alone. Jobs that are optimised together go to one worker, as long as it lives.
+"""
 
-from sepme_core.registry.jobs.leases import NO_SYNCHRONISATION
-from sepme_core.registry.tables import Job
+from dataclasses import dataclass
 
-ASKED_FOR = ("erase", "protect")
-GIVING_WAY = ("erase", "reproject")
+from sqlalchemy import ColumnElement, and_, case, exists, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from sepme_core.registry.clock import database_time
+from sepme_core.registry.serving import ALIVE_SECONDS
+from sepme_core.registry.tables import Job, Worker
+
+LOST = and_(Job.state == "running", Job.lease_until < database_time())
+BY_THE_WAY = "reproject"
 
 
-def first_in_turn(session: Session, job_id: str) -> str:
-    """Return the id of the job to claim at a ring for this one.
+@dataclass(frozen=True)
+class Claimant:
+    """Who wants a job.
 
-    The oldest erasure, or protection, that is queued for the same workers goes before a queued re-projection and before
-    a queued erasure: newcomers are decided in the order in which they were accepted. The job that was rung for then
-    counts as never rung for: ring for what `never_rung` finds once the other is done.
-
-    Args:
-        session: of `database.writing`, the transaction that claims.
-        job_id: whom the ring is for; it need not exist.
+    Attributes:
+        worker: its name.
+        queue: whose jobs it does.
+        base_digest: the base that it has loaded.
+        attempts: what lost its worker so often is not tried again.
     """
-    job = session.get(Job, job_id)
-    if job is None or job.kind not in GIVING_WAY or job.state != "queued":
-        return job_id
-    first = _oldest_asked_for(session, job.queue)
-    if first is None or first == job_id:
-        return job_id
-    # Past a lock that another holds, who is about to claim it: each could otherwise wait for what the other has locked.
-    passed_over = select(Job.id).where(Job.id == job_id, Job.state == "queued").with_for_update(skip_locked=True)
-    waits = update(Job).where(Job.id.in_(passed_over)).values(rung_at=None)
-    session.execute(waits, execution_options=NO_SYNCHRONISATION)
-    return first
+
+    worker: str
+    queue: str
+    base_digest: str
+    attempts: int
 
 
-def _oldest_asked_for(session: Session, queue: str) -> str | None:
-    """Lock it, past what others are about to claim, so that two workers take two jobs."""
-    queued = (Job.queue == queue, Job.kind.in_(ASKED_FOR), Job.state == "queued", Job.cancel_requested.is_(False))
-    oldest = select(Job.id).where(*queued).order_by(Job.created_at, Job.id).limit(1)
-    return session.scalars(oldest.with_for_update(skip_locked=True)).one_or_none()
+def next_in_turn(session: Session, claimant: Claimant) -> str | None:
+    """Return the id of the job to claim, locked past what others are about to claim; None where nothing waits.
+
+    In the transaction that claims it, of `database.writing`.
+    """
+    turn = (case((Job.kind == BY_THE_WAY, 1), else_=0), Job.created_at, Job.id)
+    waiting = select(Job.id).where(*_due(claimant)).order_by(*turn).limit(1)
+    return session.scalars(waiting.with_for_update(skip_locked=True)).one_or_none()
+
+
+def waits(session: Session, claimant: Claimant) -> bool:
+    """Tell whether there is anything that it could claim."""
+    return bool(session.scalars(select(exists().where(*_due(claimant)))).one())
+
+
+def _due(claimant: Claimant) -> tuple[ColumnElement[bool], ...]:
+    other = aliased(Job)
+    held_elsewhere = (
+        exists()
+        .where(other.together == Job.together, other.worker != claimant.worker)
+        .where(Worker.name == other.worker, Worker.seen_at > database_time(-ALIVE_SECONDS))
+    )
+    return (
+        Job.queue == claimant.queue,
+        or_(Job.state == "queued", and_(LOST, Job.losses + 1 < claimant.attempts)),
+        Job.cancel_requested.is_(False),
+        or_(Job.base_digest.is_(None), Job.base_digest == claimant.base_digest),
+        or_(Job.together.is_(None), ~held_elsewhere),
+    )

@@ -51,6 +51,6 @@ def look(engine: Engine) -> None:
         jobs.enqueue_reprojections(session)
 
 
-def fail(engine: Engine, held: Claim) -> None:
+def fail(engine: Engine, held: Claim, kind: str = "effect-lost", status: int = 409) -> None:
     with writing(engine) as session:
-        assert jobs.fail(session, held, {"type": "/problems/effect-lost"})
+        assert jobs.fail(session, held, {"type": f"/problems/{kind}", "status": status})

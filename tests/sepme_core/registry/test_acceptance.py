@@ -40,7 +40,7 @@ def protect(engine: Engine, name: str, *prompts: str) -> None:
 def fail(engine: Engine, job_id: str) -> None:
     held = claimed(engine, job_id)
     with writing(engine) as session:
-        jobs.fail(session, held, {"title": "Not drawn"})
+        jobs.fail(session, held, {"title": "Not drawn", "status": 409})
 
 
 def known_names(job: Job) -> list[str]:

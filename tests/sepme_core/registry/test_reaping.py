@@ -1,14 +1,16 @@
 import time
 from functools import partial
 
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine
 
-from sepme_core.registry import jobs
-from sepme_core.registry.clock import database_time
+from sepme_core.registry import jobs, serving
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.jobs import Job
 from tests.sepme_core.registry.work import (
+    BASE,
+    OTHER_BASE,
     accept,
+    announce,
     at_once,
     claimed,
     enqueue_generation,
@@ -19,9 +21,9 @@ from tests.sepme_core.registry.work import (
 )
 
 
-def unclaimed(engine: Engine, rung_before_seconds: float = 5.0) -> list[tuple[str, str]]:
+def waiting(engine: Engine) -> list[str]:
     with writing(engine) as session:
-        return jobs.unclaimed(session, rung_before_seconds=rung_before_seconds)
+        return jobs.waiting_queues(session)
 
 
 def park(engine: Engine, attempts: int = 3) -> list[str]:
@@ -29,58 +31,67 @@ def park(engine: Engine, attempts: int = 3) -> list[str]:
         return jobs.park_exhausted(session, attempts)
 
 
-def rung_before(engine: Engine, job_id: str, seconds: float) -> None:
-    """Let it be `seconds` since the job was last rung for."""
+def refuse(engine: Engine, patience_seconds: float = 60.0) -> list[str]:
     with writing(engine) as session:
-        session.execute(update(Job).where(Job.id == job_id).values(rung_at=database_time(-seconds)))
+        return jobs.refuse_another_base(session, patience_seconds)
 
 
-def test_a_job_just_accepted_is_left_to_whoever_accepted_it(engine: Engine) -> None:
-    enqueue_generation(engine)
-    assert unclaimed(engine) == []
+def test_queues_in_which_jobs_wait_are_rung_for_however_many_those_are(engine: Engine) -> None:
+    assert waiting(engine) == []
+    for _ in range(3):
+        enqueue_generation(engine)
+    assert waiting(engine) == ["generate"]
+    accept(engine, "van-gogh")
+    assert waiting(engine) == ["erase", "generate"]
 
 
-def test_queued_jobs_that_nobody_claims_are_rung_for_by_their_queue(engine: Engine) -> None:
-    erasing, generating = accept(engine, "van-gogh").job, enqueue_generation(engine)
-    for job in (erasing, generating):
-        rung_before(engine, job.id, 5.5)
-    assert unclaimed(engine) == [(erasing.id, "erase"), (generating.id, "generate")]
-
-
-def test_a_job_is_rung_for_ever_more_rarely(engine: Engine) -> None:
-    job = enqueue_generation(engine)
-    for patience in (5.0, 10.0, 20.0, 40.0, 40.0):
-        rung_before(engine, job.id, patience - 0.5)
-        assert unclaimed(engine) == [], patience
-        rung_before(engine, job.id, patience + 0.5)
-        assert unclaimed(engine) == [(job.id, "generate")], patience
-
-
-def test_a_lease_that_ran_out_is_rung_for_at_once(engine: Engine) -> None:
+def test_what_is_being_done_is_not_rung_for_until_its_lease_runs_out(engine: Engine) -> None:
     job = enqueue_generation(engine)
     claimed(engine, job.id)
-    assert unclaimed(engine) == []
+    assert waiting(engine) == []
     let_lease_run_out(engine, job.id)
-    assert unclaimed(engine) == [(job.id, "generate")]
-    assert unclaimed(engine) == []
-    rung_before(engine, job.id, 5.5)
-    assert unclaimed(engine) == [(job.id, "generate")]
+    assert waiting(engine) == ["generate"]
 
 
-def test_a_released_job_is_rung_for_at_once(engine: Engine) -> None:
+def test_a_released_job_is_rung_for(engine: Engine) -> None:
     held = claimed(engine, enqueue_generation(engine).id)
     with writing(engine) as session:
         jobs.release(session, held)
-    assert unclaimed(engine) == [(held.job_id, "generate")]
+    assert waiting(engine) == ["generate"]
 
 
-def test_reapers_that_sweep_at_once_ring_once(engine: Engine) -> None:
-    ids = [enqueue_generation(engine).id for _ in range(5)]
-    for job_id in ids:
-        rung_before(engine, job_id, 5.5)
-    outcomes = at_once(*(partial(unclaimed, engine) for _ in range(4)))
-    rung = [job_id for outcome in outcomes if isinstance(outcome, list) for job_id, _ in outcome]
-    assert sorted(rung) == sorted(ids)
+def asked_of(engine: Engine, base_digest: str) -> Job:
+    with writing(engine) as session:
+        return jobs.enqueue(
+            session,
+            kind="generate",
+            queue="generate",
+            request={"prompt": "a cat"},
+            pinned={"mask": {"concepts": [{"name": "cat"}]}, "base_digest": base_digest},
+            concept=None,
+            holder="tests",
+            base_digest=base_digest,
+        )
+
+
+def test_a_job_for_a_base_that_nobody_serves_any_more_is_refused_after_a_while(engine: Engine) -> None:
+    announce(engine)
+    job, own = asked_of(engine, OTHER_BASE), asked_of(engine, BASE)
+    assert refuse(engine) == []
+    with writing(engine) as session:
+        serving.announce_worker(session, "old", "generate", OTHER_BASE)
+    assert refuse(engine, 0.0) == [], "its worker lives"
+    with writing(engine) as session:
+        serving.withdraw_worker(session, "old")
+    assert refuse(engine, 0.0) == [job.id]
+    row = get_job(engine, job.id)
+    assert row.problem is not None
+    assert (row.state, row.problem["type"], row.problem["concepts"]) == (
+        "failed",
+        "/problems/increment-for-another-base",
+        ["cat"],
+    )
+    assert get_job(engine, own.id).state == "queued"
 
 
 def test_a_killed_workers_job_runs_again_and_ends_once(engine: Engine) -> None:
@@ -88,16 +99,16 @@ def test_a_killed_workers_job_runs_again_and_ends_once(engine: Engine) -> None:
     job = accept(engine, "van-gogh").job
     claimed(engine, job.id, "killed", lease_seconds=1.0)
     lost_at = time.monotonic()
-    rung: list[tuple[str, str]] = []
+    rung: list[str] = []
     while not rung and time.monotonic() - lost_at < 5:
         time.sleep(0.25)
-        rung = unclaimed(engine, rung_before_seconds=5.0)
-    assert rung == [(job.id, "erase")]
+        rung = waiting(engine)
+    assert rung == ["erase"]
     assert 1.0 <= time.monotonic() - lost_at < 2.0
     second = claimed(engine, job.id, "worker-2")
     assert second.attempt == 2
     assert publish(engine, second)
-    assert unclaimed(engine) == []
+    assert waiting(engine) == []
     assert len(get_concept(engine, "van-gogh")["versions"]) == 1
 
 
@@ -113,7 +124,7 @@ def test_a_job_that_lost_three_workers_is_parked(engine: Engine) -> None:
     assert row.problem is not None
     assert row.problem["type"] == "/problems/worker-lost"
     assert "3 times" in row.problem["detail"]
-    assert unclaimed(engine) == []
+    assert waiting(engine) == []
     with reading(engine) as session:
         assert [event.kind for event in jobs.events_after(session, job.id, 0)] == ["failed"]
 
@@ -146,10 +157,10 @@ def test_a_job_whose_worker_died_before_it_could_stop_is_cancelled(engine: Engin
     claimed(engine, job.id)
     with writing(engine) as session:
         jobs.request_cancel(session, job.id)
-    assert unclaimed(engine) == []
+    assert waiting(engine) == []
     assert get_job(engine, job.id).state == "running"
     let_lease_run_out(engine, job.id)
     assert park(engine, attempts=1) == []
-    assert unclaimed(engine) == []
+    assert waiting(engine) == []
     assert get_job(engine, job.id).state == "cancelled"
     assert get_concept(engine, "van-gogh")["job"] is None

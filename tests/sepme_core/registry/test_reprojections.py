@@ -11,6 +11,7 @@ from sepme_core.registry import jobs
 from sepme_core.registry.database import reading, writing
 from tests.sepme_core.registry.reprojecting import due, fail, hold, known_names, live, look, protect, reprojected
 from tests.sepme_core.registry.work import (
+    BASE,
     HOLDER,
     OTHER_BASE,
     accept,
@@ -142,6 +143,21 @@ def test_the_same_that_failed_is_not_tried_again_until_something_new_arrives(eng
     assert known_names(due(engine, "cat").pinned) == ["dog", "monet"]
 
 
+def test_what_failed_of_something_else_than_the_method_is_tried_again_but_not_for_ever(engine: Engine) -> None:
+    erase(engine, "cat")
+    erase(engine, "dog")
+    for _ in range(3):
+        fail(engine, hold(engine, "cat"), "internal-error", 500)
+        look(engine)
+    assert live(engine, "cat") is None
+    erase(engine, "monet")
+    fail(engine, hold(engine, "cat"), "internal-error", 500)
+    look(engine)
+    fail(engine, hold(engine, "cat"))
+    look(engine)
+    assert live(engine, "cat") is None, "the method refused it"
+
+
 def test_a_reprojection_that_an_operator_cancelled_does_not_come_back_by_itself(engine: Engine) -> None:
     erase(engine, "cat")
     erase(engine, "dog")
@@ -173,16 +189,12 @@ def test_nothing_is_reprojected_before_a_model_is_served(engine: Engine) -> None
     assert known_names(due(engine, "cat").pinned) == ["dog"]
 
 
-def test_a_reprojection_is_rung_for_once_by_whoever_looks_first(engine: Engine) -> None:
+def test_a_reprojection_is_for_the_workers_of_its_increments_base(engine: Engine) -> None:
     erase(engine, "cat")
     erase(engine, "dog")
-    job = due(engine, "cat")
+    assert due(engine, "cat").base_digest == BASE
     with writing(engine) as session:
-        assert jobs.never_rung(session) == [(job.id, "erase")]
-    with writing(engine) as session:
-        assert jobs.never_rung(session) == []
-        assert jobs.unclaimed(session, rung_before_seconds=60) == []
-        assert jobs.unclaimed(session, rung_before_seconds=0) == [(job.id, "erase")]
+        assert jobs.waiting_queues(session) == ["erase"]
 
 
 def occasion(engine: Engine) -> jobs.Occasion:
