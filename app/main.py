@@ -1,8 +1,10 @@
 """The application: `uvicorn --factory app.main:application`, one process, settings from the environment."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from anyio import to_thread
 from fastapi import FastAPI
@@ -33,6 +35,7 @@ from app.problems.handlers import IncidentMiddleware
 from app.reaper import Reaper
 from app.response_headers import HeadersMiddleware
 from app.services import Services, open_services
+from sepme_core.pulse import BEAT_SECONDS, touch
 from sepme_core.settings import Settings
 
 ROUTERS = (
@@ -110,11 +113,20 @@ async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     reaper = Reaper(services)
     await to_thread.run_sync(reaper.migrate)
     reaper.start()
+    pulse = asyncio.create_task(_pulse(services.settings.pulse_file))
     try:
         yield
     finally:
+        pulse.cancel()
         await to_thread.run_sync(reaper.stop)
         await to_thread.run_sync(services.close)
+
+
+async def _pulse(file: Path | None) -> None:
+    """Say that the event loop turns, for whoever supervises this process."""
+    while file is not None:
+        touch(file)
+        await asyncio.sleep(BEAT_SECONDS)
 
 
 def _operation_id(route: APIRoute) -> str:

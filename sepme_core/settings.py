@@ -117,6 +117,11 @@ class Settings(BaseSettings):
     job_attempts: int = Field(
         default=3, ge=1, le=100, description="How many workers a job may lose before it is ended as failed."
     )
+    pulse_file: Path | None = Field(
+        default=None,
+        description="A file that a process touches every second while it lives. `sepme serve` sets it for its children,"
+        " and ends one that falls silent.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged.")
 
     @field_validator("home")

@@ -14,6 +14,7 @@ from celery import Celery
 from celery.signals import worker_init, worker_ready, worker_shutdown, worker_shutting_down
 
 from sepme_core.erasure import prepare
+from sepme_core.pulse import keep_touching
 from sepme_core.settings import Settings
 from worker import doorbell, work
 from worker.heartbeat import Heartbeat
@@ -85,6 +86,8 @@ def look(*_of_earlier_releases: Any) -> None:
 
 def _load(sender: Any, **_signal: Any) -> None:
     """Load the model before the first message is taken. Runs in the main thread, before any pool."""
+    if settings.pulse_file is not None:
+        keep_touching(settings.pulse_file)
     queue = _queue(sender.app)
     try:
         process.resident = load(settings, sender.hostname, queue)

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,15 +17,17 @@ from worker.resident import Resident
 logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 2.0
+PATIENCE_SECONDS = 5.0
 
 Kept = list[dict[str, Any]]
 
 
 class Heartbeat:
-    """Announces the worker, and the model with its capacity, from a thread, until it is stopped.
+    """Announces the worker, and the model with its capacity, from a thread each, until it is stopped.
 
-    A worker announces the model when it comes up. What it is once more or fewer prompts are protected, one of the
-    workers of a base says for all: the measuring takes seconds that those who optimise could use.
+    Measuring the capacity takes time, in which the worker is to be seen alive. A worker announces the model when it
+    comes up. What it is once more or fewer prompts are protected, one of the workers of a base says for all: the
+    measuring takes seconds that those who optimise could use.
     """
 
     def __init__(self, resident: Resident, beat_seconds: float = BEAT_SECONDS) -> None:
@@ -33,35 +36,44 @@ class Heartbeat:
         self._over = threading.Event()
         self._settled = False  # whether what it announced last was not out of date by then
         self._announced_for: tuple[Kept, Kept] | None = None
-        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        self._alive = threading.Thread(target=self._repeat, args=(self._say_alive,), name="heartbeat", daemon=True)
+        self._served = threading.Thread(target=self._repeat, args=(self._say_model,), name="capacity", daemon=True)
 
     def start(self) -> None:
         """Begin; the first beat comes at once."""
-        self._thread.start()
+        self._alive.start()
+        self._served.start()
 
     def stop(self) -> None:
         """End, and say that the worker is no more."""
         self._over.set()
-        self._thread.join()
+        self._alive.join()
+        self._served.join(PATIENCE_SECONDS)
         try:
             with writing(self._resident.engine) as session:
                 serving.withdraw_worker(session, self._resident.name)
         except SQLAlchemyError as trouble:  # it is forgotten by itself when it is not seen for a while
             logger.warning("The worker could not be withdrawn: %s", trouble)
 
-    def _beat(self) -> None:
+    def _repeat(self, announce: Callable[[], None]) -> None:
+        failures = 0
         while True:
             try:
-                self._announce()
-            except SQLAlchemyError as trouble:
-                logger.warning("The worker could not be announced: %s", trouble)
+                announce()
+            except Exception as trouble:  # noqa: BLE001  (whatever it is, the thread must outlive it)
+                failures += 1
+                name = threading.current_thread().name
+                logger.warning("The %s of this worker could not be told (%d times by now): %s", name, failures, trouble)
             if self._over.wait(self._beat_seconds):
                 return
 
-    def _announce(self) -> None:
+    def _say_alive(self) -> None:
         resident = self._resident
         with writing(resident.engine) as session:
             serving.announce_worker(session, resident.name, resident.queue, resident.base.digest)
+
+    def _say_model(self) -> None:
+        resident = self._resident
         with reading(resident.engine) as session:
             kept = _kept(session)
             if kept == self._announced_for:

@@ -31,6 +31,8 @@ class ChildPlan:
         environment: variables set over those of this process.
         stop_seconds: how long it may take over SIGTERM before it is killed.
         ready: asked until it says yes before the children after it are started; None: do not wait.
+        silent_seconds: once it has given a sign of life, for how long it may give none before it is killed; None: it
+            gives none.
         ends_last: ended only after the others have, because they need it to finish their work.
     """
 
@@ -39,7 +41,37 @@ class ChildPlan:
     environment: Mapping[str, str] = field(default_factory=dict)
     stop_seconds: float = 10.0
     ready: Callable[[], bool] | None = None
+    silent_seconds: float | None = None
     ends_last: bool = False
+
+
+class Pulse:
+    """The sign of life of one child, a file that it touches, by the clock of whoever looks.
+
+    A clock that stood still while the machine slept does not count that time, and the first sign is waited for: a model
+    may take minutes to load, the libraries seconds.
+    """
+
+    def __init__(self, file: Path) -> None:
+        """Forget the sign of an earlier child."""
+        self.file = file
+        self._touched: int | None = None
+        self._seen = time.monotonic()
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
+
+    def silent_for(self) -> float:
+        """Seconds since the last new sign that was seen; 0 before the first."""
+        now, touched = time.monotonic(), self._last_touched()
+        if touched is None or touched != self._touched:
+            self._touched, self._seen = touched, now
+        return now - self._seen
+
+    def _last_touched(self) -> int | None:
+        try:
+            return self.file.stat().st_mtime_ns
+        except OSError:
+            return None
 
 
 class Child:
@@ -56,10 +88,16 @@ class Child:
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         self._echo = echo
         self._started = time.monotonic()
+        self._pulse = Pulse(self._pid_folder / f"{plan.name}.pulse")
         self._process = subprocess.Popen(
             plan.command,
             cwd=home,  # not the caller's folder: an app/ or worker/ of theirs must not be imported in place of ours
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **plan.environment},
+            env={
+                **os.environ,
+                "PYTHONUNBUFFERED": "1",
+                "SEPME_PULSE_FILE": str(self._pulse.file),
+                **plan.environment,
+            },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -88,6 +126,11 @@ class Child:
     def lived_seconds(self) -> float:
         """Seconds since its start."""
         return time.monotonic() - self._started
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it gives no sign of life any more, though it has not ended: stopped, or hanging as a whole."""
+        return self.plan.silent_seconds is not None and self._pulse.silent_for() > self.plan.silent_seconds
 
     @property
     def last_words(self) -> list[str]:

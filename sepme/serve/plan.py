@@ -82,6 +82,7 @@ def _front_end(settings: Settings, environment: Mapping[str, str]) -> ChildPlan:
         ),
         environment=environment,
         stop_seconds=CLOSING_SECONDS + SPARE_SECONDS,
+        silent_seconds=settings.lease_seconds + SPARE_SECONDS,
     )
 
 
@@ -96,4 +97,5 @@ def _worker(name: str, queue: str, settings: Settings, environment: Mapping[str,
         ),
         environment=environment,
         stop_seconds=settings.drain_seconds + SPARE_SECONDS,
+        silent_seconds=settings.lease_seconds + SPARE_SECONDS,
     )

@@ -96,6 +96,9 @@ class Supervisor:
             child = self._running.get(plan.name)
             if child is not None and child.exit_status() is not None:
                 self._mourn(child)
+            elif child is not None and child.is_silent:
+                self._say(f"{plan.name} gives no sign of life for {plan.silent_seconds:g} s and is killed.")
+                child.send(signal.SIGKILL)
             elif child is None and self._due.get(plan.name, float("inf")) <= time.monotonic():
                 self._start(plan)
 

@@ -64,6 +64,32 @@ def test_a_killed_child_is_started_again_and_the_others_are_not(tmp_path: Path) 
         assert pids(tmp_path)["api"] == before["api"]
 
 
+PULSING = """
+import os, pathlib, time
+from sepme_core.pulse import keep_touching
+time.sleep(1.5)
+keep_touching(pathlib.Path(os.environ['SEPME_PULSE_FILE']))
+print('awake', flush=True)
+while True: time.sleep(0.05)
+"""
+
+
+def test_a_child_that_falls_silent_is_killed_and_started_again(tmp_path: Path) -> None:
+    source = SUPERVISE.replace("stop_seconds=20", "stop_seconds=20, silent_seconds=1.2 if name != 'broker' else None")
+    with running(*python(source), str(tmp_path), "worker", PULSING, "broker", SLEEPER) as supervisor:
+        awaken(tmp_path, "worker", "broker")  # although its first sign took longer than it may be silent later
+        before = pids(tmp_path)
+        until(lambda: not pids(tmp_path).keys() - before.keys())
+        os.kill(before["worker"], signal.SIGSTOP)
+        os.kill(before["broker"], signal.SIGSTOP)
+        until(lambda: pids(tmp_path).get("worker") not in {None, before["worker"]}, seconds=6)
+        assert pids(tmp_path)["broker"] == before["broker"], "it never gave a sign"
+        os.kill(before["broker"], signal.SIGCONT)
+        supervisor.send_signal(signal.SIGTERM)
+        said = supervisor.communicate(timeout=10)[0]
+    assert "worker gives no sign of life for 1.2 s and is killed." in said
+
+
 def test_a_child_that_keeps_dying_is_reported_with_its_last_words(tmp_path: Path) -> None:
     with supervised(tmp_path, worker=CONFESSOR) as supervisor:
         assert supervisor.stdout is not None

@@ -95,6 +95,33 @@ def test_a_database_that_fails_for_a_while_does_not_end_the_heartbeat(resident: 
         heartbeat.stop()
 
 
+def test_no_error_ends_the_heartbeat_and_measuring_does_not_hold_it_up(
+    resident: Resident, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    measuring, measured = threading.Event(), threading.Event()
+
+    def slow_and_wrong(*_asked: Any) -> dict[str, int]:
+        measuring.set()
+        assert measured.wait(20)
+        raise ZeroDivisionError("nothing is left")
+
+    monkeypatch.setattr("worker.heartbeat.measure_capacity", slow_and_wrong)
+    heartbeat = Heartbeat(resident, beat_seconds=0.05)
+    heartbeat.start()
+    try:
+        assert measuring.wait(20)
+        with writing(resident.engine) as session:
+            session.execute(text("DELETE FROM workers"))
+        until(lambda: seen(resident) == [(resident.name, "erase")])
+        measured.set()
+        until(lambda: "The capacity of this worker could not be told (2 times by now): nothing is left" in caplog.text)
+        monkeypatch.undo()
+        until(lambda: "capacity" in model(resident))
+    finally:
+        measured.set()
+        heartbeat.stop()
+
+
 def test_a_change_while_a_later_worker_comes_up_is_not_written_over_for_long(
     resident: Resident, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,7 +134,7 @@ def test_a_change_while_a_later_worker_comes_up_is_not_written_over_for_long(
 
     def slow(*asked: Any) -> dict[str, int]:
         measured = measure_capacity(*asked)
-        if not changed.is_set() and threading.current_thread() is second._thread:
+        if not changed.is_set() and threading.current_thread() is second._served:
             protect(resident, "our-mascot", "a penguin with an umbrella")
             until(lambda: model(resident)["capacity"]["left"] < whole)
             changed.set()

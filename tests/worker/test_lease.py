@@ -7,7 +7,7 @@ from sepme_core.registry import concepts, jobs
 from sepme_core.registry.database import writing
 from tests.worker.rows import accepted_erasure, claimed, events, row, run_out
 from worker.drain import Drain
-from worker.lease import LOOK_SECONDS, Cancelled, Lease, LeaseLost, PutBack
+from worker.lease import HUNG_STATUS, LOOK_SECONDS, Cancelled, Lease, LeaseLost, PutBack
 
 PATIENT = Drain(60)
 
@@ -99,3 +99,35 @@ def test_a_stopping_worker_puts_its_job_back_when_the_time_is_up(engine: Engine)
         drain.begin()
         with pytest.raises(PutBack):
             held.step(2, 100, "second")
+
+
+def test_a_lease_outlives_whatever_goes_wrong_with_its_renewal(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    job_id = accepted_erasure(engine)
+    renew = jobs.renew
+
+    def wrong(*_asked: object) -> bool:
+        monkeypatch.setattr(jobs, "renew", renew)
+        raise ZeroDivisionError("once")
+
+    monkeypatch.setattr(jobs, "renew", wrong)
+    with lease(engine, claimed(engine, job_id, lease_seconds=2.0), seconds=2.0) as held:
+        time.sleep(3.0)
+        held.check()
+        with writing(engine) as session:
+            assert jobs.claim(session, job_id, worker="another", lease_seconds=1.0) is None
+    assert "could not be renewed (1 times by now): once" in caplog.text
+
+
+def test_work_that_gives_no_sign_ends_its_process_and_keeps_the_lease_no_longer(engine: Engine) -> None:
+    job_id, ended = accepted_erasure(engine), []
+    claim = claimed(engine, job_id, lease_seconds=0.8)
+    with Lease(engine, claim, seconds=0.8, drain=PATIENT, hang_seconds=1.0, end_process=ended.append) as held:
+        for _ in range(8):
+            time.sleep(0.2)
+            held.check()
+        assert ended == [], "it gives signs"
+        time.sleep(2.4)
+        assert ended == [HUNG_STATUS]
+        assert claimed(engine, job_id).attempt == 2

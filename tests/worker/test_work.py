@@ -1,13 +1,19 @@
+import errno
 import logging
 import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sepme_core.registry import jobs
-from sepme_core.registry.database import writing
+from sepme_core.registry.blobs import FolderBlobs
+from sepme_core.registry.database import make_engine, writing
 from tests.worker.masks import asked_for, publish, random_increment
-from tests.worker.residents import answer
-from tests.worker.rows import accepted_erasure, claimed, row, run_out
+from tests.worker.residents import answer, queued
+from tests.worker.rows import accepted_erasure, claimed, events, problem, row, run_out
 from worker.resident import Resident
 
 
@@ -67,6 +73,101 @@ def test_a_refusal_is_stored_on_the_job(resident: Resident) -> None:
     assert job.state == "failed"
     assert job.problem is not None
     assert job.problem["type"] == "/problems/increment-damaged"
+
+
+def drawing(resident: Resident) -> Resident:
+    """The same worker, for the other queue."""
+    return replace(resident, queue="generate")
+
+
+def test_a_look_does_one_job_after_the_other_and_passes_on_while_more_wait(resident: Resident) -> None:
+    worker, passed_on = drawing(resident), []
+    job_ids = [asked_for(resident, []) for _ in range(3)]
+    while work.do_next(worker, lambda: passed_on.append(len(queued(resident)))):
+        pass
+    assert [row(resident.engine, job_id).state for job_id in job_ids] == ["succeeded"] * 3
+    assert passed_on == [2, 1]
+
+
+def test_a_worker_that_is_stopping_looks_no_more(resident: Resident) -> None:
+    job_id = asked_for(resident, [])
+    resident.drain.begin()
+    assert not work.do_next(drawing(resident), lambda: None)
+    assert (row(resident.engine, job_id).state, row(resident.engine, job_id).attempt) == ("queued", 0)
+
+
+class FullDisk(FolderBlobs):
+    """A folder on a disk that is full until somebody makes room."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.full = True
+
+    def put(self, data: bytes) -> str:
+        if self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().put(data)
+
+
+def test_a_full_disk_puts_the_job_back_with_the_reason_until_there_is_room(
+    resident: Resident, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.work.pause_after", lambda troubles: 0.1 * troubles)
+    disk = FullDisk(Path(resident.settings.blob_url.removeprefix("file://")))
+    worker, job_id = replace(drawing(resident), blobs=disk), asked_for(resident, [])
+    for times in (1, 2):
+        assert work.do_next(worker, lambda: None)
+        job = row(resident.engine, job_id)
+        assert (job.state, job.troubles, job.losses, job.worker) == ("queued", times, 0, None)
+    assert "put back: OSError: [Errno 28] No space left on device" in [
+        event.data["message"] for event in events(resident.engine, job_id)
+    ]
+    disk.full = False
+    assert work.do_next(worker, lambda: None)
+    assert row(resident.engine, job_id).state == "succeeded"
+
+
+def test_trouble_that_does_not_end_ends_the_job_with_what_to_mend(
+    resident: Resident, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.work.MOST_PUT_BACK", 2)
+    monkeypatch.setattr("worker.work.pause_after", lambda _troubles: 0.0)
+    disk = FullDisk(Path(resident.settings.blob_url.removeprefix("file://")))
+    worker, job_id = replace(drawing(resident), blobs=disk), asked_for(resident, [])
+    for _ in range(3):
+        assert work.do_next(worker, lambda: None)
+    refused = problem(resident.engine, job_id)
+    assert (refused["type"], refused["status"]) == ("storage-unusable", 503)
+    assert "No space left" in refused["detail"]
+
+
+def test_a_database_that_is_locked_for_a_while_ends_no_job(
+    resident: Resident, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Longer than a writer waits for SQLite's lock: what was drawn is published once it is free."""
+    impatient = make_engine(resident.settings.database_url, busy_seconds=0.3)
+    worker, job_id = replace(drawing(resident), engine=impatient), asked_for(resident, [])
+    draw = worker_generate.draw
+
+    def locked_meanwhile(*asked: Any) -> Any:
+        pictures = draw(*asked)
+        holding.start()
+        assert held.wait(10)
+        return pictures
+
+    held = threading.Event()
+
+    def hold() -> None:
+        with writing(resident.engine):
+            held.set()
+            time.sleep(3.0)
+
+    holding = threading.Thread(target=hold)
+    monkeypatch.setattr(worker_generate, "draw", locked_meanwhile)
+    assert work.do_next(worker, lambda: None)
+    holding.join()
+    job = row(resident.engine, job_id)
+    assert (job.state, job.attempt, job.troubles) == ("succeeded", 1, 0)
 
 
 def test_an_error_nobody_foresaw_becomes_an_incident_that_the_log_explains(
