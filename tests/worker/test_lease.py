@@ -121,7 +121,8 @@ def test_a_lease_outlives_whatever_goes_wrong_with_its_renewal(
 
 
 def test_work_that_gives_no_sign_ends_its_process_and_keeps_the_lease_no_longer(engine: Engine) -> None:
-    job_id, ended = accepted_erasure(engine), []
+    job_id = accepted_erasure(engine)
+    ended: list[int] = []
     claim = claimed(engine, job_id, lease_seconds=0.8)
     with Lease(engine, claim, seconds=0.8, drain=PATIENT, hang_seconds=1.0, end_process=ended.append) as held:
         for _ in range(8):

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from sepme_core import generation
 from sepme_core.registry import jobs
 from sepme_core.registry.blobs import FolderBlobs
 from sepme_core.registry.database import make_engine, writing
 from tests.worker.masks import asked_for, publish, random_increment
 from tests.worker.residents import answer, queued
 from tests.worker.rows import accepted_erasure, claimed, events, problem, row, run_out
+from worker import work
 from worker.resident import Resident
 
 
@@ -55,13 +57,6 @@ def test_a_job_whose_worker_was_lost_is_done_at_the_next_ring(resident: Resident
     run_out(resident.engine, job_id)
     answer(resident, job_id)
     assert (row(resident.engine, job_id).state, row(resident.engine, job_id).attempt) == ("succeeded", 2)
-
-
-def test_a_worker_that_is_stopping_takes_no_new_job(resident: Resident) -> None:
-    job_id = asked_for(resident, [])
-    resident.drain.begin()
-    answer(resident, job_id)
-    assert (row(resident.engine, job_id).state, row(resident.engine, job_id).attempt) == ("queued", 0)
 
 
 def test_a_refusal_is_stored_on_the_job(resident: Resident) -> None:
@@ -141,13 +136,11 @@ def test_trouble_that_does_not_end_ends_the_job_with_what_to_mend(
     assert "No space left" in refused["detail"]
 
 
-def test_a_database_that_is_locked_for_a_while_ends_no_job(
-    resident: Resident, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_database_that_is_locked_for_a_while_ends_no_job(resident: Resident, monkeypatch: pytest.MonkeyPatch) -> None:
     """Longer than a writer waits for SQLite's lock: what was drawn is published once it is free."""
-    impatient = make_engine(resident.settings.database_url, busy_seconds=0.3)
+    impatient = make_engine(resident.settings.database_url, patience_seconds=0.3)
     worker, job_id = replace(drawing(resident), engine=impatient), asked_for(resident, [])
-    draw = worker_generate.draw
+    draw = generation.generate
 
     def locked_meanwhile(*asked: Any) -> Any:
         pictures = draw(*asked)
@@ -163,7 +156,7 @@ def test_a_database_that_is_locked_for_a_while_ends_no_job(
             time.sleep(3.0)
 
     holding = threading.Thread(target=hold)
-    monkeypatch.setattr(worker_generate, "draw", locked_meanwhile)
+    monkeypatch.setattr("worker.generate.draw", locked_meanwhile)
     assert work.do_next(worker, lambda: None)
     holding.join()
     job = row(resident.engine, job_id)
