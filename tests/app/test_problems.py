@@ -10,15 +10,15 @@ import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from app.body_limits import LIMIT_BYTES
 from app.problems import MEDIA_TYPE
 from app.problems.__main__ import PAGE, page
 from app.problems.catalogue import CATALOGUE
-from app.problems.handlers import IncidentMiddleware
+from app.problems.handlers import LIMIT_BYTES, IncidentMiddleware
 from app.problems.validation import path_in_body, pointer
 from app.registry_problems import PROBLEMS
 from sepme_core.registry import errors
 from sepme_core.settings import Settings
+from tests.app import raw
 from tests.app.running import RunningService, running
 
 JSON = {"Content-Type": "application/json"}
@@ -97,6 +97,18 @@ def test_a_stream_that_grows_too_large_is_broken_off(shared_service: RunningServ
     assert answer.status == 413
     assert json.load(answer)["type"] == "/problems/body-too-large"
     connection.close()
+
+
+def test_what_arrives_is_counted_whatever_was_declared(shared_service: RunningService) -> None:
+    chunk = b"10000\r\n" + b" " * 65536 + b"\r\n"
+    head = b"POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    head += b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with raw.connect(shared_service.port) as connection:
+        connection.sendall(head + chunk * (LIMIT_BYTES // 65536 + 1))  # no end: it must be refused for what is there
+        answer = raw.read(connection)
+    assert answer is not None
+    assert (answer.status, answer.document["type"]) == (413, "/problems/body-too-large")
+    assert answer.headers["content-type"] == MEDIA_TYPE
 
 
 @pytest.mark.usefixtures("model")
