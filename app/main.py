@@ -19,6 +19,7 @@ import app.jobs.routes
 import app.metrics.routes
 import app.model.routes
 import app.openai_images.routes
+import app.openai_models.routes
 import app.problems.routes
 import app.protected.routes
 from app import registry_problems
@@ -44,6 +45,7 @@ ROUTERS = (
     app.jobs.routes.router,
     app.images.routes.router,
     app.model.routes.router,
+    app.openai_models.routes.router,
     app.audit.routes.router,
     app.problems.routes.router,
     app.health.routes.router,

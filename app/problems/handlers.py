@@ -4,11 +4,13 @@ import json
 import logging
 import secrets
 from asyncio import CancelledError
+from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
@@ -88,6 +90,9 @@ async def _answer_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     path = request.scope["path"]
     match error.status_code:
+        case 404 if (known := _without_slash(request)) is not None:
+            query = request.scope["query_string"].decode("latin-1")
+            return RedirectResponse(known + (f"?{query}" if query else ""), HTTPStatus.PERMANENT_REDIRECT)
         case 404:
             return respond(request, Problem(catalogue.PATH_NOT_FOUND, f"There is nothing at {path}."))
         case 405:
@@ -110,6 +115,15 @@ def too_large() -> Problem:
     """The problem for a body above the limit; the rest of it is not read, so the connection ends."""
     detail = f"The body is larger than {LIMIT_BYTES} bytes."
     return Problem(catalogue.BODY_TOO_LARGE, detail, headers={"Connection": "close"}, limit_bytes=LIMIT_BYTES)
+
+
+def _without_slash(request: Request) -> str | None:
+    """The path that would be known without the slash at its end, quoted; clients add one by habit."""
+    path = request.scope["path"]
+    shorter = {**request.scope, "path": path.rstrip("/")}
+    if not path.endswith("/") or all(route.matches(shorter)[0] is Match.NONE for route in request.app.routes):
+        return None
+    return quote(shorter["path"])
 
 
 def allowed_methods(request: Request) -> list[str]:

@@ -136,6 +136,7 @@ class Job(Base):
     rung_at: Mapped[datetime | None]
     rings: Mapped[int] = mapped_column(default=0)
     cancel_requested: Mapped[bool] = mapped_column(default=False)
+    cancelled_by: Mapped[str | None]  # what asked for it first, in words
     step: Mapped[int] = mapped_column(default=0)
     of: Mapped[int] = mapped_column(default=0)
     message: Mapped[str] = mapped_column(default="")

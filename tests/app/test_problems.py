@@ -62,9 +62,26 @@ def test_an_unknown_path(client: httpx.Client) -> None:
     check(client.get("/nothing/here"), 404, "path-not-found")
 
 
-@pytest.mark.parametrize("path", ["/concepts/", "/model/"])
-def test_a_slash_too_many_is_no_redirect(client: httpx.Client, path: str) -> None:
-    check(client.get(path), 404, "path-not-found")
+@pytest.mark.parametrize(
+    ("method", "path", "place"),
+    [
+        ("GET", "/concepts/?limit=2", "/concepts?limit=2"),
+        ("POST", "/v1/images/generations/", "/v1/images/generations"),
+        ("GET", "/v1/models/", "/v1/models"),
+        ("DELETE", "/concepts/van%3Fgogh//", "/concepts/van%3Fgogh"),
+    ],
+)
+def test_a_slash_too_many_leads_to_where_it_is_not(client: httpx.Client, method: str, path: str, place: str) -> None:
+    answer = client.request(method, path)
+    assert (answer.status_code, answer.headers["location"]) == (308, place)
+
+
+@pytest.mark.parametrize("path", ["/nothing/", "//evil.example/", "//evil.example/model/"])
+def test_a_slash_too_many_leads_nowhere_else(shared_service: RunningService, path: str) -> None:
+    answer = raw.send(
+        shared_service.port, f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+    )
+    assert (answer.status, answer.document["type"]) == (404, "/problems/path-not-found")
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,9 @@ from sepme_core.registry.jobs.publishing import (
 from sepme_core.registry.jobs.reaping import never_rung, park_exhausted, unclaimed
 from sepme_core.registry.jobs.reprojections import Occasion, enqueue_reprojections, occasion
 from sepme_core.registry.jobs.rows import (
+    BY_REQUEST,
     cancel_now,
+    cancel_unclaimed,
     counts,
     enqueue,
     enqueue_finished,
@@ -49,6 +51,7 @@ from sepme_core.registry.jobs.versions import StoredIncrement
 from sepme_core.registry.tables import Event, Job
 
 __all__ = [
+    "BY_REQUEST",
     "LIVE_STATES",
     "Claim",
     "Event",
@@ -61,6 +64,7 @@ __all__ = [
     "StoredIncrement",
     "cancel_now",
     "cancel_requested",
+    "cancel_unclaimed",
     "claim",
     "counts",
     "document",
