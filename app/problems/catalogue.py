@@ -28,6 +28,11 @@ class ProblemType:
         return f"/problems/{self.slug}"
 
 
+MADE_AGAIN = (
+    "Its record stays (Accept: application/json): POST /generate with `replay.request`, all pictures of its batch at "
+    "once, makes it again as number `replay.row`, from 0, on the same kind of device and under the same increments."
+)
+
 # The request itself.
 MALFORMED_JSON = ProblemType(
     "malformed-json",
@@ -119,7 +124,7 @@ IMAGE_GONE = ProblemType(
     "image-gone",
     410,
     "The picture's bytes are no longer kept",
-    "Its record stays (Accept: application/json): the same request with that seed makes it again.",
+    MADE_AGAIN,
 )
 MODEL_NOT_FOUND = ProblemType(
     "model-not-found", 404, "Another model is served", "Leave `model` out, or send the `name` that GET /model answers."
@@ -281,7 +286,7 @@ IMAGE_DAMAGED = ProblemType(
     "image-damaged",
     500,
     "The stored picture does not have its digest",
-    "Its record stays (Accept: application/json): the same request with that seed makes it again.",
+    MADE_AGAIN,
 )
 INTERNAL_ERROR = ProblemType(
     "internal-error",
