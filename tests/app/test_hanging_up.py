@@ -6,6 +6,7 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
+from sepme_core.registry.blobs import Blobs
 from tests.app import raw, working
 from tests.app.running import RunningService
 
@@ -96,3 +97,14 @@ def test_a_try_that_another_took_up_is_not_called_off(service: RunningService, c
         (job,) = client.get("/jobs").json()["items"]
         assert job["state"] == "queued", "the second try waits for it"
     working.eventually(lambda: state(client, job["id"]) == "cancelled")
+
+
+@pytest.mark.usefixtures("model")
+def test_what_was_answered_is_not_taken_up_by_a_later_request(
+    client: httpx.Client, engine: Engine, blobs: Blobs
+) -> None:
+    with working.working(engine, blobs):
+        for number in ("0", "1"):  # the first try of the second request was lost on its way
+            answer = client.post("/v1/images/generations", json={"prompt": "a cat"}, headers={COUNT: number})
+            assert answer.status_code == 200
+    assert len(client.get("/jobs").json()["items"]) == 2

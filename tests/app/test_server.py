@@ -96,7 +96,7 @@ def test_a_connection_may_be_used_again_for_longer_than_one_request_may_take(set
             while not answer.endswith(b"}"):
                 answer += connection.recv(10_000)
             assert answer.startswith(b"HTTP/1.1 200 ")
-            time.sleep(0.3)
+            time.sleep(0.7)
 
 
 @pytest.fixture
