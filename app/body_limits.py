@@ -1,42 +1,39 @@
-"""Refuse bodies that are too large or not JSON before anything reads them."""
+"""Refuse bodies that are too large or not JSON before anything reads them.
+
+What a client declares decides only whether it is refused at once. Starlette's own limit counts what really arrives,
+whatever was declared: of `Content-Length: 5` beside `Transfer-Encoding: chunked` the second holds (RFC 9112, 6.3).
+"""
 
 from fastapi import Request
 from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.problems import Problem, catalogue
-from app.problems.handlers import respond, too_large
-
-LIMIT_BYTES = 1024 * 1024
-"""No request needs more: a hundred concepts with a hundred prompts of a hundred letters each are one megabyte."""
+from app.problems.handlers import LIMIT_BYTES, respond, too_large
 
 
 class BodyMiddleware:
-    """Answers 413 for a body above the limit, declared or streamed, and 415 for a body that is not JSON."""
+    """Answers 413 for a body above the limit, declared or arriving, and 415 for a body that is not JSON."""
 
-    def __init__(self, app: ASGIApp, limit_bytes: int = LIMIT_BYTES) -> None:
-        self.app = app
-        self.limit_bytes = limit_bytes
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = RequestBodyLimitMiddleware(app, LIMIT_BYTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse the request, or pass it on."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        declared = headers.get("content-length", "")
-        problem = self._refuse(declared, headers)
+        problem = self._refuse(Headers(scope=scope))
         if problem is not None:
             await respond(Request(scope), problem)(scope, receive, send)
-        elif declared.isdigit():  # the server holds the client to what it declared
-            await self.app(scope, receive, send)
-        else:
-            await self._count(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
 
-    def _refuse(self, declared: str, headers: Headers) -> Problem | None:
-        if declared.isdigit() and int(declared) > self.limit_bytes:
-            return too_large(self.limit_bytes)
+    def _refuse(self, headers: Headers) -> Problem | None:
+        declared = headers.get("content-length", "")
+        if declared.isdigit() and int(declared) > LIMIT_BYTES:
+            return too_large()
         has_body = "transfer-encoding" in headers or (declared.isdigit() and int(declared) > 0)
         if has_body and not _is_json(headers.get("content-type", "")):
             sent = headers.get("content-type") or "nothing"
@@ -44,20 +41,6 @@ class BodyMiddleware:
                 catalogue.UNSUPPORTED_MEDIA_TYPE, f"The Content-Type is {sent}.", supported=["application/json"]
             )
         return None
-
-    async def _count(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a body of unknown length on and break off where it grows too large."""
-        received = 0
-
-        async def counting() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > self.limit_bytes:
-                raise HTTPException(413, str(self.limit_bytes))  # the one exception that FastAPI's reading lets through
-            return message
-
-        await self.app(scope, counting, send)
 
 
 def _is_json(content_type: str) -> bool:

@@ -2,15 +2,14 @@
 
 There are no keys yet: whoever reaches the service may change things. A browser on the same machine reaches it on behalf
 of any page it shows, and a POST without a body needs no permission. Browsers say where such requests come from; other
-clients say nothing and are let through.
+clients say nothing and are let through. What `Host` may be is the business of `app.hosts`.
 """
-
-from urllib.parse import urlsplit
 
 from fastapi import Request
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.hosts import host_of
 from app.problems import Problem, catalogue
 from app.problems.handlers import respond
 
@@ -25,11 +24,21 @@ class CrossOriginMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse the request, or pass it on."""
-        if scope["type"] == "http" and scope["method"] not in _SAFE and is_from_elsewhere(Headers(scope=scope)):
-            detail = "A page of another site made a browser send this."
-            await respond(Request(scope), Problem(catalogue.CROSS_ORIGIN, detail))(scope, receive, send)
+        changing = scope["type"] == "http" and scope["method"] not in _SAFE
+        problem = _refuse(Headers(scope=scope)) if changing else None
+        if problem is not None:
+            await respond(Request(scope), problem)(scope, receive, send)
             return
         await self.app(scope, receive, send)
+
+
+def _refuse(headers: Headers) -> Problem | None:
+    origin = headers.get("origin")
+    if origin not in (None, "null") and _host_of_origin(str(origin)) is None:
+        return Problem(catalogue.MALFORMED_REQUEST, f"The header Origin holds no origin: {origin!r}.")
+    if is_from_elsewhere(headers):
+        return Problem(catalogue.CROSS_ORIGIN, "A page of another site made a browser send this.")
+    return None
 
 
 def is_from_elsewhere(headers: Headers) -> bool:
@@ -44,4 +53,10 @@ def is_from_elsewhere(headers: Headers) -> bool:
     origin = headers.get("origin")
     if origin is None:
         return False
-    return urlsplit(origin).hostname != urlsplit(f"//{headers.get('host', '')}").hostname
+    return origin == "null" or _host_of_origin(origin) != host_of(headers.get("host", ""))
+
+
+def _host_of_origin(origin: str) -> str | None:
+    """The host of `scheme://host:port`; None where it is something else."""
+    scheme, separator, authority = origin.partition("://")
+    return host_of(authority) if scheme and separator else None

@@ -1,7 +1,6 @@
-"""The application: `uvicorn --factory app.main:application`, one process, settings from the environment."""
+"""The application: one process, settings from the environment. `python -m app` serves it."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,12 +21,14 @@ import app.jobs.routes
 import app.metrics.routes
 import app.model.routes
 import app.openai_images.routes
+import app.openai_models.routes
 import app.problems.routes
 import app.protected.routes
 from app import registry_problems
 from app.body_limits import BodyMiddleware
 from app.cross_origin import CrossOriginMiddleware
 from app.head_requests import HeadMiddleware
+from app.hosts import HostMiddleware
 from app.metrics.middleware import MetricsMiddleware
 from app.openapi import describe
 from app.problems import handlers
@@ -47,6 +48,7 @@ ROUTERS = (
     app.jobs.routes.router,
     app.images.routes.router,
     app.model.routes.router,
+    app.openai_models.routes.router,
     app.audit.routes.router,
     app.problems.routes.router,
     app.health.routes.router,
@@ -90,17 +92,11 @@ def create_app(settings: Settings) -> FastAPI:
     return application
 
 
-def application() -> FastAPI:
-    """What uvicorn calls: the application by the environment's settings."""
-    settings = Settings()
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    return create_app(settings)
-
-
 def _add_middleware(application: FastAPI, services: Services) -> None:
     """The one added last is outermost: metrics see every answer, the incident's included."""
     application.add_middleware(BodyMiddleware)
     application.add_middleware(CrossOriginMiddleware)
+    application.add_middleware(HostMiddleware, settings=services.settings)
     application.add_middleware(IncidentMiddleware)
     application.add_middleware(HeadersMiddleware)
     application.add_middleware(MetricsMiddleware, measures=services.measures)

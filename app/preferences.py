@@ -66,7 +66,8 @@ def get_preference(
         str | None,
         Header(
             alias="Prefer",
-            description="`wait=N`: hold the line until the job has finished, at most N seconds (RFC 7240).",
+            description="`wait=N`: hold the line until the job has finished, at most N seconds (RFC 7240). Pictures"
+            " whose client hangs up before they are begun are not drawn, unless they have an `Idempotency-Key`.",
             examples=["wait=120"],
         ),
     ] = None,

@@ -1,6 +1,5 @@
 """Every setting of the service, read from `SEPME_*` in the environment. No torch."""
 
-import ipaddress
 import os
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from sepme_core import addresses
 from sepme_core.demo import DEMO
 
 REFUSED_BROKERS = {
@@ -47,6 +47,34 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="The address to listen on.", validate_default=True)
     port: int = Field(default=8000, ge=1, le=65535, description="The port to listen on.")
+    public_url: str = Field(
+        default="",
+        description="Where clients reach the service, as in `https://sepme.example`: its host is served beside loopback"
+        " names and SEPME_HOST, and addresses in answers begin with it. Unset: they begin with what the client asked.",
+    )
+    allowed_hosts: str = Field(
+        default="",
+        description="Further names and addresses that requests may be sent to (`Host`), separated by commas; any other"
+        " is refused, since a page elsewhere can give this machine a name of its own (DNS rebinding).",
+    )
+    trusted_proxies: str = Field(
+        default="",
+        description="Addresses and networks of the proxies before the service, separated by commas: their"
+        " `X-Forwarded-For` and `X-Forwarded-Proto` are believed, nobody else's.",
+    )
+    connections: int = Field(
+        default=512,
+        ge=8,
+        le=65536,
+        description="The most connections at once, fewer than the process may open files. Beyond them who has waited"
+        " longest without a whole request goes; where all are being answered, only /livez, /readyz and /metrics are.",
+    )
+    request_seconds: float = Field(
+        default=15.0,
+        ge=0.5,
+        le=3600,
+        description="How long a client may take to send a request, head and body.",
+    )
     model: str = Field(
         default=DEMO,
         min_length=1,
@@ -133,12 +161,47 @@ class Settings(BaseSettings):
     @field_validator("host")
     @classmethod
     def _loopback(cls, host: str, info: ValidationInfo) -> str:
-        if info.data.get("allow_unauthenticated") or _is_loopback(host):
+        if info.data.get("allow_unauthenticated") or addresses.is_loopback(host):
             return host
         raise ValueError(
             f"{host} can be reached from other machines, and there are no keys yet, so anyone there could erase and "
             "restore. Use 127.0.0.1; or set SEPME_ALLOW_UNAUTHENTICATED=true where a proxy decides who comes in"
         )
+
+    @field_validator("public_url")
+    @classmethod
+    def _reachable(cls, url: str) -> str:
+        if url and not addresses.is_web_address(url):
+            raise ValueError("not the address of a service; write it as in https://sepme.example")
+        return url.rstrip("/")
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _hosts(cls, listed: str) -> str:
+        for name in addresses.listed(listed):
+            if not addresses.is_host(name):
+                raise ValueError(f"{name!r} is not the name or address of a host; leave scheme, port and path out")
+        return listed
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies(cls, listed: str) -> str:
+        for address in addresses.listed(listed):
+            if not addresses.is_network(address):
+                raise ValueError(f"{address!r} is no address or network; write it as in 10.0.0.7 or 10.0.0.0/8")
+        return listed
+
+    @property
+    def proxies(self) -> list[str]:
+        """Whose forwarded headers are believed."""
+        return addresses.listed(self.trusted_proxies)
+
+    @property
+    def served_hosts(self) -> frozenset[str]:
+        """The hosts, besides loopback ones, that requests may name: lower case, addresses without brackets."""
+        public = addresses.host_of(self.public_url)
+        named = {self.host, *addresses.listed(self.allowed_hosts), *([public] if public else [])}
+        return frozenset(addresses.canonical(host) for host in named - addresses.WILDCARDS)
 
     @field_validator("database_url")
     @classmethod
@@ -189,15 +252,6 @@ def _home(info: ValidationInfo) -> Path:
     home = info.data.get("home", default_home().expanduser())
     assert isinstance(home, Path)
     return home
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 PAGE = Path(__file__).parents[1] / "docs" / "settings.md"

@@ -34,7 +34,11 @@ class GenerateBody(Body):
     prompt: Text
     negative_prompt: Text = ""
     erased: Erased = "active"
-    seed: Seed | None = Field(default=None, description="Picture j has seed + j; left out: one is drawn and recorded.")
+    seed: Seed | None = Field(
+        default=None,
+        description="Picture j has seed + j; left out: one is drawn and recorded. In a batch of another size the same"
+        " seed is the same picture up to rounding; GET /images/{id} says in `replay` how it is made to the bit.",
+    )
     count: Annotated[int, Field(ge=1)] = 1
     steps: Annotated[int, Field(ge=1)] | None = None
     guidance_scale: Annotated[float, Field(ge=0)] | None = None

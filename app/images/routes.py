@@ -15,9 +15,10 @@ from app.images.schemas import ImageDocument
 from app.problems import Problem, catalogue
 from app.problems.responses import PROBLEM_RESPONSE
 from app.services import Services, ServicesDependency
-from sepme_core.registry import images
+from sepme_core.registry import images, jobs
 from sepme_core.registry.clock import timestamp
 from sepme_core.registry.errors import BlobDamaged, BlobMissing
+from sepme_core.registry.tables import Image, Job
 
 router = APIRouter(tags=["images"], responses=PROBLEM_RESPONSE)
 
@@ -120,5 +121,14 @@ def _document(session: Session, image_id: str) -> dict[str, Any]:
         "base_digest": image.base_digest,
         "mask": image.mask,
         "record": image.record,
+        "replay": _replay(jobs.get(session, image.job_id), image),
         "created_at": timestamp(image.created_at),
     }
+
+
+def _replay(job: Job, image: Image) -> dict[str, Any] | None:
+    """The request that made it, its mask by names: "active" may be another one by now."""
+    if job.kind != "generate":
+        return None
+    names = [concept["name"] for concept in image.mask["concepts"]]
+    return {"request": {**job.request, "erased": names}, "row": image.position}

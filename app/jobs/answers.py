@@ -23,7 +23,9 @@ def failure(job: Document) -> Document | None:
         remedy = {"remedy": catalogue.BY_SLUG[slug].remedy} if slug in catalogue.BY_SLUG else {}
         return {**remedy, **job["problem"], "job": link}
     if job["state"] == "cancelled":
-        return Problem(catalogue.JOB_CANCELLED, "The job was cancelled before it was done.", job=link).document()
+        by = job["cancelled_by"]
+        detail = f"The job was cancelled by {by}." if by else "The job was cancelled before it was done."
+        return Problem(catalogue.JOB_CANCELLED, detail, job=link, cancelled_by=by).document()
     return None
 
 

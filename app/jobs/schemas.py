@@ -68,6 +68,8 @@ class JobDocument(BaseModel):
     request: dict[str, Any] = Field(description="The request as it was accepted, defaults filled in.")
     progress: Progress
     attempt: int = Field(description="How often a worker took it up.")
+    cancel_requested: bool = Field(description="Whether it is to be cancelled; one that runs ends at its next step.")
+    cancelled_by: str | None = Field(description="What cancelled it, or asked for that, in words.")
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from app.holder import Holder
+from app.jobs import retries
 from app.jobs.answers import job_response, jobs_response
 from app.jobs.waiting import Document, finished_jobs, read_jobs
 from app.preferences import PreferenceDependency
@@ -40,7 +41,7 @@ IdempotencyKey = Annotated[
 ]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Submission:
     """One request: who sends it, under which key, and how long the client waits."""
 
@@ -50,6 +51,7 @@ class Submission:
     preference: PreferenceDependency
     idempotency_key: IdempotencyKey = None
     arrived: float = field(init=False, default_factory=monotonic)
+    counted: retries.Try | None = field(init=False, default=None)
 
     def deadline(self, seconds: float = 0) -> float:
         """Until when the client waits (`time.monotonic`): as it asked for, else `seconds` from its arrival."""
@@ -94,7 +96,20 @@ class Submission:
         deadline = self.deadline(seconds)
         if deadline <= monotonic():
             return accepted
-        return await finished_jobs(self.services, self.request, [job["id"] for job in accepted], deadline)
+        job_ids = [job["id"] for job in accepted]
+        found = await finished_jobs(self.services, self.request, job_ids, deadline)
+        return await self._after_waiting(found)
+
+    async def _after_waiting(self, found: Sequence[Document]) -> Sequence[Document]:
+        """Pictures that nobody waits for any more are not begun; with a key they may be asked for again."""
+        states = {(job["kind"], job["state"]) for job in found}
+        job_ids = [job["id"] for job in found]
+        if states == {("generate", "queued")} and not self.idempotency_key and await self.request.is_disconnected():
+            return await self.services.write(lambda session: retries.call_off(session, job_ids, self.counted))
+        counted = self.counted
+        if states == {("generate", "succeeded")} and counted and not await self.request.is_disconnected():
+            await self.services.write(lambda session: retries.answered(session, counted))
+        return found
 
     def _once(self, session: Session, sent: dict[str, Any], work: Asking) -> tuple[Answer, list[Document]]:
         answer = self._remembered(session, sent, work)
@@ -102,13 +117,23 @@ class Submission:
 
     def _remembered(self, session: Session, sent: dict[str, Any], work: Asking) -> Answer:
         if self.idempotency_key is None:
-            return work(session)
+            return self._tried(session, sent, work)
         key = idempotency.IdempotencyKey(self.holder, self.request.method, self.request.url.path, self.idempotency_key)
         earlier = idempotency.begin(session, key, digest_of(sent))
         if earlier is not None:
             return earlier
         answer = work(session)
         idempotency.complete(session, key, answer)
+        return answer
+
+    def _tried(self, session: Session, sent: dict[str, Any], work: Asking) -> Answer:
+        self.counted = retries.counted(self.request, self.holder, sent)
+        if self.counted is None:
+            return work(session)
+        answer = retries.taken_up(session, self.counted)
+        if answer is None:
+            answer = work(session)
+            retries.remember(session, self.counted, answer)
         return answer
 
 

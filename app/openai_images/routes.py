@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse, Response
 from sqlalchemy.orm import Session
 
 from app.generation.acceptance import accept
+from app.hosts import root_of
 from app.images.routes import read_png
 from app.jobs.answers import failure
 from app.jobs.submission import Submission, SubmissionDependency
@@ -57,7 +58,7 @@ async def _answer(submission: Submission, body: OpenAIImagesBody, job: Document)
     if body.response_format == "b64_json":
         data = await to_thread.run_sync(_embedded, submission.services, job)
     else:
-        root = str(submission.request.base_url).rstrip("/")
+        root = root_of(submission.request).rstrip("/")
         data = [{"url": root + picture["url"], "seed": picture["seed"]} for picture in job["result"]["images"]]
     return JSONResponse(_document(job, data), headers=submission.preference.applied)
 

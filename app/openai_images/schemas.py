@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.fields import Body, Seed, Text
 from app.generation.schemas import Erased, GenerateBody
@@ -10,11 +10,15 @@ from app.generation.schemas import Erased, GenerateBody
 SPOKEN = {"count": "n", "width": "size", "height": "size"}
 """How this body names what GenerateBody calls otherwise."""
 
+_NOT_HAD = frozenset({"style", "complexity", "frame_count", "frame_duration_ms", "svg"})
+"""OpenAI's fields of which only null asks for nothing."""
+
 
 class OpenAIImagesBody(Body):
     """OpenAI's fields that mean something here, and the extensions `erased`, `seed`, `steps`, `guidance_scale`.
 
-    Fields that would have no effect (`quality`, `style`, `background`, …) are refused rather than ignored.
+    Of fields that have no effect (`quality`, `background`, …) the values that ask for what is done anyway are taken,
+    and null of any; others are refused rather than ignored.
     """
 
     model_config = ConfigDict(
@@ -31,11 +35,27 @@ class OpenAIImagesBody(Body):
     )
     response_format: Literal["url", "b64_json"] | None = Field(default=None, description='Default: "url".')
     output_format: Literal["png"] | None = None
+    output_compression: Literal[100] | None = Field(default=None, description="A PNG loses nothing.")
+    quality: Literal["auto", "standard"] | None = Field(default=None, description="`steps` decides.")
+    background: Literal["auto", "opaque"] | None = None
+    moderation: Literal["auto"] | None = Field(default=None, description="`erased` decides.")
+    stream: Literal[False] | None = Field(default=None, description="Progress is at GET /jobs/{id}/events.")
+    partial_images: Literal[0] | None = None
     user: Annotated[str, Field(max_length=256)] | None = Field(default=None, description="Accepted, not used.")
+    safety_identifier: Annotated[str, Field(max_length=256)] | None = Field(
+        default=None, description="Accepted, not used."
+    )
     erased: Erased = "active"
     seed: Seed | None = None
     steps: Annotated[int, Field(ge=1)] | None = None
     guidance_scale: Annotated[float, Field(ge=0)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, body: Any) -> Any:
+        if not isinstance(body, dict):
+            return body
+        return {name: value for name, value in body.items() if value is not None or name not in _NOT_HAD}
 
     def generation(self) -> GenerateBody:
         """The same request in this service's own words."""

@@ -28,6 +28,11 @@ class ProblemType:
         return f"/problems/{self.slug}"
 
 
+MADE_AGAIN = (
+    "Its record stays (Accept: application/json): POST /generate with `replay.request`, all pictures of its batch at "
+    "once, makes it again as number `replay.row`, from 0, on the same kind of device and under the same increments."
+)
+
 # The request itself.
 MALFORMED_JSON = ProblemType(
     "malformed-json",
@@ -56,6 +61,28 @@ BODY_TOO_LARGE = ProblemType(
 )
 UNSUPPORTED_MEDIA_TYPE = ProblemType(
     "unsupported-media-type", 415, "The body must be JSON", "Send the header `Content-Type: application/json`."
+)
+MALFORMED_REQUEST = ProblemType(
+    "malformed-request",
+    400,
+    "The request is not HTTP as it should be",
+    "Correct what `detail` names; clients and proxies that keep to RFC 9110 and 9112 do not send this.",
+)
+HEAD_TOO_LARGE = ProblemType(
+    "head-too-large", 431, "The request's head is too large", "Send fewer or shorter headers, 16 kB in all at most."
+)
+REQUEST_TIMEOUT = ProblemType(
+    "request-timeout",
+    408,
+    "The request did not arrive in time",
+    "Send it again at once and whole; the operator sets how long it may take (SEPME_REQUEST_SECONDS).",
+)
+HOST_NOT_SERVED = ProblemType(
+    "host-not-served",
+    421,
+    "The request is for another host",
+    "Use the address that the operator gave, or 127.0.0.1 on the machine itself. Operators name further hosts in "
+    "SEPME_PUBLIC_URL or SEPME_ALLOWED_HOSTS.",
 )
 HTTP_ERROR = ProblemType("http-error", 400, "The request was refused", "See `detail`.")
 CROSS_ORIGIN = ProblemType(
@@ -97,7 +124,7 @@ IMAGE_GONE = ProblemType(
     "image-gone",
     410,
     "The picture's bytes are no longer kept",
-    "Its record stays (Accept: application/json): the same request with that seed makes it again.",
+    MADE_AGAIN,
 )
 MODEL_NOT_FOUND = ProblemType(
     "model-not-found", 404, "Another model is served", "Leave `model` out, or send the `name` that GET /model answers."
@@ -248,11 +275,24 @@ STORAGE_UNUSABLE = ProblemType(
     "The database or the blob store cannot be used",
     "Mend what the workers' log names (a full disk, a database that is down), then ask again.",
 )
+TOO_MANY_CONNECTIONS = ProblemType(
+    "too-many-connections",
+    503,
+    "Too many connections are open",
+    "Wait as `Retry-After` says, and use connections again; the operator sets how many there may be "
+    "(SEPME_CONNECTIONS).",
+)
+SERVICE_STOPPING = ProblemType(
+    "service-stopping",
+    503,
+    "The service is stopping",
+    "Send the request again in a while; with an `Idempotency-Key` its work is done once.",
+)
 IMAGE_DAMAGED = ProblemType(
     "image-damaged",
     500,
     "The stored picture does not have its digest",
-    "Its record stays (Accept: application/json): the same request with that seed makes it again.",
+    MADE_AGAIN,
 )
 INTERNAL_ERROR = ProblemType(
     "internal-error",
@@ -269,6 +309,10 @@ CATALOGUE: tuple[ProblemType, ...] = (
     NOT_ACCEPTABLE,
     BODY_TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE,
+    MALFORMED_REQUEST,
+    HEAD_TOO_LARGE,
+    REQUEST_TIMEOUT,
+    HOST_NOT_SERVED,
     HTTP_ERROR,
     CROSS_ORIGIN,
     PRECONDITION_FAILED,
@@ -305,6 +349,8 @@ CATALOGUE: tuple[ProblemType, ...] = (
     GENERATION_TIMEOUT,
     DATABASE_UNAVAILABLE,
     STORAGE_UNUSABLE,
+    TOO_MANY_CONNECTIONS,
+    SERVICE_STOPPING,
     IMAGE_DAMAGED,
     INTERNAL_ERROR,
 )

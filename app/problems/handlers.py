@@ -3,11 +3,14 @@
 import json
 import logging
 import secrets
+from asyncio import CancelledError
+from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
@@ -19,6 +22,9 @@ from app.problems.problem import Problem, document_response, invalid
 from app.problems.validation import invalid_fields
 
 logger = logging.getLogger(__name__)
+
+LIMIT_BYTES = 1024 * 1024
+"""Of a body. None needs more: a hundred concepts with a hundred prompts of a hundred letters each are one megabyte."""
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
@@ -35,9 +41,10 @@ def install(application: FastAPI) -> None:
 def respond(request: Request, problem: Problem) -> Response:
     """The problem as the answer to the request."""
     document = problem.document()
-    if request.url.path.startswith("/v1/"):
+    path = request.scope["path"]  # not of `url`, which cannot be had where `Host` is malformed
+    if path.startswith("/v1/"):
         document["error"] = openai_error(document)
-    return document_response(document, instance=request.url.path, headers=problem.headers)
+    return document_response(document, instance=path, headers=problem.headers)
 
 
 def openai_error(document: dict[str, Any]) -> dict[str, Any]:
@@ -81,8 +88,11 @@ def _malformed(text: str, position: int, complaint: str) -> Problem:
 async def _answer_http(request: Request, error: Exception) -> Response:
     """Starlette's own refusals: no route, no such method, a body that cannot be read."""
     assert isinstance(error, HTTPException)
-    path = request.url.path
+    path = request.scope["path"]
     match error.status_code:
+        case 404 if (known := _without_slash(request)) is not None:
+            query = request.scope["query_string"].decode("latin-1")
+            return RedirectResponse(known + (f"?{query}" if query else ""), HTTPStatus.PERMANENT_REDIRECT)
         case 404:
             return respond(request, Problem(catalogue.PATH_NOT_FOUND, f"There is nothing at {path}."))
         case 405:
@@ -93,7 +103,7 @@ async def _answer_http(request: Request, error: Exception) -> Response:
             )
             return respond(request, problem)
         case 413:
-            return respond(request, too_large(int(error.detail)))
+            return respond(request, too_large())
         case 400:
             return respond(request, Problem(catalogue.MALFORMED_JSON, "The body cannot be read as JSON in UTF-8."))
         case status:
@@ -101,10 +111,19 @@ async def _answer_http(request: Request, error: Exception) -> Response:
             return document_response(document, instance=path, headers=error.headers)
 
 
-def too_large(limit_bytes: int) -> Problem:
+def too_large() -> Problem:
     """The problem for a body above the limit; the rest of it is not read, so the connection ends."""
-    detail = f"The body is larger than {limit_bytes} bytes."
-    return Problem(catalogue.BODY_TOO_LARGE, detail, headers={"Connection": "close"}, limit_bytes=limit_bytes)
+    detail = f"The body is larger than {LIMIT_BYTES} bytes."
+    return Problem(catalogue.BODY_TOO_LARGE, detail, headers={"Connection": "close"}, limit_bytes=LIMIT_BYTES)
+
+
+def _without_slash(request: Request) -> str | None:
+    """The path that would be known without the slash at its end, quoted; clients add one by habit."""
+    path = request.scope["path"]
+    shorter = {**request.scope, "path": path.rstrip("/")}
+    if not path.endswith("/") or all(route.matches(shorter)[0] is Match.NONE for route in request.app.routes):
+        return None
+    return quote(shorter["path"])
 
 
 def allowed_methods(request: Request) -> list[str]:
@@ -154,6 +173,11 @@ class IncidentMiddleware:
 
         try:
             await self.app(scope, receive, watch)
+        except CancelledError:  # the server stops, and its grace period is over
+            if not started:
+                problem = Problem(catalogue.SERVICE_STOPPING, "The service was stopped before the answer was ready.")
+                await respond(Request(scope), problem)(scope, receive, send)
+            raise
         except Exception as error:
             problem = incident(scope, error)
             if started:  # half an answer is out: only a broken connection can tell the client

@@ -11,7 +11,7 @@ from sepme_core.demo import DEMO
 from sepme_core.settings import Settings
 
 # At least one worker for each of the queues: a long optimisation never holds up a picture.
-CLOSING_SECONDS = 5  # how long the front end may finish answers under way
+CLOSING_SECONDS = 5  # how long the front end allows itself to finish answers under way (`app.server`)
 DEMO_ERASE_WORKERS = 2  # the demo model is too small to keep many threads busy
 SPARE_SECONDS = 5.0  # beyond what a child allows itself, before it is killed
 
@@ -75,11 +75,7 @@ def _broker(socket_file: Path, home: Path) -> ChildPlan:
 def _front_end(settings: Settings, environment: Mapping[str, str]) -> ChildPlan:
     return ChildPlan(
         name="api",
-        command=(
-            *(sys.executable, "-m", "uvicorn", "--factory", "app.main:application"),
-            *("--host", settings.host, "--port", str(settings.port)),
-            *("--timeout-graceful-shutdown", str(CLOSING_SECONDS)),
-        ),
+        command=(sys.executable, "-m", "app"),
         environment=environment,
         stop_seconds=CLOSING_SECONDS + SPARE_SECONDS,
         silent_seconds=settings.lease_seconds + SPARE_SECONDS,

@@ -80,6 +80,7 @@ def job_document(job: Job) -> dict[str, Any]:
         "progress": {"step": job.step, "of": job.of, "message": job.message},
         "attempt": job.attempt,
         "cancel_requested": job.cancel_requested,
+        "cancelled_by": job.cancelled_by,
         "created_at": timestamp(job.created_at),
         "started_at": timestamp(job.started_at),
         "finished_at": timestamp(job.finished_at),

@@ -6,7 +6,7 @@ A key is remembered in the transaction of the work itself: either both are there
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import CursorResult, delete, update
+from sqlalchemy import ColumnElement, CursorResult, delete, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Session
@@ -51,19 +51,44 @@ def begin(session: Session, key: IdempotencyKey, body_digest: str) -> dict[str, 
 
 def complete(session: Session, key: IdempotencyKey, answer: dict[str, Any]) -> None:
     """Remember what is answered, for instance `{"job": id}`."""
-    matching = (
-        IdempotencyRecord.holder == key.holder,
-        IdempotencyRecord.method == key.method,
-        IdempotencyRecord.path == key.path,
-        IdempotencyRecord.key == key.key,
-    )
-    session.execute(update(IdempotencyRecord).where(*matching).values(answer=answer))
+    session.execute(update(IdempotencyRecord).where(*_matching(key)).values(answer=answer))
+
+
+def last_answer(session: Session, key: IdempotencyKey) -> dict[str, Any] | None:
+    """Return what was last remembered under a key that may be taken again, None where nothing is.
+
+    No other transaction changes it until this one ends.
+    """
+    found = select(IdempotencyRecord).where(*_matching(key)).with_for_update()
+    record = session.scalars(found, execution_options={"populate_existing": True}).one_or_none()
+    return None if record is None else record.answer
+
+
+def replace(session: Session, key: IdempotencyKey, body_digest: str, answer: dict[str, Any]) -> None:
+    """Remember an answer in place of what was remembered under the key."""
+    drop(session, key)
+    begin(session, key, body_digest)
+    complete(session, key, answer)
+
+
+def drop(session: Session, key: IdempotencyKey) -> None:
+    """Forget a key."""
+    session.execute(delete(IdempotencyRecord).where(*_matching(key)))
 
 
 def forget(session: Session, older_than_seconds: float) -> int:
     """Forget old keys; returns how many."""
     old = IdempotencyRecord.created_at < database_time(-older_than_seconds)
     return _changed(session.execute(delete(IdempotencyRecord).where(old)))
+
+
+def _matching(key: IdempotencyKey) -> tuple[ColumnElement[bool], ...]:
+    return (
+        IdempotencyRecord.holder == key.holder,
+        IdempotencyRecord.method == key.method,
+        IdempotencyRecord.path == key.path,
+        IdempotencyRecord.key == key.key,
+    )
 
 
 def _changed(result: object) -> int:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from sepme_core.registry import increments, protected, serving
 from sepme_core.registry.database import serialise
+from sepme_core.registry.identifiers import new_id
 from sepme_core.registry.jobs.leases import Claim, held_row, put_back_if_overtaken
 from sepme_core.registry.jobs.rows import cancel_now, enqueue, finish, live_protection
 from sepme_core.registry.known import decided_concepts, protected_prompts
@@ -47,13 +48,24 @@ def accept(session: Session, name: str, prompts: list[str], holder: str) -> Acce
     row, live = session.get(Protected, name), live_protection(session, name)
     if live is not None and live.request == request and not live.cancel_requested:
         return Accepted(None, live, row is None)
+    pinned, successor = _pins(session, request), new_id()
+    at_once = not pinned["irrevocable"] or (row is not None and row.prompts == prompts)
     if live is not None:
-        cancel_now(session, live)
-    pinned = _pins(session, request)
-    if not pinned["irrevocable"] or (row is not None and row.prompts == prompts):
+        other = "" if at_once else f", job {successor}"
+        cancel_now(session, live, f"a later request to protect other prompts as {name!r}{other}")
+    if at_once:
         stored, is_new = protected.put(session, name, prompts, holder)
         return Accepted(stored, None, is_new)
-    job = enqueue(session, kind="protect", queue="erase", request=request, pinned=pinned, concept=name, holder=holder)
+    job = enqueue(
+        session,
+        kind="protect",
+        queue="erase",
+        request=request,
+        pinned=pinned,
+        concept=name,
+        holder=holder,
+        job_id=successor,
+    )
     return Accepted(None, job, row is None)
 
 
@@ -66,7 +78,7 @@ def give_up(session: Session, name: str, holder: str) -> None:
     serialise(session)
     live = live_protection(session, name)
     if live is not None:
-        cancel_now(session, live)
+        cancel_now(session, live, f"a request to protect {name!r} no longer")
     if live is None or session.get(Protected, name) is not None:
         protected.delete(session, name, holder)
 

@@ -1,8 +1,9 @@
 """The models and the workers that announced themselves."""
 
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Session
@@ -25,6 +26,11 @@ def current_model(session: Session) -> dict[str, Any] | None:
     """Return the description announced last, None before the first."""
     latest = select(ServedModel.description).order_by(ServedModel.announced_at.desc(), ServedModel.base_digest).limit(1)
     return session.scalars(latest).first()
+
+
+def announced_at(session: Session) -> datetime:
+    """Return when a model was announced last; there must be one."""
+    return session.scalars(select(func.max(ServedModel.announced_at))).one()
 
 
 def announce_worker(session: Session, worker: str, queue: str, base_digest: str) -> None:

@@ -138,6 +138,7 @@ class Job(Base):
     together: Mapped[str | None] = mapped_column(ID)  # jobs of one optimisation, which one worker does
     troubles: Mapped[int] = mapped_column(default=0, server_default="0")  # times put back: it was no fault of its own
     cancel_requested: Mapped[bool] = mapped_column(default=False)
+    cancelled_by: Mapped[str | None]  # what asked for it first, in words
     step: Mapped[int] = mapped_column(default=0)
     of: Mapped[int] = mapped_column(default=0)
     message: Mapped[str] = mapped_column(default="")

@@ -11,6 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from app.main import create_app
+from app.server import configuration
 from app.services import Services
 from sepme_core.settings import Settings
 
@@ -29,6 +30,10 @@ class RunningService:
         services: Services = self.application.state.services
         return services
 
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
     def client(self) -> httpx.Client:
         # No certificates: reading them takes longer than most tests.
         return httpx.Client(base_url=self.url, timeout=PATIENCE, verify=False)
@@ -37,7 +42,8 @@ class RunningService:
 @contextmanager
 def running(settings: Settings) -> Iterator[RunningService]:
     application = create_app(settings)
-    config = uvicorn.Config(application, port=0, log_level="warning", lifespan="on", timeout_graceful_shutdown=2)
+    config = configuration(application, settings.model_copy(update={"port": 0, "log_level": "warning"}))
+    config.timeout_graceful_shutdown = 2
     server = uvicorn.Server(config)
     thread = Thread(target=server.run, name="uvicorn")
     thread.start()

@@ -45,6 +45,33 @@ def test_the_record_of_a_picture_is_json(client: httpx.Client, picture: dict[str
     assert client.get(record["job"]).json()["result"]["images"] == [picture]
 
 
+@pytest.mark.usefixtures("model")
+def test_a_picture_of_a_batch_says_how_the_batch_is_made_again(
+    client: httpx.Client, engine: Engine, blobs: Blobs
+) -> None:
+    working.erase(engine, blobs, client.post("/concepts/cat/erase").json()["id"])
+    job = client.post("/generate", json={"prompt": "a cat", "count": 3, "steps": 4}).json()
+    working.draw(engine, blobs, job["id"])
+    client.delete("/concepts/cat")
+    third = client.get(f"/jobs/{job['id']}").json()["result"]["images"][2]
+    replay = client.get(third["url"], headers={"Accept": JSON}).json()["replay"]
+    assert replay["row"] == 2
+    again = client.post("/generate", json=replay["request"]).json()
+    assert again["request"] == {**job["request"], "erased": ["cat"]}
+    working.draw(engine, blobs, again["id"])
+    result = client.get(f"/jobs/{again['id']}").json()["result"]
+    assert [concept["name"] for concept in result["mask"]["concepts"]] == ["cat"]
+    assert {**result["images"][replay["row"]], "id": "", "url": ""} == {**third, "id": "", "url": ""}
+
+
+def test_pictures_that_were_drawn_to_look_at_an_erasure_are_no_request_of_anybody(
+    client: httpx.Client, engine: Engine, blobs: Blobs
+) -> None:
+    working.erase(engine, blobs, client.post("/concepts/cat/erase").json()["id"], evidence=True)
+    (first, *_) = client.get("/concepts/cat").json()["certificate"]["pictures"]
+    assert client.get(first["url"], headers={"Accept": JSON}).json()["replay"] is None
+
+
 @pytest.mark.parametrize("accept", [PNG, JSON])
 def test_a_picture_never_changes(client: httpx.Client, picture: dict[str, Any], accept: str) -> None:
     first = client.get(picture["url"], headers={"Accept": accept})

@@ -59,6 +59,7 @@ def test_a_queued_job_is_cancelled_at_once(client: httpx.Client) -> None:
     answer = client.post(f"/jobs/{job_id}/cancel")
     assert (answer.status_code, answer.json()["state"]) == (202, "cancelled")
     assert answer.headers["location"] == f"/jobs/{job_id}"
+    assert answer.json()["cancelled_by"] == "a request to cancel it"
     assert client.get("/concepts/cat").json()["state"] == "never-erased"
 
 
@@ -71,7 +72,20 @@ def test_a_running_job_is_asked_to_stop(client: httpx.Client, engine: Engine) ->
         assert jobs.cancel_requested(session, job_id)
     with writing(engine) as session:
         assert jobs.finish_cancelled(session, claimed)
-    assert client.get(f"/jobs/{job_id}").json()["state"] == "cancelled"
+    job = client.get(f"/jobs/{job_id}").json()
+    assert (job["state"], job["cancelled_by"]) == ("cancelled", "a request to cancel it")
+
+
+@pytest.mark.parametrize(("purge", "by"), [("false", "the restore of 'cat'"), ("true", "the purge of 'cat'")])
+def test_a_job_that_a_restore_or_a_purge_ends_says_so(client: httpx.Client, purge: str, by: str) -> None:
+    job_id = client.post("/concepts/cat/erase").json()["id"]
+    assert client.delete(f"/concepts/cat?purge={purge}").is_success
+    assert client.get(f"/jobs/{job_id}").json()["cancelled_by"] == by
+    key = {"Idempotency-Key": "again"}
+    client.post("/concepts/cat/erase", headers=key)
+    client.delete(f"/concepts/cat?purge={purge}")
+    problem = client.post("/concepts/cat/erase", headers={**key, "Prefer": "wait=1"}).json()
+    assert (problem["type"], problem["cancelled_by"]) == ("/problems/job-cancelled", by)
 
 
 def test_a_finished_job_cannot_be_cancelled(client: httpx.Client) -> None:

@@ -10,15 +10,15 @@ import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from app.body_limits import LIMIT_BYTES
 from app.problems import MEDIA_TYPE
 from app.problems.__main__ import PAGE, page
 from app.problems.catalogue import CATALOGUE
-from app.problems.handlers import IncidentMiddleware
+from app.problems.handlers import LIMIT_BYTES, IncidentMiddleware
 from app.problems.validation import path_in_body, pointer
 from app.registry_problems import PROBLEMS
 from sepme_core.registry import errors
 from sepme_core.settings import Settings
+from tests.app import raw
 from tests.app.running import RunningService, running
 
 JSON = {"Content-Type": "application/json"}
@@ -62,9 +62,26 @@ def test_an_unknown_path(client: httpx.Client) -> None:
     check(client.get("/nothing/here"), 404, "path-not-found")
 
 
-@pytest.mark.parametrize("path", ["/concepts/", "/model/"])
-def test_a_slash_too_many_is_no_redirect(client: httpx.Client, path: str) -> None:
-    check(client.get(path), 404, "path-not-found")
+@pytest.mark.parametrize(
+    ("method", "path", "place"),
+    [
+        ("GET", "/concepts/?limit=2", "/concepts?limit=2"),
+        ("POST", "/v1/images/generations/", "/v1/images/generations"),
+        ("GET", "/v1/models/", "/v1/models"),
+        ("DELETE", "/concepts/van%3Fgogh//", "/concepts/van%3Fgogh"),
+    ],
+)
+def test_a_slash_too_many_leads_to_where_it_is_not(client: httpx.Client, method: str, path: str, place: str) -> None:
+    answer = client.request(method, path)
+    assert (answer.status_code, answer.headers["location"]) == (308, place)
+
+
+@pytest.mark.parametrize("path", ["/nothing/", "//evil.example/", "//evil.example/model/"])
+def test_a_slash_too_many_leads_nowhere_else(shared_service: RunningService, path: str) -> None:
+    answer = raw.send(
+        shared_service.port, f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+    )
+    assert (answer.status, answer.document["type"]) == (404, "/problems/path-not-found")
 
 
 @pytest.mark.parametrize(
@@ -97,6 +114,18 @@ def test_a_stream_that_grows_too_large_is_broken_off(shared_service: RunningServ
     assert answer.status == 413
     assert json.load(answer)["type"] == "/problems/body-too-large"
     connection.close()
+
+
+def test_what_arrives_is_counted_whatever_was_declared(shared_service: RunningService) -> None:
+    chunk = b"10000\r\n" + b" " * 65536 + b"\r\n"
+    head = b"POST /generate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    head += b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with raw.connect(shared_service.port) as connection:
+        connection.sendall(head + chunk * (LIMIT_BYTES // 65536 + 1))  # no end: it must be refused for what is there
+        answer = raw.read(connection)
+    assert answer is not None
+    assert (answer.status, answer.document["type"]) == (413, "/problems/body-too-large")
+    assert answer.headers["content-type"] == MEDIA_TYPE
 
 
 @pytest.mark.usefixtures("model")

@@ -27,8 +27,9 @@ def front_end(settings: Settings) -> Iterator[tuple["subprocess.Popen[bytes]", h
         "SEPME_DATABASE_URL": settings.database_url,
         "SEPME_BROKER_URL": str(settings.broker_url),
         "SEPME_BLOB_URL": settings.blob_url,
+        "SEPME_PORT": str(port),
     }
-    command = [sys.executable, "-m", "uvicorn", "--factory", "app.main:application", "--port", str(port)]
+    command = [sys.executable, "-m", "app"]
     with (
         subprocess.Popen(command, env=environment, cwd=Path(__file__).parents[2], stderr=subprocess.PIPE) as process,
         httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, verify=False) as client,

@@ -11,6 +11,7 @@ from sepme_core.registry.blobs import Blobs
 from sepme_core.registry.database import reading
 from sepme_core.registry.tables import Job
 from tests.app import working
+from tests.app.running import RunningService
 
 LOGO = {"prompts": ["the Acme logo", "Acme watermark"]}
 WAIT = {"Prefer": "wait=10"}
@@ -129,9 +130,34 @@ def test_a_later_request_for_the_same_name_calls_the_job_off(client: httpx.Clien
     body = {"prompts": ["Acme"]} if method == "PUT" else None
     later = client.request(method, "/protected/acme", json=body)
     assert later.status_code == {"PUT": 202, "DELETE": 204}[method]
-    assert client.get(f"/jobs/{job_id}").json()["state"] == "cancelled"
+    cancelled = client.get(f"/jobs/{job_id}").json()
+    assert cancelled["state"] == "cancelled"
     live = client.get("/jobs?kind=protect&state=queued").json()["items"]
     assert [job["request"]["prompts"] for job in live] == ([["Acme"]] if method == "PUT" else [])
+    assert cancelled["cancelled_by"] == (
+        f"a later request to protect other prompts as 'acme', job {live[0]['id']}"
+        if method == "PUT"
+        else "a request to protect 'acme' no longer"
+    )
+
+
+@pytest.mark.usefixtures("irrevocable")
+def test_who_waits_for_what_another_calls_off_is_told_by_what(client: httpx.Client, service: RunningService) -> None:
+    answers: list[httpx.Response] = []
+
+    def wait() -> None:
+        with service.client() as first:
+            answers.append(first.put("/protected/acme", json=LOGO, headers=WAIT))
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    working.eventually(lambda: client.get("/jobs?kind=protect").json()["items"])
+    later = client.put("/protected/acme", json={"prompts": ["Acme"]}).json()["id"]
+    thread.join()
+    (answer,) = answers
+    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/job-cancelled")
+    assert later in answer.json()["cancelled_by"]
+    assert answer.json()["detail"] == f"The job was cancelled by {answer.json()['cancelled_by']}."
 
 
 @pytest.mark.usefixtures("model")

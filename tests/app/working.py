@@ -96,7 +96,10 @@ def _stored(blobs: Blobs, data: bytes, base_digest: str, reason: str) -> StoredI
 
 
 def draw(engine: Engine, blobs: Blobs, job_id: str) -> None:
-    claimed = claim(engine, job_id)
+    draw_claimed(engine, blobs, claim(engine, job_id))
+
+
+def draw_claimed(engine: Engine, blobs: Blobs, claimed: Claim) -> None:
     pictures = [_picture(blobs, claimed, position) for position in range(claimed.request["count"])]
     with writing(engine) as session:
         assert jobs.publish_pictures(

@@ -98,7 +98,7 @@ def answers(client: "redis.Redis") -> bool:
         return False
 
 
-def outside(service: dict[str, Any], database_url: str, redis_port: int, home: Path) -> dict[str, str]:
+def outside(service: dict[str, Any], database_url: str, redis_port: int, home: Path, port: int) -> dict[str, str]:
     """The service's environment, its neighbours' names replaced by where they are outside a container."""
     inside = {name: str(value) for name, value in service["environment"].items()}
     replaced = {
@@ -106,6 +106,7 @@ def outside(service: dict[str, Any], database_url: str, redis_port: int, home: P
         "SEPME_BROKER_URL": inside["SEPME_BROKER_URL"].replace("redis:6379", f"127.0.0.1:{redis_port}"),
         "SEPME_BLOB_URL": (home / "blobs").as_uri(),
         "SEPME_HOME": str(home),
+        "SEPME_PORT": str(port),
         "SEPME_DEVICE": "cpu",
         "PYTHONPATH": str(CHECKOUT),
     }
@@ -123,16 +124,16 @@ def test_every_start_command_works_outside_a_container_and_together_they_draw(
         redis_port = stack.enter_context(redis_server(services()["redis"]["command"], tmp_path))
         for name in OURS:
             service = services()[name]
-            command = [word.replace("8000", str(port)) for word in service["command"]]
-            environment = outside(service, database_url, redis_port, tmp_path)
-            stack.enter_context(logged(command, environment, tmp_path / f"{name}.log"))
+            environment = outside(service, database_url, redis_port, tmp_path, port)
+            stack.enter_context(logged(service["command"], environment, tmp_path / f"{name}.log"))
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120, trust_env=False) as client:
             until(lambda: workers_seen(client) == "2 seen in the last 10 seconds" * 2, seconds=180)
             body = {"prompt": "a cat", "steps": 2, "seed": 7}
             job = client.post("/generate", json=body, headers={"Prefer": "wait=60"}).json()
             assert job["state"] == "succeeded", job
         healthcheck = [word.replace("8000", str(port)) for word in services()["api"]["healthcheck"]["test"][1:]]
-        with running(*healthcheck, env=outside(services()["api"], database_url, redis_port, tmp_path)) as check:
+        environment = outside(services()["api"], database_url, redis_port, tmp_path, port)
+        with running(*healthcheck, env=environment) as check:
             assert check.wait(timeout=20) == 0
 
 

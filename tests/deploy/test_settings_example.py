@@ -13,6 +13,9 @@ SHOWN_OTHERWISE = {
     "erase_workers",
     "model_revision",
     "classifier",
+    "public_url",
+    "allowed_hosts",
+    "trusted_proxies",
 }  # defaults that depend, or are unset
 
 

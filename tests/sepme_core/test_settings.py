@@ -148,3 +148,26 @@ def test_passwords_are_neither_shown_nor_repeated_in_errors() -> None:
 def test_the_page_of_settings_is_what_the_program_reads() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "run python -m sepme_core.settings"
     assert all(f"`SEPME_{name.upper()}`" in page() for name in Settings.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("public_url", "sepme.example", "not the address"),
+        ("public_url", "ftp://sepme.example", "not the address"),
+        ("public_url", "https://[::1", "not the address"),
+        ("allowed_hosts", "api, http://api", "leave scheme"),
+        ("allowed_hosts", "api:8000", "leave scheme"),
+        ("trusted_proxies", "127.0.0.1, proxy", "no address"),
+    ],
+)
+def test_hosts_and_proxies_that_would_never_match_are_refused(name: str, value: str, reason: str) -> None:
+    with pytest.raises(ValidationError, match=reason):
+        Settings.model_validate_strings({name: value})
+
+
+def test_hosts_are_served_by_the_name_that_requests_give_them() -> None:
+    settings = Settings.model_validate_strings(
+        {"public_url": "https://Sepme.example:8443/", "allowed_hosts": "API, 2001:DB8::0:1", "host": "localhost"}
+    )
+    assert settings.served_hosts == {"localhost", "sepme.example", "api", "2001:db8::1"}

@@ -30,7 +30,8 @@ def restore(session: Session, name: str, holder: str, if_match: str | None = Non
         raise FurtherNameOnly(name, further.concept)
     concept = _changeable(session, name, if_match)
     live = job_rows.live_erasure(session, name)
-    cancelled = _cancel(session, live) if live and "keep_state" not in live.pinned else None
+    by = f"the restore of {name!r}"
+    cancelled = _cancel(session, live, by) if live and "keep_state" not in live.pinned else None
     if concept.state != "erased" and cancelled is None:
         return concept
     stored = increments.current(session, concept) if concept.state == "erased" else None
@@ -60,10 +61,11 @@ def purge(session: Session, name: str, holder: str, if_match: str | None = None)
         return _withdraw(session, further, holder, if_match)
     concept = _changeable(session, name, if_match)
     live = job_rows.live_erasure(session, name)
-    cancelled = _cancel(session, live) if live else None
+    by = f"the purge of {name!r}"
+    cancelled = _cancel(session, live, by) if live else None
     reprojecting = job_rows.live_reprojection(session, name)
     if reprojecting is not None:
-        _cancel(session, reprojecting)
+        _cancel(session, reprojecting, by)
     stored = increments.current(session, concept)
     served = stored.digest if stored and concept.state == "erased" else None
     details: dict[str, Any] = {
@@ -103,6 +105,6 @@ def _matches(if_match: str, tag: str) -> bool:
     return if_match.strip() == "*" or tag in (one.strip() for one in if_match.split(","))
 
 
-def _cancel(session: Session, job: Job) -> str:
-    job_rows.cancel_now(session, job)
+def _cancel(session: Session, job: Job, by: str) -> str:
+    job_rows.cancel_now(session, job, by)
     return job.id

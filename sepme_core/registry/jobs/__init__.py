@@ -32,7 +32,9 @@ from sepme_core.registry.jobs.publishing import (
 from sepme_core.registry.jobs.reaping import park_exhausted, refuse_another_base, waiting_queues
 from sepme_core.registry.jobs.reprojections import Occasion, enqueue_reprojections, occasion
 from sepme_core.registry.jobs.rows import (
+    BY_REQUEST,
     cancel_now,
+    cancel_unclaimed,
     counts,
     enqueue,
     enqueue_finished,
@@ -50,6 +52,7 @@ from sepme_core.registry.jobs.versions import StoredIncrement
 from sepme_core.registry.tables import Event, Job
 
 __all__ = [
+    "BY_REQUEST",
     "LIVE_STATES",
     "Claim",
     "Claimant",
@@ -63,6 +66,7 @@ __all__ = [
     "StoredIncrement",
     "cancel_now",
     "cancel_requested",
+    "cancel_unclaimed",
     "claim",
     "counts",
     "document",

@@ -115,7 +115,7 @@ def publish_reprojection(session: Session, claim: Claim, made: StoredIncrement) 
         return False
     trained = increments.trained(session, concept.name)
     if {"version": trained.version, "digest": trained.digest} != job.pinned["trained"]:
-        cancel_now(session, job)
+        cancel_now(session, job, f"version {trained.version}, which was trained meanwhile")
         return False
     increment = add_version(session, job, concept.name, made, trained.request, job.pinned)
     before = served(session, concept)
@@ -133,7 +133,7 @@ def _publishable(session: Session, job: Job | None) -> Concept | None:
         return None
     concept = session.get(Concept, job.concept, with_for_update=True, populate_existing=True)
     if concept is None or job.cancel_requested:
-        cancel_now(session, job)
+        cancel_now(session, job, f"the purge of {job.concept!r}")
         return None
     return concept
 

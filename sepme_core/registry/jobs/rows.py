@@ -14,6 +14,8 @@ from sepme_core.registry.identifiers import new_id
 from sepme_core.registry.lookups import find
 from sepme_core.registry.tables import Job
 
+BY_REQUEST = "a request to cancel it"
+
 
 def enqueue(
     session: Session,
@@ -26,6 +28,7 @@ def enqueue(
     holder: str,
     base_digest: str | None = None,
     together: str | None = None,
+    job_id: str | None = None,
 ) -> Job:
     """Accept work. Ring for its queue after the transaction has ended: before that no worker can see the row.
 
@@ -39,9 +42,10 @@ def enqueue(
         holder: who asked.
         base_digest: the base whose workers alone may do it; None: those of any.
         together: what jobs have in common that one optimisation makes.
+        job_id: its id, where something had to know it before.
     """
     job = Job(
-        id=new_id(),
+        id=job_id or new_id(),
         kind=kind,
         queue=queue,
         request=request,
@@ -168,8 +172,13 @@ def counts(session: Session) -> dict[tuple[str, str], int]:
     return {(kind, state): count for kind, state, count in session.execute(grouped)}
 
 
-def request_cancel(session: Session, job_id: str) -> Job:
+def request_cancel(session: Session, job_id: str, by: str = BY_REQUEST) -> Job:
     """Cancel a job: at once where it is queued; where it runs, its worker is asked to.
+
+    Args:
+        session: of `database.writing`.
+        job_id: the job.
+        by: what asks for it, in words that end "cancelled by …".
 
     Raises:
         UnknownJob: where there is none.
@@ -181,15 +190,30 @@ def request_cancel(session: Session, job_id: str) -> Job:
     if job.state not in LIVE_STATES:
         raise JobFinished(job_id, job.state)
     if job.state == "queued":
-        cancel_now(session, job)
+        cancel_now(session, job, by)
     else:
         job.cancel_requested = True
+        job.cancelled_by = job.cancelled_by or by
         session.flush()
     return job
 
 
-def cancel_now(session: Session, job: Job) -> None:
-    """End a live job as cancelled without waiting for its worker, whose lease is lost by it."""
+def cancel_unclaimed(session: Session, job_id: str, by: str) -> None:
+    """Cancel a job that no worker has yet; one that a worker has, or that has ended, stays as it is."""
+    job = locked(session, job_id)
+    if job is not None and job.state == "queued":
+        cancel_now(session, job, by)
+
+
+def cancel_now(session: Session, job: Job, by: str | None = None) -> None:
+    """End a live job as cancelled without waiting for its worker, whose lease is lost by it.
+
+    Args:
+        session: of `database.writing`.
+        job: the job, locked.
+        by: what cancels it, in words that end "cancelled by …"; None where that was asked for before, and says who.
+    """
+    job.cancelled_by = job.cancelled_by or by
     finish(session, job, "cancelled", {})
 
 

@@ -91,7 +91,7 @@ def call_off_reprojection(session: Session, concept: Concept) -> None:
     """It starts from what was trained before."""
     live = live_reprojection(session, concept.name)
     if live is not None:
-        cancel_now(session, live)
+        cancel_now(session, live, f"a version of {concept.name!r} that was trained meanwhile")
 
 
 def served(session: Session, concept: Concept) -> str | None:

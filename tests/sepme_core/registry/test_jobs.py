@@ -60,6 +60,7 @@ def test_a_job_is_queued_with_its_whole_request(engine: Engine) -> None:
         "progress": {"step": 0, "of": 0, "message": ""},
         "attempt": 0,
         "cancel_requested": False,
+        "cancelled_by": None,
         "created_at": jobs.document(job)["created_at"],
         "started_at": None,
         "finished_at": None,
@@ -168,7 +169,21 @@ def test_a_running_job_is_asked_to_stop_and_cannot_publish(engine: Engine) -> No
     assert request_cancel(engine, held.job_id).state == "running"
     assert not publish_pictures(engine, held, [1])
     row = get_job(engine, held.job_id)
-    assert (row.state, row.result) == ("cancelled", None)
+    assert (row.state, row.result, row.cancelled_by) == ("cancelled", None, jobs.BY_REQUEST)
+
+
+def test_only_a_job_that_nobody_has_claimed_is_called_off(engine: Engine) -> None:
+    queued, running = enqueue_generation(engine), enqueue_generation(engine)
+    held = claimed(engine, running.id)
+    with writing(engine) as session:
+        for job_id in (queued.id, running.id, "no-such"):
+            jobs.cancel_unclaimed(session, job_id, "nobody")
+    assert get_job(engine, queued.id).cancelled_by == "nobody"
+    assert publish_pictures(engine, held, [1])
+    with writing(engine) as session:
+        jobs.cancel_unclaimed(session, running.id, "nobody")
+    row = get_job(engine, running.id)
+    assert (row.state, row.cancelled_by) == ("succeeded", None)
 
 
 def test_an_erasure_asked_to_stop_cannot_publish(engine: Engine) -> None:

@@ -142,6 +142,7 @@ def test_a_concept_trained_anew_voids_the_reprojection_under_way(engine: Engine)
     held = hold(engine, "cat")
     assert publish(engine, claimed(engine, accept(engine, "cat", options={"seed": 1}).job.id), "cat anew")
     assert get_job(engine, held.job_id).state == "cancelled"
+    assert get_job(engine, held.job_id).cancelled_by == "a version of 'cat' that was trained meanwhile"
     assert not publish_reprojection(engine, held, "of the old one")
     assert get_concept(engine, "cat")["digest"] == digest_of_bytes(b"cat anew")
     assert live(engine, "cat") is None, "what was trained anew pins the other"
@@ -159,6 +160,7 @@ def test_a_reprojection_of_an_older_training_is_never_published(engine: Engine) 
     held = claimed(engine, job.id)
     assert not publish_reprojection(engine, held, "of the old one")
     assert get_job(engine, held.job_id).state == "cancelled"
+    assert get_job(engine, held.job_id).cancelled_by == "version 2, which was trained meanwhile"
     assert get_concept(engine, "cat")["version"] == 2
 
 

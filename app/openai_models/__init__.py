@@ -1,0 +1,1 @@
+"""What is served, in the shape of OpenAI's list of models."""
