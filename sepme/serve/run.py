@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx
 
 from sepme.serve import broker, greeting, pid_files, plan, readiness, state_folder
-from sepme.serve.supervisor import Supervisor
+from sepme.serve.supervisor import Hopeless, Supervisor
+from sepme_core.model_files import BaseNotSupported, check_source
 from sepme_core.settings import Settings
 
 ORPHANS_SECONDS = 5.0
@@ -27,12 +28,17 @@ def serve(settings: Settings, *, verbose: bool = False) -> None:
         verbose: copy the children's logs to the terminal.
 
     Raises:
-        CannotServe: the port or the state folder is taken, or there is no broker to start.
+        CannotServe: the port or the state folder is taken, there is no broker to start, or the model cannot be served.
     """
     home = settings.home.resolve()
     try:
+        check_source(settings.model, settings.model_variant)  # at once, rather than when a worker comes to it
         with state_folder.held(home):
             _serve(settings, home, verbose)
+    except BaseNotSupported as reason:
+        raise CannotServe(f"SEPME_MODEL={settings.model} cannot be served: {reason}") from reason
+    except Hopeless as reason:
+        raise CannotServe(str(reason)) from reason
     except (state_folder.FolderInUse, broker.BrokerMissing, broker.UnsafeFolder) as reason:
         raise CannotServe(str(reason)) from reason
     except (PermissionError, NotADirectoryError, FileExistsError) as reason:

@@ -133,3 +133,15 @@ def test_what_a_killed_supervisor_leaves_behind_is_found_by_the_next(tmp_path: P
         assert pids(tmp_path) == {"worker": orphan}
         assert [record.pid for record in pid_files.end_orphans(tmp_path / "run", grace_seconds=5)] == [orphan]
         assert processes_in(tmp_path) == []
+
+
+HOPELESS = "print('sepme: Set it right.\\nbye', flush=True)\nraise SystemExit(78)"
+
+
+def test_a_child_that_will_not_get_better_ends_everything_with_its_reason(tmp_path: Path) -> None:
+    with supervised(tmp_path, broker=SLEEPER, worker=HOPELESS) as supervisor:
+        said, _ = supervisor.communicate(timeout=20)
+        assert supervisor.returncode == 1
+        assert said.splitlines()[-1].endswith("Hopeless: Set it right.")
+        assert "starting it again" not in said
+        assert pids(tmp_path) == {}

@@ -148,3 +148,11 @@ def test_passwords_are_neither_shown_nor_repeated_in_errors() -> None:
 def test_the_page_of_settings_is_what_the_program_reads() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "run python -m sepme_core.settings"
     assert all(f"`SEPME_{name.upper()}`" in page() for name in Settings.model_fields)
+
+
+def test_the_home_of_a_user_is_put_for_a_tilde(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    assert Settings.model_validate({"model": "~/sd"}).model == "/home/somebody/sd"
+    assert Settings.model_validate({"classifier": "~/clip"}).classifier == Path("/home/somebody/clip")
+    with pytest.raises(ValidationError, match="cannot be expanded"):
+        Settings.model_validate({"model": "~nobody-of-that-name/sd"})
