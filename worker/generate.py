@@ -6,6 +6,7 @@ from sepme_core.generation import PictureRequest
 from sepme_core.generation import generate as draw
 from sepme_core.registry import concepts, jobs
 from sepme_core.registry.database import reading, writing
+from sepme_core.unread import warnings_of
 from worker import problems
 from worker.increments import usable_increments
 from worker.lease import Lease, LeaseLost
@@ -29,7 +30,12 @@ def run(resident: Resident, lease: Lease) -> None:
     records = [store_picture(resident.blobs, picture) for picture in pictures]
     with writing(resident.engine) as session:
         published = jobs.publish_pictures(
-            session, lease.claim, images=records, mask=mask, base_digest=resident.base.digest
+            session,
+            lease.claim,
+            images=records,
+            mask=mask,
+            base_digest=resident.base.digest,
+            warnings=warnings_of(resident.base, request.prompt, request.negative_prompt),
         )
     if not published:
         raise LeaseLost
