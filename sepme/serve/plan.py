@@ -63,11 +63,11 @@ def absolute_model(model: str) -> str:
 
 def _broker(socket_file: Path, home: Path) -> ChildPlan:
     data = home / "broker"
-    data.mkdir(exist_ok=True)
     return ChildPlan(
         name="broker",
         command=broker.command(broker.program(), socket_file, data),
         ready=lambda: broker.answers(socket_file),
+        folders=(data,),
         ends_last=True,
     )
 

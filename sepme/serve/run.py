@@ -1,5 +1,6 @@
 """The course of `sepme serve`: hold the state folder, end what an earlier run left, start everything, greet."""
 
+import os
 import socket
 import sys
 import threading
@@ -31,6 +32,7 @@ def serve(settings: Settings, *, verbose: bool = False) -> None:
         CannotServe: the port or the state folder is taken, there is no broker to start, or the model cannot be served.
     """
     home = settings.home.resolve()
+    os.umask(state_folder.PRIVATE_UMASK)  # the children's too: prompts and pictures are nobody else's
     try:
         check_source(settings.model, settings.model_variant)  # at once, rather than when a worker comes to it
         with state_folder.held(home):
@@ -41,7 +43,7 @@ def serve(settings: Settings, *, verbose: bool = False) -> None:
         raise CannotServe(str(reason)) from reason
     except (state_folder.FolderInUse, broker.BrokerMissing, broker.UnsafeFolder) as reason:
         raise CannotServe(str(reason)) from reason
-    except (PermissionError, NotADirectoryError, FileExistsError) as reason:
+    except OSError as reason:
         raise CannotServe(f"The state folder {home} cannot be used: {reason}. Set SEPME_HOME to another.") from reason
 
 
@@ -66,7 +68,13 @@ def address(settings: Settings) -> str:
 
 def _check_port(settings: Settings) -> None:
     """Find out now, rather than from a child that dies again and again."""
-    family, kind, protocol, _name, where = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
+    try:
+        found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
+    except socket.gaierror as unknown:
+        raise CannotServe(
+            f"{settings.host} is no address of this machine ({unknown.strerror}). Set SEPME_HOST to one."
+        ) from unknown
+    family, kind, protocol, _name, where = found[0]
     with socket.socket(family, kind, protocol) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

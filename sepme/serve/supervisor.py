@@ -87,7 +87,7 @@ class Supervisor:
     def _start(self, plan: ChildPlan) -> None:
         self._due.pop(plan.name, None)
         try:
-            self._running[plan.name] = Child(plan, self._home, self._echo)
+            self._running[plan.name] = Child(plan, self._home, self._say, self._echo)
         except OSError as refusal:
             self._plan_restart(plan, 0.0, f"{plan.name} cannot be started: {refusal}", [])
 

@@ -21,7 +21,7 @@ def refused(home: Path, **settings: str) -> str:
     done = subprocess.run(
         (sys.executable, "-m", "sepme.command", "serve"),
         env={**inherited, **places, "SEPME_ERASE_WORKERS": "1", **settings},
-        cwd=home.parent,
+        cwd="/",
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -55,3 +55,15 @@ def test_what_only_a_worker_can_tell_ends_the_service_too(tmp_path: Path) -> Non
     assert said.startswith("sepme: The worker for ")
     assert f"SEPME_MODEL={folder}" in said
     assert "unet lack 1 tensors" in said
+
+
+@pytest.mark.parametrize("home", ["/proc/sepme", "/sys/sepme", "/dev/null/sepme"])
+def test_a_state_folder_that_cannot_be_made(home: str) -> None:
+    said = refused(Path(home))
+    assert said.startswith(f"sepme: The state folder {home} cannot be used")
+    assert "SEPME_HOME" in said
+
+
+def test_a_host_that_nobody_knows(tmp_path: Path) -> None:
+    unknown = {"SEPME_HOST": "no-such-host.invalid", "SEPME_ALLOW_UNAUTHENTICATED": "true"}
+    assert "no-such-host.invalid is no address" in refused(tmp_path / "home", **unknown)
