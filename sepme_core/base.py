@@ -4,7 +4,6 @@ Every increment is made for one base, named by its digest, and applied to no oth
 """
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,16 +16,25 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from sepme_core.canonical import canonical_json
 from sepme_core.cross_attention import cross_attention_layers, install_processors, unsupported_layers
-from sepme_core.demo import DEMO, MODEL_FOLDER
-from sepme_core.schedulers import SCHEDULERS
+from sepme_core.demo import DEMO
+from sepme_core.loading import load_pipeline
+from sepme_core.model_files import REMEDY, BaseNotSupported, model_folder, read_object
+from sepme_core.schedulers import SCHEDULERS, least_steps
+
+__all__ = ["Base", "BaseNotSupported", "Suggestions", "load_base", "model_folder"]
 
 MAXIMUM_STEPS = 200
 MAXIMUM_COUNT = 16
 MAXIMUM_GUIDANCE = 30.0
-
-
-class BaseNotSupported(ValueError):
-    """The model is no Stable Diffusion 1.x or 2.x pipeline that increments can act on; says why and what to do."""
+FURTHER_INPUTS = {
+    "time_cond_proj_dim": "an input for the guidance scale (it is distilled)",
+    "class_embed_type": "an input for a class",
+    "num_class_embeds": "an input for a class",
+    "addition_embed_type": "further conditioning, as SDXL has",
+    "encoder_hid_dim": "a projection of the prompt",
+    "encoder_hid_dim_type": "a projection of the prompt",
+}
+"""What a U-Net may be made for besides latents, time and prompt, by the option that says so; nobody would give it."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +127,7 @@ class Base:
                 "multiple_of": self.downscale,
                 "prompt_tokens": self.tokens - 2,
                 "schedulers": sorted(SCHEDULERS),
+                "least_steps": least_steps(self.scheduler),
             },
             "suggestions": {
                 "styles": list(self.suggestions.styles),
@@ -128,28 +137,19 @@ class Base:
         }
 
 
-def load_base(source: str, *, revision: str | None = None, device: str = "auto") -> Base:
+def load_base(source: str, *, revision: str | None = None, variant: str | None = None, device: str = "auto") -> Base:
     """Load a base from the packaged demo model (``"demo"``), a folder or a hub id.
 
     Weights are read from safetensors only. On CUDA the model runs in half precision, elsewhere in single.
 
     Raises:
-        BaseNotSupported: the pipeline is of another kind, or its attention cannot take given K and V.
-        OSError: nothing loadable lies there.
+        BaseNotSupported: nothing whole lies there, or the pipeline is of another kind.
     """
-    folder = str(model_folder(source))  # a hub id comes through unchanged
-    pipeline = StableDiffusionPipeline.from_pretrained(
-        folder,
-        revision=revision,
-        use_safetensors=True,
-        dtype=torch.float32,
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
-    check_supported(pipeline.unet)
     where = pick_device(device)
     precision = torch.float16 if where.type == "cuda" else torch.float32
+    pipeline, folder = load_pipeline(source, revision, variant)
+    check_supported(pipeline.unet)
+    _settle_tokens(pipeline)
     digest = base_digest(pipeline)
     for part in (pipeline.unet, pipeline.text_encoder, pipeline.vae):
         part.requires_grad_(requires_grad=False).eval().to(where, precision)
@@ -163,21 +163,35 @@ def load_base(source: str, *, revision: str | None = None, device: str = "auto")
         unet=pipeline.unet,
         autoencoder=pipeline.vae,
         scheduler=_plain(pipeline.scheduler.config),
-        suggestions=read_suggestions(Path(folder)),
-        captions=read_captions(Path(folder)),
+        suggestions=read_suggestions(folder),
+        captions=read_captions(folder),
     )
 
 
-def model_folder(source: str) -> Path:
-    """Where a model lies that is named so, if it is a folder."""
-    return MODEL_FOLDER if source == DEMO else Path(source)
-
-
 def pick_device(device: str) -> torch.device:
-    """The device that the operator named; ``auto`` is CUDA where there is one."""
+    """The device that the operator named; ``auto`` is CUDA where there is one.
+
+    Raises:
+        BaseNotSupported: there is no such device.
+    """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(device)
+    chosen = torch.device(device)
+    count = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}.get(chosen.type, 1)
+    if (chosen.index or 0) >= count:
+        raise BaseNotSupported(f"There is no device {device} on this machine; set SEPME_DEVICE to auto or cpu.")
+    return chosen
+
+
+def _settle_tokens(pipeline: StableDiffusionPipeline) -> None:
+    """The encoder's positions count: a tokenizer that names no length, or a longer one, would not be cut for it."""
+    tokenizer, encoder = pipeline.tokenizer, pipeline.text_encoder.config
+    if len(tokenizer) > encoder.vocab_size:
+        raise BaseNotSupported(
+            f"The model's tokenizer has {len(tokenizer)} tokens, and its text encoder knows {encoder.vocab_size};"
+            " they belong to different models."
+        )
+    tokenizer.model_max_length = min(tokenizer.model_max_length, encoder.max_position_embeddings)
 
 
 def check_supported(unet: nn.Module) -> None:
@@ -187,19 +201,30 @@ def check_supported(unet: nn.Module) -> None:
         raise BaseNotSupported(message)
     layers = cross_attention_layers(unet)
     reasons = unsupported_layers(layers.values()) if layers else ["no cross-attention at all"]
+    reasons += [reason for option, reason in FURTHER_INPUTS.items() if unet.config.get(option) is not None]
+    if unet.config.in_channels != unet.config.out_channels:
+        reasons.append("further channels beside the latents, as for inpainting")
     if reasons:
-        raise BaseNotSupported(
-            f"The model's U-Net has {', '.join(reasons)}; choose a Stable Diffusion 1.x or 2.x model."
-        )
+        raise BaseNotSupported(f"The model's U-Net has {', '.join(reasons)}; {REMEDY}.")
 
 
 def read_suggestions(folder: Path) -> Suggestions:
-    """``suggestions.json`` beside the model, where there is one."""
+    """``suggestions.json`` beside the model, where there is one.
+
+    Raises:
+        BaseNotSupported: it is not of the form ``{"styles": [...], "objects": [...], "prompt": "..."}``.
+    """
     path = folder / "suggestions.json"
     if not path.is_file():
         return Suggestions()
-    data = json.loads(path.read_text())
-    return Suggestions(tuple(data["styles"]), tuple(data["objects"]), data["prompt"])
+    data = read_object(path)
+    styles, objects, prompt = (data.get(name) for name in ("styles", "objects", "prompt"))
+    lists = all(isinstance(each, list) and all(isinstance(one, str) for one in each) for each in (styles, objects))
+    if not (lists and isinstance(prompt, str)):
+        raise BaseNotSupported(
+            f'{path} must be {{"styles": [texts], "objects": [texts], "prompt": text}}; correct it, or remove it.'
+        )
+    return Suggestions(tuple(data["styles"]), tuple(data["objects"]), prompt)
 
 
 def read_captions(folder: Path) -> tuple[str, ...]:
@@ -207,7 +232,11 @@ def read_captions(folder: Path) -> tuple[str, ...]:
     path = folder / "captions.txt"
     if not path.is_file():
         return ()
-    return tuple(dict.fromkeys(line.strip() for line in path.read_text().splitlines() if line.strip()))
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BaseNotSupported(f"{path} cannot be read ({error}); correct it, or remove it.") from error
+    return tuple(dict.fromkeys(line.strip() for line in lines if line.strip()))
 
 
 def base_digest(pipeline: StableDiffusionPipeline) -> str:

@@ -18,6 +18,7 @@ from sepme_core.cross_attention import Factors, keys_and_values
 from sepme_core.increment import Increment, check_base
 from sepme_core.prompts import embed
 from sepme_core.schedulers import make_scheduler
+from sepme_core.unread import warnings_of
 
 OnStep = Callable[[int, int], None]
 RECORD_ENTRY = "sepme"
@@ -201,8 +202,10 @@ def make_pipeline(base: Base, scheduler: str) -> StableDiffusionPipeline:
 
 
 def make_record(base: Base, request: PictureRequest, increments: Sequence[Increment], *, row: int) -> dict[str, Any]:
-    """All that a picture needs to be made again."""
+    """All that a picture needs to be made again, and what it was drawn without although it was asked for."""
+    warnings = warnings_of(base, request.prompt, request.negative_prompt)
     return {
+        **({"warnings": warnings} if warnings else {}),
         "prompt": request.prompt,
         "negative_prompt": request.negative_prompt,
         "seed": request.seed + row,

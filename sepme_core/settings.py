@@ -78,9 +78,17 @@ class Settings(BaseSettings):
     model: str = Field(
         default=DEMO,
         min_length=1,
-        description="The base model: `demo` (comes with the package), the path of a diffusers folder, or a hub id.",
+        description="The base model: `demo` (comes with the package), the path of a diffusers folder of Stable"
+        " Diffusion 1.x or 2.x, whole and in safetensors, or a hub id of one. Pickled weights (.bin, .ckpt) and single"
+        " files are refused with the command that converts them.",
     )
     model_revision: str | None = Field(default=None, description="The revision of a hub id: branch, tag or commit.")
+    model_variant: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9_-]+$",
+        description="Which weights to read where a part of the model has several, such as `fp16` for"
+        " `model.fp16.safetensors`; a part without it is read as it is.",
+    )
     device: str = Field(
         default="auto",
         pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
@@ -157,6 +165,17 @@ class Settings(BaseSettings):
     def _absolute(cls, home: Path) -> Path:
         """Children run in other folders: what is relative is meant from here."""
         return home.expanduser().absolute()
+
+    @field_validator("model")
+    @classmethod
+    def _expanded(cls, model: str) -> str:
+        """No shell expands what stands in a file of settings."""
+        return _expand(Path(model)) if model.startswith("~") else model
+
+    @field_validator("classifier")
+    @classmethod
+    def _expanded_folder(cls, folder: Path | None) -> Path | None:
+        return None if folder is None else Path(_expand(folder))
 
     @field_validator("host")
     @classmethod
@@ -252,6 +271,13 @@ def _home(info: ValidationInfo) -> Path:
     home = info.data.get("home", default_home().expanduser())
     assert isinstance(home, Path)
     return home
+
+
+def _expand(path: Path) -> str:
+    try:
+        return str(path.expanduser())
+    except RuntimeError as error:  # of another user, whom nobody knows
+        raise ValueError(f"{path} cannot be expanded: {error}") from error
 
 
 PAGE = Path(__file__).parents[1] / "docs" / "settings.md"

@@ -7,19 +7,23 @@ again, so the visibility timeout does not matter.
 """
 
 import logging
+import os
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
 from celery import Celery
 from celery.signals import worker_init, worker_ready, worker_shutdown, worker_shutting_down
+from pydantic import ValidationError
 
+from sepme_core.base import BaseNotSupported
 from sepme_core.erasure import prepare
 from sepme_core.pulse import keep_touching
 from sepme_core.settings import Settings
 from worker import doorbell, work
 from worker.heartbeat import Heartbeat
 from worker.preparation import Preparation
-from worker.resident import Resident, load
+from worker.resident import ClassifierNotUsable, Resident, load
 from worker.trouble import is_trouble, said
 
 logger = logging.getLogger(__name__)
@@ -38,13 +42,33 @@ class Process:
     preparation: Preparation = field(default_factory=lambda: Preparation(iter(())))
 
 
+def _give_up(reason: str) -> SystemExit:
+    """An end that a supervisor need not answer with a new start: only the operator can mend what it says.
+
+    The reason is the last line, past Celery's logging and its own view of what standard error is.
+    """
+    print(f"sepme: {reason}", file=sys.__stderr__, flush=True)
+    return SystemExit(os.EX_CONFIG)
+
+
+def _settings() -> Settings:
+    try:
+        return Settings()
+    except ValidationError as refusal:
+        named = "; ".join(
+            f"SEPME_{'_'.join(map(str, error['loc'])).upper()}: {error['msg'].removeprefix('Value error, ')}"
+            for error in refusal.errors()
+        )
+        raise _give_up(f"These settings cannot be used: {named}") from None
+
+
 process = Process()
-settings = Settings()
+settings = _settings()
 
 
 def _application(broker_url: str | None) -> Celery:
     if broker_url is None:
-        raise SystemExit(
+        raise _give_up(
             "SEPME_BROKER_URL is not set. `sepme serve` starts a broker of its own; a worker that is started alone "
             "needs to be told where one listens, for example redis://127.0.0.1:6379/0."
         )
@@ -91,6 +115,10 @@ def _load(sender: Any, **_signal: Any) -> None:
     queue = _queue(sender.app)
     try:
         process.resident = load(settings, sender.hostname, queue)
+    except (BaseNotSupported, ClassifierNotUsable) as reason:
+        raise _give_up(
+            f"The worker for {queue} cannot start with SEPME_MODEL={settings.model}: {' '.join(str(reason).split())}"
+        ) from None
     except Exception as reason:
         logger.critical(
             "The worker for %s cannot start with SEPME_MODEL=%s: %s: %s",
@@ -113,7 +141,7 @@ def _look_ahead(**_signal: Any) -> None:
 def _queue(celery: Celery) -> str:
     chosen = list(celery.amqp.queues.consume_from)
     if len(chosen) != 1 or chosen[0] not in QUEUES:
-        raise SystemExit(f"A worker serves one queue. Start it with -Q {' or -Q '.join(QUEUES)}, not {chosen}.")
+        raise _give_up(f"A worker serves one queue. Start it with -Q {' or -Q '.join(QUEUES)}, not {chosen}.")
     return str(chosen[0])
 
 

@@ -11,6 +11,7 @@ from sepme_core.registry import jobs
 from worker import problems
 from worker.considering import Newcomer, outweighs
 from worker.deciding import Settled, settle
+from worker.fitting import check_whole
 from worker.groups import Members
 from worker.leaning import remake
 from worker.lease import GaveWay, Lease, LeaseLost
@@ -24,11 +25,12 @@ def run(resident: Resident, lease: Lease) -> None:
     """Do an erase job from the claim to the published versions.
 
     Raises:
-        Refused: the method refuses the concept, or an option has no meaning.
+        Refused: the method refuses the concept, a phrase is too long, or an option has no meaning.
         Interrupted: the lease was lost, the job cancelled, the worker is stopping, or another job has to go first.
     """
     started = time.monotonic()
     request = _request(lease.claim.request)
+    check_whole(resident.base, lease.claim.request)
     settled = settle(resident, lease, request)
     made = _together(resident, lease, settled) if "group" in lease.claim.request else _alone(resident, lease, settled)
     remade = remake(resident, lease, settled)

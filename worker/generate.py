@@ -6,6 +6,7 @@ from sepme_core.generation import PictureRequest
 from sepme_core.generation import generate as draw
 from sepme_core.registry import concepts, jobs
 from sepme_core.registry.database import reading
+from sepme_core.unread import warnings_of
 from worker import problems
 from worker.increments import usable_increments
 from worker.lease import Lease, LeaseLost
@@ -28,10 +29,11 @@ def run(resident: Resident, lease: Lease) -> None:
         resident.base, request, increments, lambda step, of: lease.step(step, of, f"denoising step {step} of {of}")
     )
     records = [store_picture(resident.blobs, picture) for picture in pictures]
+    warnings = warnings_of(resident.base, request.prompt, request.negative_prompt)
     published = insist(
         resident.engine,
         lambda session: jobs.publish_pictures(
-            session, lease.claim, images=records, mask=mask, base_digest=resident.base.digest
+            session, lease.claim, images=records, mask=mask, base_digest=resident.base.digest, warnings=warnings
         ),
     )
     if not published:

@@ -78,13 +78,18 @@ def of_damaged_increment(detail: str, concept: str) -> Document:
 
 def of_invalid_field(detail: str, pointer: str) -> Document:
     """A value that only the method could judge."""
+    return of_invalid_fields({pointer: detail})
+
+
+def of_invalid_fields(details: Mapping[str, str]) -> Document:
+    """Values that only the method could judge: what is wrong with each, by its pointer."""
     return document(
         INVALID_REQUEST,
         "The request does not fit the contract",
         422,
-        detail,
+        " ".join(details.values()),
         "Correct the fields named in `errors`; `pointer` is a JSON pointer into the body (RFC 6901).",
-        errors=[{"location": "body", "pointer": pointer, "detail": detail}],
+        errors=[{"location": "body", "pointer": pointer, "detail": detail} for pointer, detail in details.items()],
     )
 
 

@@ -3,6 +3,7 @@
 from sepme_core.erasure import check_irrevocable
 from sepme_core.registry import protecting
 from sepme_core.registry.database import writing
+from worker.fitting import check_whole
 from worker.increments import usable_increments
 from worker.lease import Lease, LeaseLost
 from worker.optimising import as_known, drive
@@ -14,9 +15,10 @@ def run(resident: Resident, lease: Lease) -> None:
     """Do a protect job from the claim to the protected prompts.
 
     Raises:
-        Refused: an irrevocable erasure would be weakened, or its increment cannot be read.
+        Refused: a prompt is too long, an irrevocable erasure would be weakened, or its increment cannot be read.
         Interrupted: the lease was lost, the job cancelled, or the worker is stopping.
     """
+    check_whole(resident.base, lease.claim.request)
     with writing(resident.engine) as session:
         pinned = protecting.pin(session, lease.claim)
     if pinned is None:

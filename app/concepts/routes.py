@@ -58,14 +58,19 @@ async def get_concept(name: SlugInPath, services: ServicesDependency) -> Respons
         }
     },
 )
-async def get_lora(name: SlugInPath, services: ServicesDependency) -> Response:
-    """The concept's increment as a LoRA file (safetensors, diffusers' keys), restored or not.
+async def get_lora(
+    name: SlugInPath, query: Annotated[lora.LoraQuery, Query()], services: ServicesDependency
+) -> Response:
+    """The concept's increment as a LoRA file (safetensors), restored or not, by the names of the program it is for.
 
-    It belongs to the model whose digest stands in its metadata. `ETag` is the increment's digest.
+    It belongs to the model whose digest stands in its metadata. `ETag` is the increment's digest, and the format.
     """
     digest = await services.read(lambda session: lora.stored_digest(session, name))
-    data = await to_thread.run_sync(lora.read_lora, services, name, digest)
-    headers = {"ETag": f'"{digest}"', "Content-Disposition": f'attachment; filename="{name}.safetensors"'}
+    data = await to_thread.run_sync(lora.read_lora, services, name, digest, query)
+    headers = {
+        "ETag": query.tag(digest),
+        "Content-Disposition": f'attachment; filename="{query.file_name(name)}"',
+    }
     return Response(data, media_type=lora.MEDIA_TYPE, headers=headers)
 
 

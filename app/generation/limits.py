@@ -44,6 +44,12 @@ def _out_of_range(request: Mapping[str, Any], limits: Mapping[str, Any]) -> Iter
         if not low <= request[name] <= high:
             rule = f"must be {low}" if low == high else f"must be from {low} to {high}"
             yield name, f"{name} {rule} for this model, not {request[name]}"
+    least = limits.get("least_steps", {}).get(request["scheduler"], 1)
+    if limits["steps"][0] <= request["steps"] < least:
+        yield (
+            "steps",
+            f"steps must be at least {least} with the scheduler {request['scheduler']}, not {request['steps']}",
+        )
     multiple = limits["multiple_of"]
     for name in ("width", "height"):
         if request[name] % multiple:

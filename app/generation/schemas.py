@@ -31,7 +31,13 @@ class GenerateBody(Body):
         }
     )
 
-    prompt: Text
+    prompt: Annotated[
+        Text,
+        Field(
+            description="Plain words. What is beyond the model's `prompt_tokens` is cut, and weights such as (cat:1.3)"
+            " are read as letters; the result's `warnings` say so."
+        ),
+    ]
     negative_prompt: Text = ""
     erased: Erased = "active"
     seed: Seed | None = Field(

@@ -54,6 +54,9 @@ class Pictures(BaseModel):
     images: list[Picture]
     mask: Mask
     base_digest: str
+    warnings: list[str] = Field(
+        default_factory=list, description="What they were drawn without: the end of a prompt that is too long, weights."
+    )
 
 
 class JobDocument(BaseModel):

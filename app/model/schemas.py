@@ -29,6 +29,12 @@ class Limits(BaseModel):
     count: tuple[int, int]
     guidance_scale: tuple[float, float]
     schedulers: list[str]
+    least_steps: dict[str, int] = Field(
+        default_factory=dict, description="By scheduler: fewer steps than that it does not take."
+    )
+    prompt_tokens: int | None = Field(
+        default=None, description="How many tokens of a prompt the model reads; what is beyond is cut, and said."
+    )
 
 
 class Suggestions(BaseModel):

@@ -80,4 +80,5 @@ def _document(job: Document, data: list[dict[str, Any]]) -> Document:
         "job": f"/jobs/{job['id']}",
         "mask": job["result"]["mask"],
         "base_digest": job["result"]["base_digest"],
+        "warnings": job["result"].get("warnings", []),
     }

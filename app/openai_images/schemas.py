@@ -74,7 +74,7 @@ class OpenAIImage(BaseModel):
 
 
 class OpenAIImages(BaseModel):
-    """OpenAI's answer, and the extensions `job`, `mask`, `base_digest`."""
+    """OpenAI's answer, and the extensions `job`, `mask`, `base_digest`, `warnings`."""
 
     created: int = Field(description="Unix time.")
     data: list[OpenAIImage]
@@ -83,3 +83,4 @@ class OpenAIImages(BaseModel):
     job: str
     mask: dict[str, Any]
     base_digest: str
+    warnings: list[str]

@@ -1,6 +1,5 @@
 """One supervised process: started in a process group of its own, noted in a pid file, its output kept in a log."""
 
-import logging
 import os
 import signal
 import subprocess
@@ -10,14 +9,13 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import IO
 
 from sepme.serve import pid_files
+from sepme.serve.log import ChildLog
+from sepme.serve.state_folder import make_private
 
-LOG_BYTES = 5_000_000
-LOG_COUNT = 3
 TAIL_LINES = 12
 
 
@@ -33,6 +31,7 @@ class ChildPlan:
         ready: asked until it says yes before the children after it are started; None: do not wait.
         silent_seconds: once it has given a sign of life, for how long it may give none before it is killed; None: it
             gives none.
+        folders: made before each start, for this user alone: somebody may have removed them since the last.
         ends_last: ended only after the others have, because they need it to finish their work.
     """
 
@@ -42,6 +41,7 @@ class ChildPlan:
     stop_seconds: float = 10.0
     ready: Callable[[], bool] | None = None
     silent_seconds: float | None = None
+    folders: tuple[Path, ...] = ()
     ends_last: bool = False
 
 
@@ -77,16 +77,24 @@ class Pulse:
 class Child:
     """A process that runs, from its start to its end. Starting again means another Child."""
 
-    def __init__(self, plan: ChildPlan, home: Path, echo: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        plan: ChildPlan,
+        home: Path,
+        say: Callable[[str], None],
+        echo: Callable[[str], None] | None = None,
+    ) -> None:
         """Start it.
 
         Raises:
-            OSError: the program cannot be run, or its pid file not be written.
+            OSError: the program cannot be run, a folder not be made, or its pid file not be written.
         """
+        for folder in (home, home / "logs", home / "run", *plan.folders):
+            make_private(folder)
         self.plan = plan
         self._pid_folder = home / "run"
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
-        self._echo = echo
+        self._say, self._echo = say, echo
         self._started = time.monotonic()
         self._pulse = Pulse(self._pid_folder / f"{plan.name}.pulse")
         self._process = subprocess.Popen(
@@ -160,15 +168,12 @@ class Child:
                 self._copy(stream, folder)
 
     def _copy(self, stream: IO[str], folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        log = RotatingFileHandler(
-            folder / f"{self.plan.name}.log", maxBytes=LOG_BYTES, backupCount=LOG_COUNT, encoding="utf-8"
-        )
+        log = ChildLog(folder / f"{self.plan.name}.log", self._say)
         try:
             for line in stream:
                 words = line.rstrip("\n")
                 self._tail.append(words)
-                log.emit(logging.makeLogRecord({"msg": words}))
+                log.write(words)
                 if self._echo is not None:
                     self._echo(f"{self.plan.name:<16} {words}")
         finally:

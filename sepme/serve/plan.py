@@ -58,16 +58,16 @@ def child_environment(settings: Settings, home: Path) -> dict[str, str]:
 
 def absolute_model(model: str) -> str:
     """A folder as an absolute path; the name of a packaged model or of one on the hub as it is."""
-    return str(Path(model).resolve()) if Path(model).is_dir() else model
+    return str(Path(model).resolve()) if Path(model).exists() else model
 
 
 def _broker(socket_file: Path, home: Path) -> ChildPlan:
     data = home / "broker"
-    data.mkdir(exist_ok=True)
     return ChildPlan(
         name="broker",
         command=broker.command(broker.program(), socket_file, data),
         ready=lambda: broker.answers(socket_file),
+        folders=(data,),
         ends_last=True,
     )
 

@@ -1,5 +1,6 @@
 """The course of `sepme serve`: hold the state folder, end what an earlier run left, start everything, greet."""
 
+import os
 import socket
 import sys
 import threading
@@ -9,7 +10,8 @@ from pathlib import Path
 import httpx
 
 from sepme.serve import broker, greeting, pid_files, plan, readiness, state_folder
-from sepme.serve.supervisor import Supervisor
+from sepme.serve.supervisor import Hopeless, Supervisor
+from sepme_core.model_files import BaseNotSupported, check_source
 from sepme_core.settings import Settings
 
 ORPHANS_SECONDS = 5.0
@@ -27,15 +29,21 @@ def serve(settings: Settings, *, verbose: bool = False) -> None:
         verbose: copy the children's logs to the terminal.
 
     Raises:
-        CannotServe: the port or the state folder is taken, or there is no broker to start.
+        CannotServe: the port or the state folder is taken, there is no broker to start, or the model cannot be served.
     """
     home = settings.home.resolve()
+    os.umask(state_folder.PRIVATE_UMASK)  # the children's too: prompts and pictures are nobody else's
     try:
+        check_source(settings.model, settings.model_variant)  # at once, rather than when a worker comes to it
         with state_folder.held(home):
             _serve(settings, home, verbose)
+    except BaseNotSupported as reason:
+        raise CannotServe(f"SEPME_MODEL={settings.model} cannot be served: {reason}") from reason
+    except Hopeless as reason:
+        raise CannotServe(str(reason)) from reason
     except (state_folder.FolderInUse, broker.BrokerMissing, broker.UnsafeFolder) as reason:
         raise CannotServe(str(reason)) from reason
-    except (PermissionError, NotADirectoryError, FileExistsError) as reason:
+    except OSError as reason:
         raise CannotServe(f"The state folder {home} cannot be used: {reason}. Set SEPME_HOME to another.") from reason
 
 
@@ -60,7 +68,13 @@ def address(settings: Settings) -> str:
 
 def _check_port(settings: Settings) -> None:
     """Find out now, rather than from a child that dies again and again."""
-    family, kind, protocol, _name, where = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
+    try:
+        found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
+    except socket.gaierror as unknown:
+        raise CannotServe(
+            f"{settings.host} is no address of this machine ({unknown.strerror}). Set SEPME_HOST to one."
+        ) from unknown
+    family, kind, protocol, _name, where = found[0]
     with socket.socket(family, kind, protocol) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -2,15 +2,32 @@
 
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 LOCK = "serve.lock"
+PRIVATE_UMASK = 0o077
 
 
 class FolderInUse(Exception):
     """Another `sepme serve` holds the folder; the message names its process and the remedy."""
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder if need be, and close one of this user's to everybody else.
+
+    One that is plainly shared (it is sticky), or the user's home, is left as it is: what is made inside is private.
+
+    Raises:
+        OSError: it cannot be made or closed.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    status = folder.stat()
+    shared = status.st_mode & stat.S_ISVTX or folder in (Path.home(), Path(folder.anchor))
+    if status.st_mode & 0o077 and status.st_uid == os.getuid() and not shared:
+        folder.chmod(stat.S_IMODE(status.st_mode) & 0o700)
 
 
 @contextmanager
@@ -19,9 +36,9 @@ def held(folder: Path) -> Iterator[None]:
 
     Raises:
         FolderInUse: another run holds it.
-        NotADirectoryError, PermissionError: the folder cannot be made or written to.
+        OSError: the folder cannot be made or written to.
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(folder)
     descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         _lock(descriptor, folder)

@@ -4,6 +4,7 @@ One thread and a short sleep: the work of a supervisor is to look, and a signal 
 dead-lock (setting a threading.Event from a handler can).
 """
 
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +18,13 @@ from sepme.serve.child import Child, ChildPlan
 LOOK_SECONDS = 0.05
 READY_SECONDS = 20.0
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+WILL_NOT_GET_BETTER = os.EX_CONFIG
+"""The exit status of a child that only the operator can help, by a setting or a file; its last line says how."""
+REASON = "sepme: "
+
+
+class Hopeless(Exception):
+    """A child cannot be started as it is set up, however often it is tried; the message is the child's reason."""
 
 
 class Supervisor:
@@ -43,6 +51,9 @@ class Supervisor:
         """Start everything and look after it until the first SIGTERM, SIGINT or SIGHUP; then end everything.
 
         A second signal, whenever it comes, kills what still runs.
+
+        Raises:
+            Hopeless: once everything has ended, because a child said that it will not get better.
         """
         with self._signals_counted():
             try:
@@ -76,7 +87,7 @@ class Supervisor:
     def _start(self, plan: ChildPlan) -> None:
         self._due.pop(plan.name, None)
         try:
-            self._running[plan.name] = Child(plan, self._home, self._echo)
+            self._running[plan.name] = Child(plan, self._home, self._say, self._echo)
         except OSError as refusal:
             self._plan_restart(plan, 0.0, f"{plan.name} cannot be started: {refusal}", [])
 
@@ -105,6 +116,8 @@ class Supervisor:
     def _mourn(self, child: Child) -> None:
         child.bury()
         del self._running[child.plan.name]
+        if child.exit_status() == WILL_NOT_GET_BETTER:
+            raise Hopeless(_reason(child))
         ending = f"{child.plan.name} ended unexpectedly ({_how(child.exit_status())})"
         self._plan_restart(child.plan, child.lived_seconds, ending, child.last_words)
 
@@ -138,6 +151,12 @@ class Supervisor:
         for child in children:
             child.bury()
             del self._running[child.plan.name]
+
+
+def _reason(child: Child) -> str:
+    """The child's own words, which other output may follow."""
+    said = [line.removeprefix(REASON) for line in child.last_words if line.startswith(REASON)]
+    return (said or child.last_words or [f"{child.plan.name} cannot be started as it is set up."])[-1]
 
 
 def _how(exit_status: int | None) -> str:

@@ -165,6 +165,14 @@ def test_what_is_out_of_the_models_range(client: httpx.Client, field: str, value
 
 
 @pytest.mark.usefixtures("model")
+def test_fewer_steps_than_the_scheduler_takes(client: httpx.Client) -> None:
+    (error,) = generate(client, scheduler="euler", steps=3).json()["errors"]
+    assert (error["pointer"], "at least 4 with the scheduler euler" in error["detail"]) == ("#/steps", True)
+    assert generate(client, scheduler="euler", steps=4).status_code == 202
+    assert generate(client, scheduler="ddim", steps=3).status_code == 202
+
+
+@pytest.mark.usefixtures("model")
 def test_all_that_is_out_of_range_is_said_at_once(client: httpx.Client) -> None:
     errors = generate(client, steps=999, scheduler="x", width=1).json()["errors"]
     assert {error["pointer"] for error in errors} == {"#/steps", "#/scheduler", "#/width"}

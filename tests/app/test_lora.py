@@ -70,6 +70,27 @@ def test_an_increment_is_given_as_a_lora_file(client: httpx.Client, digest: str,
     assert json.loads(entry).items() >= {"concept": "cat", "base_digest": working.BASE, "increment": digest}.items()
 
 
+def test_the_file_for_other_programs_has_their_names_and_a_tag_of_its_own(
+    client: httpx.Client, digest: str, tmp_path: Path
+) -> None:
+    answer = client.get("/concepts/cat/lora", params={"format": "kohya"})
+    assert answer.headers["content-disposition"] == 'attachment; filename="cat-kohya.safetensors"'
+    assert answer.headers["etag"] == f'"{digest}-kohya"'
+    (tmp_path / "cat.safetensors").write_bytes(answer.content)
+    with safe_open(tmp_path / "cat.safetensors", "np") as file:
+        assert sorted(file.keys()) == [
+            f"lora_unet_block_attn2_to_{matrix}.{part}"
+            for matrix in "kv"
+            for part in ("alpha", "lora_down.weight", "lora_up.weight")
+        ]
+
+
+def test_a_format_that_nobody_reads(client: httpx.Client, digest: str) -> None:
+    del digest  # it need only be there
+    answer = client.get("/concepts/cat/lora", params={"format": "comfy"})
+    assert (answer.status_code, answer.json()["errors"][0]["location"]) == (422, "query")
+
+
 def test_it_is_the_same_file_every_time_and_after_restoring_too(client: httpx.Client, digest: str) -> None:
     first = client.get("/concepts/cat/lora")
     client.delete("/concepts/cat").raise_for_status()

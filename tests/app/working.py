@@ -35,6 +35,8 @@ MODEL: dict[str, Any] = {
         "height": [64, 64],
         "multiple_of": 8,
         "schedulers": ["ddim", "euler"],
+        "least_steps": {"ddim": 1, "euler": 4},
+        "prompt_tokens": 75,
     },
     "capacity": {"directions": 256, "left": 180},
     "suggestions": {"styles": ["twemoji"], "objects": ["cat"], "prompt": "a {object} in {style} style"},

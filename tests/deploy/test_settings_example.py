@@ -12,6 +12,7 @@ SHOWN_OTHERWISE = {
     "blob_url",
     "erase_workers",
     "model_revision",
+    "model_variant",
     "classifier",
     "public_url",
     "allowed_hosts",

@@ -37,3 +37,12 @@ def test_a_killed_run_does_not_keep_the_folder(tmp_path: Path) -> None:
         holder.wait(timeout=5)
         with state_folder.held(tmp_path):
             pass
+
+
+def test_a_folder_that_others_can_read_is_closed_and_a_shared_one_is_left(tmp_path: Path) -> None:
+    for mode, after in ((0o755, 0o700), (0o1777, 0o1777)):
+        folder = tmp_path / oct(mode)
+        folder.mkdir()
+        folder.chmod(mode)
+        with state_folder.held(folder):
+            assert folder.stat().st_mode & 0o7777 == after

@@ -1,5 +1,7 @@
 import os
+import shutil
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,9 +15,11 @@ import sys
 from pathlib import Path
 from sepme.serve.child import ChildPlan
 from sepme.serve.supervisor import Supervisor
-plans = [ChildPlan(name, (sys.executable, '-c', source), stop_seconds=20, ends_last=name == 'broker')
+home = Path(sys.argv[1])
+plans = [ChildPlan(name, (sys.executable, '-c', source), stop_seconds=20, ends_last=name == 'broker',
+                   folders=(home / name,))
          for name, source in zip(sys.argv[2::2], sys.argv[3::2])]
-Supervisor(plans, Path(sys.argv[1]), lambda line: print(line, flush=True)).run()
+Supervisor(plans, home, lambda line: print(line, flush=True)).run()
 print('ended', flush=True)
 """
 CONFESSOR = "print('I cannot find my model', flush=True)\nraise SystemExit(3)"
@@ -159,3 +163,43 @@ def test_what_a_killed_supervisor_leaves_behind_is_found_by_the_next(tmp_path: P
         assert pids(tmp_path) == {"worker": orphan}
         assert [record.pid for record in pid_files.end_orphans(tmp_path / "run", grace_seconds=5)] == [orphan]
         assert processes_in(tmp_path) == []
+
+
+HOPELESS = "print('sepme: Set it right.\\nbye', flush=True)\nraise SystemExit(78)"
+
+
+def test_a_child_that_will_not_get_better_ends_everything_with_its_reason(tmp_path: Path) -> None:
+    with supervised(tmp_path, broker=SLEEPER, worker=HOPELESS) as supervisor:
+        said, _ = supervisor.communicate(timeout=20)
+        assert supervisor.returncode == 1
+        assert said.splitlines()[-1].endswith("Hopeless: Set it right.")
+        assert "starting it again" not in said
+        assert pids(tmp_path) == {}
+
+
+IN_ITS_FOLDER = "import os, time\nos.chdir('broker')\nprint('awake', flush=True)\nwhile True: time.sleep(0.05)"
+
+
+def test_folders_that_were_removed_are_made_again_before_a_child_is_started_again(tmp_path: Path) -> None:
+    with supervised(tmp_path, broker=IN_ITS_FOLDER):
+        awaken(tmp_path, "broker")
+        before = pids(tmp_path)["broker"]
+        for folder in ("broker", "logs"):
+            shutil.rmtree(tmp_path / folder)
+        os.kill(before, signal.SIGKILL)
+        awaken(tmp_path, "broker")
+        assert pids(tmp_path)["broker"] != before
+        assert (tmp_path / "broker").stat().st_mode & 0o077 == 0
+
+
+def test_a_full_disk_is_said_once_and_the_child_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "worker.log").symlink_to("/dev/full")
+    chatty = "import time\nfor number in range(50): print(number, flush=True)\nopen('done', 'w')\ntime.sleep(60)"
+    with supervised(tmp_path, worker=chatty) as supervisor:
+        until((tmp_path / "done").exists)
+        time.sleep(0.3)  # for the lines on their way to the log
+        supervisor.send_signal(signal.SIGTERM)
+        said, _ = supervisor.communicate(timeout=20)
+    assert said.count("cannot be written (No space left on device)") == 1
+    assert "Traceback" not in said

@@ -10,7 +10,9 @@ from sepme_core.base import Base
 from sepme_core.demo import MODEL_FOLDER
 from sepme_core.evaluation.similarity import structural_similarity
 from sepme_core.generation import PictureRequest, generate
-from sepme_core.lora import NoIncrement, lora_of_increment
+from sepme_core.increment import IncrementDamaged, IncrementForAnotherBase
+from sepme_core.lora import Names, NoIncrement, lora_of_increment
+from sepme_core.lora_loading import load_lora
 from tests.sepme_core.erased import erased
 from tests.sepme_core.increments import random_increment
 from tests.sepme_core.stock import stock_picture, stock_pipeline
@@ -18,11 +20,13 @@ from tests.sepme_core.stock import stock_picture, stock_pipeline
 REQUEST = PictureRequest("", seed=7, steps=12, guidance_scale=4.0, width=64, height=64)
 
 
-@pytest.fixture(scope="module")
-def stock_without_sepia(base: Base, tmp_path_factory: pytest.TempPathFactory) -> StableDiffusionPipeline:
-    """The stock pipeline with the LoRA file of the erased style."""
+@pytest.fixture(scope="module", params=["diffusers", "kohya"])
+def stock_without_sepia(
+    request: pytest.FixtureRequest, base: Base, tmp_path_factory: pytest.TempPathFactory
+) -> StableDiffusionPipeline:
+    """The stock pipeline with the LoRA file of the erased style, in each form."""
     file = tmp_path_factory.mktemp("lora") / "sepia.safetensors"
-    file.write_bytes(lora_of_increment(erased(base, "sepia").to_bytes()))
+    file.write_bytes(lora_of_increment(erased(base, "sepia").to_bytes(), request.param))
     pipeline = stock_pipeline(MODEL_FOLDER)
     pipeline.load_lora_weights(str(file))
     return pipeline
@@ -67,6 +71,55 @@ def test_the_file_says_what_it_is_and_names_the_factors_as_diffusers_does(base: 
         down, up = (factors[f"unet.{path}.lora_{part}.weight"] for part in "AB")
         assert (up == w).all()
         assert (down == increment.directions.T).all()
+
+
+DEMO_ATTENTIONS = {"down_blocks_0": 1, "down_blocks_1": 1, "mid_block": 1, "up_blocks_0": 2, "up_blocks_1": 2}
+DEMO_MODULES = [
+    f"lora_unet_{place}_attentions_{attention}_transformer_blocks_0_attn2_to_{matrix}"
+    for place, attentions in DEMO_ATTENTIONS.items()
+    for attention in range(attentions)
+    for matrix in "kv"
+]
+"""By the rule of kohya's scripts: `lora_unet_`, and the module's path with underscores for dots."""
+
+
+def test_the_names_for_other_programs_are_those_that_they_look_for(base: Base, tmp_path: Path) -> None:
+    increment = random_increment(base, "cat", rank=4)
+    file = tmp_path / "cat.safetensors"
+    file.write_bytes(lora_of_increment(increment.to_bytes(), "kohya"))
+    with safe_open(file, "pt") as opened:
+        factors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+        described = json.loads(opened.metadata()["sepme"])
+    parts = ("lora_down.weight", "lora_up.weight", "alpha")
+    assert set(factors) == {f"{module}.{part}" for module in DEMO_MODULES for part in parts}
+    assert {float(factors[f"{module}.alpha"]) for module in DEMO_MODULES} == {4.0}
+    assert described["base_digest"] == base.digest
+    path = "down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k"
+    module = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k"
+    assert (factors[f"{module}.lora_up.weight"] == increment.weights[path]).all()
+    assert (factors[f"{module}.lora_down.weight"] == increment.directions.T).all()
+
+
+@pytest.mark.parametrize("names", ["diffusers", "kohya"])
+def test_a_file_made_for_another_base_is_not_loaded(base: Base, tmp_path: Path, names: Names) -> None:
+    pipeline = stock_pipeline(MODEL_FOLDER)
+    other = replace(random_increment(base), metadata={**random_increment(base).metadata, "base_digest": "sha256:0"})
+    file = tmp_path / "other.safetensors"
+    file.write_bytes(lora_of_increment(other.to_bytes(), names))
+    with pytest.raises(IncrementForAnotherBase, match=f"made for base sha256:0, and this is {base.digest}"):
+        load_lora(pipeline, file)
+    assert pipeline.get_list_adapters() == {}
+    file.write_bytes(lora_of_increment(random_increment(base).to_bytes(), names))
+    load_lora(pipeline, file)
+    assert list(pipeline.get_list_adapters()) == ["unet"]
+
+
+def test_an_increment_file_is_no_lora_file(base: Base, tmp_path: Path) -> None:
+    file = tmp_path / "cat.safetensors"
+    for data in (random_increment(base).to_bytes(), b"nothing of the kind"):
+        file.write_bytes(data)
+        with pytest.raises(IncrementDamaged, match="no LoRA file"):
+            load_lora(stock_pipeline(MODEL_FOLDER), file)
 
 
 @pytest.mark.parametrize(

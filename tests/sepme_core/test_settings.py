@@ -171,3 +171,11 @@ def test_hosts_are_served_by_the_name_that_requests_give_them() -> None:
         {"public_url": "https://Sepme.example:8443/", "allowed_hosts": "API, 2001:DB8::0:1", "host": "localhost"}
     )
     assert settings.served_hosts == {"localhost", "sepme.example", "api", "2001:db8::1"}
+
+
+def test_the_home_of_a_user_is_put_for_a_tilde(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    assert Settings.model_validate({"model": "~/sd"}).model == "/home/somebody/sd"
+    assert Settings.model_validate({"classifier": "~/clip"}).classifier == Path("/home/somebody/clip")
+    with pytest.raises(ValidationError, match="cannot be expanded"):
+        Settings.model_validate({"model": "~nobody-of-that-name/sd"})

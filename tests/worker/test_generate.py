@@ -145,3 +145,13 @@ def test_a_void_attempt_publishes_nothing(resident: Resident) -> None:
     with Lease(resident.engine, held, seconds=8, drain=resident.drain) as lease:
         generate.run(resident, lease)
     assert len(pictures(resident, job_id)) == 1
+
+
+def test_what_the_pictures_were_drawn_without_is_in_the_result(resident: Resident) -> None:
+    job_id = asked_for(resident, [], prompt="a cat " * 7 + "heart", negative_prompt="a (fox:1.3)")
+    run(resident, job_id)
+    result = row(resident.engine, job_id).result
+    assert result is not None
+    cut, weighted = result["warnings"]
+    assert ("'heart'" in cut, "(fox:1.3)" in weighted) == (True, True)
+    assert pictures(resident, job_id)[0].record["warnings"] == result["warnings"]

@@ -10,18 +10,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import diffusers
-import transformers
 from pydantic import ValidationError
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from sepme_core.base import Base, BaseNotSupported, load_base, model_folder
+from sepme_core.base import Base, BaseNotSupported
 from sepme_core.erasure import Shared
-from sepme_core.evaluation.classifier import open_classifier
 from sepme_core.registry.blobs import open_blobs
 from sepme_core.registry.database import make_engine
 from sepme_core.settings import Settings
+from worker.resident import ClassifierNotUsable, load_classifier, load_model
 from worker.verify.checks import Check, Verifier, check
 from worker.verify.stored import StoredConcept, read_stored
 
@@ -42,14 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = Settings()
         stored = read_registry(settings)
         concepts = choose(stored, chosen.concept)
-        base = _load(settings)
+        shared = _load(settings)
     except (CannotVerify, ValidationError) as reason:
         print(f"sepme: {reason}", file=sys.stderr)
         return CANNOT
-    shared = Shared(base, open_classifier(settings.classifier, model_folder(settings.model)))
     verifier = Verifier(shared, open_blobs(settings.blob_url), stored)
     made = (each for concept in concepts for each in check(verifier, concept))
-    failed = report_json(base, made) if chosen.json else report(made)
+    failed = report_json(shared.base, made) if chosen.json else report(made)
     return FAILED if failed else HOLDS
 
 
@@ -104,13 +101,10 @@ def report_json(base: Base, checks: Iterable[Check]) -> int:
     return failed
 
 
-def _load(settings: Settings) -> Base:
-    for library in (diffusers, transformers):
-        library.utils.logging.disable_progress_bar()
-        library.utils.logging.set_verbosity_error()
+def _load(settings: Settings) -> Shared:
     try:
-        return load_base(settings.model, revision=settings.model_revision, device=settings.device)
-    except (BaseNotSupported, OSError) as reason:
+        return Shared(load_model(settings), load_classifier(settings))
+    except (BaseNotSupported, ClassifierNotUsable) as reason:
         raise CannotVerify(f"the model {settings.model} cannot be loaded: {reason}") from reason
 
 

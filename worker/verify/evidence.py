@@ -19,7 +19,7 @@ from sepme_core.registry.blobs import Blobs
 from sepme_core.registry.errors import BlobDamaged, BlobMissing
 from sepme_core.registry.tables import Image as Row
 
-OF_ONE_PICTURE = {"prompt", "seed", "row", "increments"}
+OF_ONE_PICTURE = {"prompt", "seed", "row", "increments", "warnings"}
 SURROUNDINGS = ("device", "dtype", "libraries")
 
 

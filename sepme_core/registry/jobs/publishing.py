@@ -181,6 +181,7 @@ def publish_pictures(
     images: list[PictureRecord],
     mask: dict[str, Any],
     base_digest: str,
+    warnings: Sequence[str] = (),
 ) -> bool:
     """End a job with its pictures, whose PNG blobs are already stored.
 
@@ -190,6 +191,7 @@ def publish_pictures(
         images: in the order of the request.
         mask: `{"digest", "concepts": [{"name", "version", "digest"}]}` as it was applied.
         base_digest: the base that made them.
+        warnings: what they were drawn without although it was asked for.
 
     Returns:
         False where nothing was published: the lease was lost, or cancelling was asked for and the job is cancelled.
@@ -201,6 +203,7 @@ def publish_pictures(
         finish(session, job, "cancelled", {})
         return False
     rows = add_images(session, job.id, job.holder, images, [mask] * len(images), base_digest)
-    result = {"images": [image_document(row) for row in rows], "mask": mask, "base_digest": base_digest}
+    pictures = [image_document(row) for row in rows]
+    result = {"images": pictures, "mask": mask, "base_digest": base_digest, "warnings": list(warnings)}
     finish(session, job, "succeeded", {"result": result})
     return True

@@ -1,0 +1,170 @@
+"""What a model must consist of before a library is asked to load it: its folder's parts, each file by name. No torch.
+
+A library that meets half a model guesses the other half: an empty vocabulary, random weights. Here it is refused.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from sepme_core.demo import DEMO, MODEL_FOLDER
+
+INDEX = "model_index.json"
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "tokenizer": ("CLIPTokenizer", "CLIPTokenizerFast"),
+    "text_encoder": ("CLIPTextModel",),
+    "unet": ("UNet2DConditionModel",),
+    "vae": ("AutoencoderKL",),
+    "scheduler": (),
+}
+"""The parts that are used, and what each may be; () is any."""
+UNUSED = ("safety_checker", "feature_extractor", "image_encoder")
+CONFIGURATIONS = {"scheduler": "scheduler_config.json", "tokenizer": "tokenizer_config.json"}
+WEIGHTS = {
+    "text_encoder": "model",
+    "unet": "diffusion_pytorch_model",
+    "vae": "diffusion_pytorch_model",
+}
+PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".msgpack")
+HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
+REMEDY = "choose a Stable Diffusion 1.x or 2.x model"
+
+
+class BaseNotSupported(ValueError):
+    """The model is no whole Stable Diffusion 1.x or 2.x pipeline that increments can act on; says why and what to do.
+
+    Trying again does not help: the operator has to act.
+    """
+
+
+def model_folder(source: str) -> Path:
+    """Where a model lies that is named so, if it is a folder."""
+    return MODEL_FOLDER if source == DEMO else Path(source)
+
+
+def check_source(source: str, variant: str | None = None) -> bool:
+    """Whether a model's name is one of a whole folder, rather than of a model on the hub.
+
+    Raises:
+        BaseNotSupported: it is neither, or the folder is not whole.
+    """
+    place = model_folder(source)
+    if place.is_dir():
+        check_folder(place, variant)
+        return True
+    if place.exists():
+        raise BaseNotSupported(f"{source} is a single file, and a folder is needed. {_conversion(source, 'single')}")
+    if not HUB_ID.fullmatch(source):
+        raise BaseNotSupported(f"There is nothing at {source}; name `demo`, the folder of a model, or a hub id.")
+    return False
+
+
+def check_folder(folder: Path, variant: str | None = None) -> None:
+    """Raise BaseNotSupported where a part of a model folder is missing, cut short or of another kind; names it."""
+    _check_index(read_object(folder / INDEX))
+    for part in PARTS:
+        configuration = folder / part / CONFIGURATIONS.get(part, "config.json")
+        read_object(configuration)
+        if part in WEIGHTS:
+            for file in weight_files(folder / part, WEIGHTS[part], variant):
+                _check_readable(file)
+    _check_tokenizer(folder / "tokenizer")
+
+
+def read_object(file: Path) -> dict[str, Any]:
+    """The JSON object in a file of a model.
+
+    Raises:
+        BaseNotSupported: there is none.
+    """
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BaseNotSupported(f"The model is incomplete: {file} cannot be read ({error.strerror}).") from error
+    except ValueError as error:
+        raise BaseNotSupported(f"The model is damaged: {file} is no JSON ({error}).") from error
+    if not isinstance(found, dict):
+        raise BaseNotSupported(f"The model is damaged: {file} holds no JSON object.")
+    return found
+
+
+def chosen_variant(folder: Path, stem: str, variant: str | None) -> str | None:
+    """The variant in which a part is to be read: the one asked for where the part has it, else the plain one."""
+    return variant if variant is not None and any(_present(folder, stem, variant)) else None
+
+
+def weight_files(folder: Path, stem: str, variant: str | None) -> list[Path]:
+    """The safetensors files of a part.
+
+    Raises:
+        BaseNotSupported: there are none, or one of several is missing.
+    """
+    for file in _present(folder, stem, chosen_variant(folder, stem, variant)):
+        if file.suffix == ".safetensors":
+            return [file]
+        shards = read_object(file).get("weight_map")
+        if not isinstance(shards, dict):
+            raise BaseNotSupported(f"The model is damaged: {file} names no `weight_map`.")
+        return [folder / str(name) for name in sorted(set(shards.values()))]
+    raise BaseNotSupported(_without_weights(folder, stem))
+
+
+def _present(folder: Path, stem: str, variant: str | None) -> Iterator[Path]:
+    infix = f".{variant}" if variant else ""
+    named = (f"{stem}{infix}.safetensors", f"{stem}.safetensors.index{infix}.json")
+    return (folder / name for name in named if (folder / name).is_file())
+
+
+def _without_weights(folder: Path, stem: str) -> str:
+    lacking = f"The model is incomplete: there is no {folder / stem}.safetensors"
+    variants = sorted(file.name.split(".")[1] for file in folder.glob(f"{stem}.*.safetensors"))
+    if variants:
+        return f"{lacking}, only the variant {variants[0]}; set SEPME_MODEL_VARIANT={variants[0]}."
+    if any(file.suffix in PICKLES for file in folder.glob("*")):
+        return f"{lacking}, only pickled weights, which can run code. {_conversion(str(folder.parent), 'pickled')}"
+    return f"{lacking}."
+
+
+def _conversion(source: str, form: str) -> str:
+    """How whoever trusts a file makes a folder of it; single files lack what only the hub holds."""
+    load = (
+        f"from_single_file({source!r})" if form == "single" else f"from_pretrained({source!r}, use_safetensors=False)"
+    )
+    target = source.removesuffix("/").removesuffix(".safetensors").removesuffix(".ckpt") + "-folder"
+    command = f"from diffusers import StableDiffusionPipeline as P; P.{load}.save_pretrained({target!r})"
+    return f'If you trust it, convert it with a network: python -c "{command}"'
+
+
+def _check_readable(file: Path) -> None:
+    try:
+        with safe_open(file, framework="numpy"):
+            pass
+    except (OSError, SafetensorError) as error:
+        raise BaseNotSupported(f"The model is incomplete: {file} is no whole safetensors file ({error}).") from error
+
+
+def _check_tokenizer(folder: Path) -> None:
+    if (folder / "tokenizer.json").is_file():
+        read_object(folder / "tokenizer.json")
+        return
+    for name in ("vocab.json", "merges.txt"):
+        if not (folder / name).is_file():
+            raise BaseNotSupported(f"The model is incomplete: there is no {folder / name}, and no tokenizer.json.")
+    read_object(folder / "vocab.json")
+
+
+def _check_index(index: Mapping[str, Any]) -> None:
+    named = {name: value for name, value in index.items() if isinstance(value, list) and any(value)}
+    kind = index.get("_class_name", "pipeline of an unknown kind")
+    for part, kinds in PARTS.items():
+        if part not in named:
+            raise BaseNotSupported(f"The model is a {kind} without {part} in its {INDEX}; {REMEDY}.")
+        if kinds and named[part][-1] not in kinds:
+            raise BaseNotSupported(f"The model is a {kind}: its {part} is a {named[part][-1]}; {REMEDY}.")
+    more = sorted(set(named) - set(PARTS) - set(UNUSED))
+    if more:
+        raise BaseNotSupported(f"The model is a {kind}: it has {', '.join(more)} too; {REMEDY}.")

@@ -1,0 +1,125 @@
+"""A model folder that is not whole, or of another kind, is refused by the name of what is wrong."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sepme_core.demo import MODEL_FOLDER
+from sepme_core.model_files import BaseNotSupported, check_folder, check_source
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(MODEL_FOLDER, tmp_path / "model"))
+
+
+def edit(file: Path, **changes: Any) -> None:
+    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+
+
+def cut_short(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-1000])
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        "model_index.json",
+        "tokenizer/tokenizer_config.json",
+        "tokenizer/tokenizer.json",
+        "text_encoder/config.json",
+        "text_encoder/model.safetensors",
+        "unet/config.json",
+        "unet/diffusion_pytorch_model.safetensors",
+        "vae/config.json",
+        "vae/diffusion_pytorch_model.safetensors",
+        "scheduler/scheduler_config.json",
+    ],
+)
+def test_a_missing_file_is_named(folder: Path, missing: str) -> None:
+    (folder / missing).unlink()
+    named = str(folder / missing).replace("tokenizer/tokenizer.json", "tokenizer/vocab.json")
+    with pytest.raises(BaseNotSupported, match="incomplete") as refusal:
+        check_folder(folder)
+    assert named in str(refusal.value)
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "unet/config.json": lambda file: file.write_text("{"),
+    "scheduler/scheduler_config.json": lambda file: file.write_text("[]"),
+    "tokenizer/tokenizer.json": lambda file: file.write_text(""),
+    "vae/diffusion_pytorch_model.safetensors": cut_short,
+}
+
+
+@pytest.mark.parametrize("damaged", DAMAGES)
+def test_a_damaged_file_is_named(folder: Path, damaged: str) -> None:
+    DAMAGES[damaged](folder / damaged)
+    with pytest.raises(BaseNotSupported) as refusal:
+        check_folder(folder)
+    assert str(folder / damaged) in str(refusal.value)
+
+
+def test_a_vocabulary_needs_its_merges(folder: Path) -> None:
+    (folder / "tokenizer" / "tokenizer.json").unlink()
+    (folder / "tokenizer" / "vocab.json").write_text("{}")
+    with pytest.raises(BaseNotSupported, match=r"merges\.txt"):
+        check_folder(folder)
+
+
+def test_a_pipeline_of_another_kind_is_named(folder: Path) -> None:
+    edit(
+        folder / "model_index.json",
+        _class_name="StableDiffusionXLPipeline",
+        text_encoder_2=["transformers", "CLIPTextModelWithProjection"],
+    )
+    with pytest.raises(BaseNotSupported, match=r"StableDiffusionXLPipeline.*text_encoder_2.*1\.x or 2\.x"):
+        check_folder(folder)
+
+
+def test_weights_of_a_variant_are_taken_where_it_is_asked_for_and_named_where_it_is_not(folder: Path) -> None:
+    weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.rename(weights.with_name("diffusion_pytorch_model.fp16.safetensors"))
+    check_folder(folder, "fp16")
+    with pytest.raises(BaseNotSupported, match="SEPME_MODEL_VARIANT=fp16"):
+        check_folder(folder)
+
+
+def test_every_shard_that_an_index_names_must_be_there(folder: Path) -> None:
+    weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    shard = weights.rename(weights.with_name("part-1.safetensors"))
+    index = weights.with_name("diffusion_pytorch_model.safetensors.index.json")
+    index.write_text(json.dumps({"weight_map": {"one": "part-1.safetensors"}}))
+    check_folder(folder)
+    shard.unlink()
+    with pytest.raises(BaseNotSupported, match=r"part-1\.safetensors"):
+        check_folder(folder)
+
+
+def test_pickled_weights_are_refused_with_the_command_that_converts_them(folder: Path) -> None:
+    weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.rename(weights.with_suffix(".bin"))
+    with pytest.raises(BaseNotSupported, match=r"can run code.*use_safetensors=False.*save_pretrained") as refusal:
+        check_folder(folder)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "model.ckpt"])
+def test_a_single_file_is_refused_with_the_command_that_makes_a_folder_of_it(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    with pytest.raises(BaseNotSupported, match=r"from_single_file\('.*'\)\.save_pretrained\('.*model-folder'\)"):
+        check_source(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("source", ["/no/such/model", "./model", "a/b/c", "~/model"])
+def test_a_path_at_which_there_is_nothing_is_not_taken_for_a_hub_id(source: str) -> None:
+    with pytest.raises(BaseNotSupported, match="There is nothing at"):
+        check_source(source)
+
+
+def test_a_hub_id_is_left_to_the_hub() -> None:
+    assert not check_source("stable-diffusion-v1-5/stable-diffusion-v1-5")

@@ -1,0 +1,49 @@
+"""What the model does not read of a prompt is said, word by word."""
+
+import json
+from io import BytesIO
+
+import pytest
+from PIL import Image
+
+from sepme_core.base import Base
+from sepme_core.generation import PictureRequest, generate
+from sepme_core.unread import cut_off, warnings_of
+
+LONG = "a cat " * 7  # two tokens each: all that the demo model reads
+
+
+def test_three_endings_beyond_the_length_give_one_picture_and_each_is_said(base: Base) -> None:
+    endings = ("and a Fox", "in ink style", "heart")
+    drawn = []
+    for ending in endings:
+        request = PictureRequest(f"{LONG}{ending}", seed=7, steps=2, width=64, height=64)
+        (picture,) = generate(base, request)
+        (warning,) = picture.record["warnings"]
+        assert warning == f"prompt: the model reads 14 tokens, and was not shown the end: {ending!r}"
+        chunk = json.loads(Image.open(BytesIO(picture.to_png())).info["sepme"])
+        assert chunk["warnings"] == [warning]
+        drawn.append(picture.sha256)
+    assert len(set(drawn)) == 1
+
+
+def test_a_prompt_that_just_fits_is_read_to_its_end(base: Base) -> None:
+    assert cut_off(base, LONG.strip()) == ""
+    (picture,) = generate(base, PictureRequest(LONG, steps=1, width=64, height=64))
+    assert "warnings" not in picture.record
+
+
+def test_a_negative_prompt_is_held_against_the_same_length(base: Base) -> None:
+    (warning,) = warnings_of(base, "a cat", f"{LONG}heart")
+    assert warning.startswith("negative_prompt: ")
+    assert "'heart'" in warning
+
+
+@pytest.mark.parametrize("prompt", ["a (cat:1.3)", "(a cat :.5)", "(cat:2), (fox:0.7)"])
+def test_weights_are_said_to_mean_nothing(base: Base, prompt: str) -> None:
+    assert any("weights have no meaning here" in each for each in warnings_of(base, prompt))
+
+
+@pytest.mark.parametrize("prompt", ["a cat", "a cat (big)", "at 12:30 a cat"])
+def test_brackets_and_colons_alone_are_no_weights(base: Base, prompt: str) -> None:
+    assert warnings_of(base, prompt) == []

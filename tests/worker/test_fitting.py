@@ -1,0 +1,59 @@
+"""A phrase whose end the model would not see is refused by its field, before anything is made of it."""
+
+from typing import Any
+
+import pytest
+
+from sepme_core.registry import concepts, protecting
+from sepme_core.registry.database import reading, writing
+from tests.worker.masks import publish, random_increment
+from tests.worker.rows import accepted_erasure, problem, row, versions
+from worker import work
+from worker.resident import Resident
+
+LONG = "a cat " * 7 + "heart"
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"prompts": ["heart", LONG]}, "#/prompts/1"),
+        ({"protect": [LONG]}, "#/protect/0"),
+        ({"substitute": LONG}, "#/substitute"),
+    ],
+)
+def test_an_erasure_is_refused_by_the_phrase_that_is_too_long(
+    resident: Resident, body: dict[str, object], pointer: str
+) -> None:
+    job_id = accepted_erasure(resident.engine, "heart", **body)
+    work.answer(resident, job_id)
+    refused = problem(resident.engine, job_id)
+    assert (refused["type"], refused["status"]) == ("invalid-request", 422)
+    (error,) = refused["errors"]
+    assert (error["pointer"], "'heart'" in error["detail"]) == (pointer, True)
+    assert versions(resident.engine, "heart") == []
+
+
+def test_one_made_together_with_it_is_refused_too_and_told_whose_phrase_it_is(resident: Resident) -> None:
+    bodies: list[dict[str, Any]] = [
+        {"name": "fox", "kind": "object"},
+        {"name": "heart", "kind": "object", "prompts": [LONG]},
+    ]
+    with writing(resident.engine) as session:
+        fox, heart = (one.job.id for one in concepts.accept_erasures(session, bodies, "tests", joint=True))
+    work.answer(resident, fox)
+    work.answer(resident, heart)
+    assert problem(resident.engine, fox)["errors"][0]["pointer"] == "#/group/1/prompts/0"
+    assert problem(resident.engine, heart)["errors"][0]["pointer"] == "#/prompts/0"
+
+
+def test_a_job_that_protects_is_refused_likewise(resident: Resident) -> None:
+    publish(resident, random_increment(resident.base, "fox"), irrevocable=True)
+    with writing(resident.engine) as session:
+        job = protecting.accept(session, "our-mascot", ["a heart", LONG], "tests").job
+    assert job is not None
+    work.answer(resident, job.id)
+    assert problem(resident.engine, job.id)["errors"][0]["pointer"] == "#/prompts/1"
+    with reading(resident.engine) as session:
+        assert concepts.protected_prompts(session) == []
+    assert row(resident.engine, job.id).state == "failed"

@@ -1,0 +1,37 @@
+"""Whether the model sees the whole of what a concept is said by: else something else would be erased or protected."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sepme_core.base import Base
+from sepme_core.unread import cut_off
+from worker import problems
+
+
+def check_whole(base: Base, body: Mapping[str, Any]) -> None:
+    """Hold the phrases of a job's request, and of those made together with it, against the model's length.
+
+    Raises:
+        Refused: naming every phrase whose end the model would not see.
+    """
+    fields = dict(_cut(base, body, "#"))
+    for place, member in enumerate(body.get("group", ())):
+        if member["name"] != body["name"]:
+            fields |= _cut(base, member, f"#/group/{place}")
+    if fields:
+        raise problems.Refused(problems.of_invalid_fields(fields))
+
+
+def _cut(base: Base, body: Mapping[str, Any], at: str) -> Iterator[tuple[str, str]]:
+    """Pointers of phrases that are too long, each with what is wrong."""
+    for field in ("prompts", "protect"):
+        for place, phrase in enumerate(body.get(field) or ()):
+            yield from _too_long(base, phrase, f"{at}/{field}/{place}")
+    if body.get("substitute") is not None:
+        yield from _too_long(base, body["substitute"], f"{at}/substitute")
+
+
+def _too_long(base: Base, phrase: str, pointer: str) -> Iterator[tuple[str, str]]:
+    rest = cut_off(base, phrase)
+    if rest:
+        yield pointer, f"The model reads {base.tokens - 2} tokens, and would not see {rest!r}; say it in fewer words."
