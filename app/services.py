@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.doorbell import Doorbell
 from app.metrics.gauges import RegistryCollector
 from app.metrics.measures import Measures
-from sepme_core.registry import database, jobs
+from sepme_core.registry import audit_heads, database, jobs
 from sepme_core.registry.blobs import Blobs, open_blobs
 from sepme_core.settings import Settings
 
@@ -65,6 +65,7 @@ def open_services(settings: Settings) -> Services:
     """Open the parts; nothing is read or written yet, and nothing need be up."""
     measures = Measures()
     engine = database.make_engine(settings.database_url)
+    audit_heads.keep(engine, settings.audit_heads)
     measures.registry.register(RegistryCollector(engine))
     return Services(
         settings=settings,

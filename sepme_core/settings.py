@@ -80,6 +80,13 @@ class Settings(BaseSettings):
         validate_default=True,
         description="Where increments and pictures are kept: file:///absolute/folder. Unset: in the state folder.",
     )
+    audit_heads: Path = Field(
+        default=Path(),
+        validate_default=True,
+        description="The file in which the end of the audit's chain is noted after each change, to notice where the"
+        " chain was cut off: best on a disk that whoever reaches the database cannot write to. Unset: in the state"
+        " folder.",
+    )
     erase_workers: int | None = Field(
         default=None,
         ge=1,
@@ -163,6 +170,11 @@ class Settings(BaseSettings):
             raise ValueError(f"{scheme} is not supported as a broker: use redis://, rediss:// or redis+socket:///path")
         return url
 
+    @field_validator("audit_heads")
+    @classmethod
+    def _audit_heads(cls, file: Path, info: ValidationInfo) -> Path:
+        return _home(info) / "audit-heads.txt" if file == Path() else file.expanduser().absolute()
+
     @field_validator("blob_url")
     @classmethod
     def _blobs(cls, url: str, info: ValidationInfo) -> str:
@@ -213,7 +225,7 @@ def page() -> str:
 def _row(name: str, schema: dict[str, Any]) -> str:
     default = schema.get("default")
     shown = "~/.local/share/sepme" if name == "home" else str(default).lower() if isinstance(default, bool) else default
-    default_cell = "unset" if shown in (None, "") else f"`{shown}`"
+    default_cell = "unset" if shown in (None, "", ".") else f"`{shown}`"
     cells = (f"`SEPME_{name.upper()}`", default_cell, _takes(schema), schema["description"])
     return f"| {' | '.join(cells)} |\n"
 

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from sepme_core.base import Base, load_base, model_folder
 from sepme_core.erasure import Shared
 from sepme_core.evaluation.classifier import open_classifier
+from sepme_core.registry import audit_heads
 from sepme_core.registry.blobs import Blobs, open_blobs
 from sepme_core.registry.database import make_engine, migrate
 from sepme_core.settings import Settings
@@ -50,6 +51,7 @@ def load(settings: Settings, node: str, queue: str) -> Resident:
         sqlalchemy.exc.SQLAlchemyError: the database is not usable.
     """
     engine = make_engine(settings.database_url)
+    audit_heads.keep(engine, settings.audit_heads)
     migrate(engine)
     blobs = open_blobs(settings.blob_url)
     _disable_progress_bars()

@@ -7,31 +7,43 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.health.schemas import Part, Readiness
 from app.services import Services
-from sepme_core.registry import database, serving
+from sepme_core.registry import audit_heads, database, serving
 
 QUEUES = ("erase", "generate")
 
 
-async def readiness(services: Services) -> Readiness:
-    """Everything at once, in a thread: each look takes a second at most where a part does not answer."""
-    return await to_thread.run_sync(_look, services)
+async def readiness(services: Services, *, full: bool = False) -> Readiness:
+    """Everything at once, in a thread: each look takes a second at most where a part does not answer.
+
+    `full` walks the audit's chain too, which takes longer.
+    """
+    return await to_thread.run_sync(_look, services, full)
 
 
-def _look(services: Services) -> Readiness:
+def _look(services: Services, full: bool) -> Readiness:
     broker = _broker(services)
     try:
         database.check(services.engine)
         workers, model = _announced(services)
+        audit = _audit(services) if full else None
     except SQLAlchemyError as error:
         down = Part(status="down", detail=f"the database is not usable ({type(error).__name__})")
         unknown = Part(status="degraded", detail="not known without the database")
         return Readiness(
             status="unusable", database=down, broker=broker, workers=dict.fromkeys(QUEUES, unknown), model=unknown
         )
-    parts = (broker, model, *workers.values())
+    parts = (broker, model, *workers.values(), *([audit] if audit else []))
     status: Literal["ready", "degraded"] = "ready" if all(part.status == "up" for part in parts) else "degraded"
     up = Part(status="up", detail="the tables are there")
-    return Readiness(status=status, database=up, broker=broker, workers=workers, model=model)
+    return Readiness(status=status, database=up, broker=broker, workers=workers, model=model, audit=audit)
+
+
+def _audit(services: Services) -> Part:
+    """A chain that was tampered with takes no request away: takedowns must go on while an operator looks into it."""
+    found = audit_heads.examine(services.engine, services.settings.audit_heads)
+    if found.complaint:
+        return Part(status="down", detail=found.complaint)
+    return Part(status="up", detail=f"{found.entries} entries, the last {found.head}")
 
 
 def _broker(services: Services) -> Part:

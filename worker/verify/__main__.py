@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 
 import diffusers
@@ -22,7 +23,7 @@ from sepme_core.evaluation.classifier import open_classifier
 from sepme_core.registry.blobs import open_blobs
 from sepme_core.registry.database import make_engine
 from sepme_core.settings import Settings
-from worker.verify.checks import Check, Verifier, check
+from worker.verify.checks import Check, Verifier, check, check_audit
 from worker.verify.stored import StoredConcept, read_stored
 
 HOLDS, FAILED, CANNOT = 0, 1, 2
@@ -48,7 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return CANNOT
     shared = Shared(base, open_classifier(settings.classifier, model_folder(settings.model)))
     verifier = Verifier(shared, open_blobs(settings.blob_url), stored)
-    made = (each for concept in concepts for each in check(verifier, concept))
+    made = chain(
+        [] if chosen.concept else check_registry(settings),
+        (each for concept in concepts for each in check(verifier, concept)),
+    )
     failed = report_json(base, made) if chosen.json else report(made)
     return FAILED if failed else HOLDS
 
@@ -66,6 +70,13 @@ def read_registry(settings: Settings) -> Mapping[str, StoredConcept]:
         raise CannotVerify(f"the registry cannot be read ({cause}); a service of this release migrates it") from reason
     finally:
         engine.dispose()
+
+
+def check_registry(settings: Settings) -> Iterator[Check]:
+    """What holds of no concept alone."""
+    engine = make_engine(settings.database_url)
+    yield check_audit(engine, settings.audit_heads)
+    engine.dispose()
 
 
 def choose(stored: Mapping[str, StoredConcept], name: str | None) -> list[StoredConcept]:
@@ -90,7 +101,7 @@ def report(checks: Iterable[Check]) -> int:
 
 
 def _lines(each: Check) -> Iterator[str]:
-    yield f"{'ok' if each.holds else 'FAILED':<7} {each.concept}: {each.name}: {each.detail}"
+    yield f"{'ok' if each.holds else 'FAILED':<7} {each.concept or 'registry'}: {each.name}: {each.detail}"
     if not each.holds and each.remedy:
         yield f"{'':<7} {each.remedy}"
 
