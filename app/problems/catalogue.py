@@ -154,7 +154,8 @@ INCREMENT_DAMAGED = ProblemType(
     "increment-damaged",
     500,
     "A stored increment does not have its digest",
-    "Erase the concept again with another `options.seed`, and check the disk the blobs are on.",
+    "Send the same erasure again, or run `sepme verify --repair`: its bytes are made again. Check the disk "
+    "the blobs are on.",
 )
 JOB_FINISHED = ProblemType(
     "job-finished", 409, "The job has finished", "There is nothing left to cancel; see its `state`."

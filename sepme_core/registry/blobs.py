@@ -37,6 +37,14 @@ class Blobs(Protocol):
         """
         ...
 
+    def holds(self, digest: str) -> bool:
+        """Tell whether the bytes are there, and are what the digest says.
+
+        Raises:
+            ValueError: where `digest` is not of the form `sha256:…`.
+        """
+        ...
+
     def delete(self, digest: str) -> None:
         """Delete the bytes if they are there.
 
@@ -71,7 +79,7 @@ class FolderBlobs:
         """See `Blobs.put`."""
         digest = digest_of_bytes(data)
         place = self._place(digest)
-        if self._holds(place, digest):
+        if self.holds(digest):
             return digest
         place.parent.mkdir(exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=self._incoming)
@@ -100,6 +108,13 @@ class FolderBlobs:
             raise BlobDamaged(digest, found)
         return data
 
+    def holds(self, digest: str) -> bool:
+        """See `Blobs.holds`."""
+        try:
+            return digest_of_bytes(self._place(digest).read_bytes()) == digest
+        except FileNotFoundError:
+            return False
+
     def delete(self, digest: str) -> None:
         """See `Blobs.delete`."""
         self._place(digest).unlink(missing_ok=True)
@@ -109,12 +124,6 @@ class FolderBlobs:
             raise ValueError(f"{digest!r} is not a digest of the form sha256:<64 hexadecimal digits>")
         hexadecimal = digest.removeprefix("sha256:")
         return self._folder / hexadecimal[:2] / hexadecimal[2:]
-
-    def _holds(self, place: Path, digest: str) -> bool:
-        try:
-            return digest_of_bytes(place.read_bytes()) == digest
-        except FileNotFoundError:
-            return False
 
     def _sweep_incoming(self) -> None:
         """Remove what a process that died left half written; younger files may be another process's at work."""

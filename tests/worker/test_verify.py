@@ -25,6 +25,7 @@ from tests.worker.residents import work_off, working_in
 from tests.worker.rows import accepted_erasure
 from worker.verify.__main__ import check_registry, main, read_registry
 from worker.verify.checks import Check, Verifier, check, check_evidence
+from worker.verify.repair import repair
 
 QUICK = {"max_steps": 0, "batch_size": 2}
 UNDER_ALL = "forgotten under all that is erased"
@@ -111,6 +112,21 @@ def test_a_healthy_registry_holds(home: Path, capsys: pytest.CaptureFixture[str]
     assert [line for line in said if "cat: pictures with the increment: 3 of 3" in line]
     assert [line for line in said if "sepia: pictures without it: 3 of 3" in line]
     assert (home / "registry.sqlite3").read_bytes() == before
+
+
+def test_what_is_damaged_is_asked_for_again_and_stays_restored(
+    home: Path, base: Base, shared: Shared, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blob = current_blob(home, "sepia")
+    whole = blob.read_bytes()
+    blob.write_bytes(whole[:-1])
+    assert main(["--concept", "sepia", "--repair"]) == 1
+    assert "sepia: job " in capsys.readouterr().out
+    with working_in(home, base, shared) as resident:
+        work_off(resident)
+    assert blob.read_bytes() == whole
+    assert read_registry(settings_of(home))["sepia"].concept.state == "restored"
+    assert repair(settings_of(home), list(read_registry(settings_of(home)).values())) == []
 
 
 def test_an_audit_that_was_changed_behind_everybodys_back_fails(home: Path) -> None:

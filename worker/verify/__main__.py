@@ -1,4 +1,4 @@
-"""`python -m worker.verify [--concept NAME] [--json]`, on the registry and the model that the settings name.
+"""`python -m worker.verify [--concept NAME] [--json] [--repair]`, on the registry and the model that the settings name.
 
 The exit status is 0 where all holds, 1 where something does not, and 2 where it cannot be told.
 """
@@ -24,6 +24,7 @@ from sepme_core.registry.blobs import open_blobs
 from sepme_core.registry.database import make_engine
 from sepme_core.settings import Settings
 from worker.verify.checks import Check, Verifier, check, check_audit
+from worker.verify.repair import Repair, repair
 from worker.verify.stored import StoredConcept, read_stored
 
 HOLDS, FAILED, CANNOT = 0, 1, 2
@@ -53,7 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         [] if chosen.concept else check_registry(settings),
         (each for concept in concepts for each in check(verifier, concept)),
     )
-    failed = report_json(base, made) if chosen.json else report(made)
+    repairs = repair(settings, concepts) if chosen.repair else []
+    failed = report_json(base, made, repairs) if chosen.json else report(made, repairs)
     return FAILED if failed else HOLDS
 
 
@@ -89,8 +91,10 @@ def choose(stored: Mapping[str, StoredConcept], name: str | None) -> list[Stored
     return [stored[name]]
 
 
-def report(checks: Iterable[Check]) -> int:
+def report(checks: Iterable[Check], repairs: Sequence[Repair] = ()) -> int:
     """Print a line a check as it is made, and what it comes to; returns how many do not hold."""
+    for one in repairs:
+        print(f"{'repair':<7} {one.concept}: job {one.job} makes {', '.join(one.digests)} again; a service does it")
     made = []
     for each in checks:
         made.append(each)
@@ -106,12 +110,14 @@ def _lines(each: Check) -> Iterator[str]:
         yield f"{'':<7} {each.remedy}"
 
 
-def report_json(base: Base, checks: Iterable[Check]) -> int:
+def report_json(base: Base, checks: Iterable[Check], repairs: Sequence[Repair] = ()) -> int:
     """Print all checks as one JSON document; returns how many do not hold."""
     made = list(checks)
     failed = sum(not each.holds for each in made)
     listed = [{**asdict(each), "remedy": None if each.holds else each.remedy} for each in made]
-    print(json.dumps({"base_digest": base.digest, "holds": not failed, "checks": listed}, indent=2))
+    asked = [asdict(one) for one in repairs]
+    document = {"base_digest": base.digest, "holds": not failed, "checks": listed, "repairs": asked}
+    print(json.dumps(document, indent=2))
     return failed
 
 
@@ -128,6 +134,7 @@ def _load(settings: Settings) -> Base:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m worker.verify", description=__doc__)
     parser.add_argument("--concept", metavar="NAME", help="check this concept alone")
+    parser.add_argument("--repair", action="store_true", help="ask for jobs that make lost or damaged increments again")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of lines")
     return parser
 

@@ -38,7 +38,10 @@ COMPARE_BACKUP = (
     "Compare GET /audit with a backup of the database, and find out who can write to it. "
     "Where an older backup was put back on purpose, move the file of SEPME_AUDIT_HEADS aside, and keep it."
 )
-CHECK_DISK = f"{ERASE_AGAIN[:-1]}, and check the disk the blobs are on."
+CHECK_DISK = (
+    "Run `sepme verify --repair`, or send the same erasure again, and check the disk the blobs are on; where the file "
+    "is whole and still no increment, erase the concept again with another `options.seed`."
+)
 
 
 @dataclass(frozen=True)

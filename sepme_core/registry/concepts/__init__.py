@@ -5,7 +5,13 @@ stored still draws nothing erased; `restoring` takes concepts out of the active 
 names to increments; `reading` lists them.
 """
 
-from sepme_core.registry.concepts.acceptance import Accepted, accept_again, accept_erasure, accept_erasures
+from sepme_core.registry.concepts.acceptance import (
+    Accepted,
+    accept_again,
+    accept_erasure,
+    accept_erasures,
+    accept_repairs,
+)
 from sepme_core.registry.concepts.masks import MaskConcept, MaskResolution, irrevocable_since, resolve_mask
 from sepme_core.registry.concepts.reading import document, documents, get, list_page
 from sepme_core.registry.concepts.requests import NAME_FORM, erasure_request
@@ -24,6 +30,7 @@ __all__ = [
     "accept_again",
     "accept_erasure",
     "accept_erasures",
+    "accept_repairs",
     "decided_concepts",
     "document",
     "documents",

@@ -134,3 +134,13 @@ def test_a_disk_that_is_full_leaves_nothing_behind(
             blobs.put(b"increment")
     assert files(tmp_path) == []
     assert blobs.get(blobs.put(b"increment")) == b"increment"
+
+
+def test_bytes_are_held_only_where_they_are_whole(blobs: Blobs, tmp_path: Path) -> None:
+    digest = blobs.put(b"whole")
+    assert blobs.holds(digest)
+    (file,) = files(tmp_path)
+    file.write_bytes(b"whol")
+    assert not blobs.holds(digest)
+    file.unlink()
+    assert not blobs.holds(digest)
