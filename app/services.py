@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from app import storage
 from app.doorbell import Doorbell
 from app.metrics.gauges import RegistryCollector
 from app.metrics.measures import Measures
@@ -64,6 +65,7 @@ class Services:
 def open_services(settings: Settings) -> Services:
     """Open the parts; nothing is read or written yet, and nothing need be up."""
     measures = Measures()
+    measures.free_bytes.set_function(lambda: storage.room(settings).free_bytes)
     engine = database.make_engine(settings.database_url)
     audit_heads.keep(engine, settings.audit_heads)
     measures.registry.register(RegistryCollector(engine))

@@ -118,6 +118,39 @@ class Settings(BaseSettings):
     job_attempts: int = Field(
         default=3, ge=1, le=100, description="How many workers a job may lose before it is ended as failed."
     )
+    queue_limit: int = Field(
+        default=1000,
+        ge=1,
+        le=1_000_000,
+        description="How many jobs may wait in each queue (`erase`, `generate`). What comes then is refused, 429.",
+    )
+    disk_free_bytes: int = Field(
+        default=268_435_456,
+        ge=0,
+        le=2**50,
+        description="How much is to be kept free on the disks of the blobs and of an SQLite file. Where less is left"
+        " new work is refused, 507. 0: never.",
+    )
+    keep_pictures_days: float = Field(
+        default=365.0,
+        ge=0,
+        le=36500,
+        description="How long pictures that were asked for are kept; then they are gone (410), and their records stay."
+        " 0: for ever. Evidence is kept in any case.",
+    )
+    keep_jobs_days: float = Field(
+        default=0.0,
+        ge=0,
+        le=36500,
+        description="How long finished jobs are kept, with their events and the records of their pictures. 0: for"
+        " ever. Those by which an increment was made are kept in any case. Less than two days count as two.",
+    )
+    orphan_days: float = Field(
+        default=7.0,
+        ge=0.05,
+        le=36500,
+        description="How long the bytes of what was purged, and others that nothing refers to any more, are kept.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged.")
 
     @field_validator("home")

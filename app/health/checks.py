@@ -5,6 +5,7 @@ from typing import Literal
 from anyio import to_thread
 from sqlalchemy.exc import SQLAlchemyError
 
+from app import storage
 from app.health.schemas import Part, Readiness
 from app.services import Services
 from sepme_core.registry import audit_heads, database, serving
@@ -21,7 +22,7 @@ async def readiness(services: Services, *, full: bool = False) -> Readiness:
 
 
 def _look(services: Services, full: bool) -> Readiness:
-    broker = _broker(services)
+    broker, disk = _broker(services), _storage(services)
     try:
         database.check(services.engine)
         workers, model = _announced(services)
@@ -30,12 +31,22 @@ def _look(services: Services, full: bool) -> Readiness:
         down = Part(status="down", detail=f"the database is not usable ({type(error).__name__})")
         unknown = Part(status="degraded", detail="not known without the database")
         return Readiness(
-            status="unusable", database=down, broker=broker, workers=dict.fromkeys(QUEUES, unknown), model=unknown
+            status="unusable",
+            database=down,
+            broker=broker,
+            workers=dict.fromkeys(QUEUES, unknown),
+            model=unknown,
+            storage=disk,
         )
-    parts = (broker, model, *workers.values(), *([audit] if audit else []))
+    parts = (broker, model, disk, *workers.values(), *([audit] if audit else []))
     status: Literal["ready", "degraded"] = "ready" if all(part.status == "up" for part in parts) else "degraded"
     up = Part(status="up", detail="the tables are there")
-    return Readiness(status=status, database=up, broker=broker, workers=workers, model=model, audit=audit)
+    return Readiness(status=status, database=up, broker=broker, workers=workers, model=model, storage=disk, audit=audit)
+
+
+def _storage(services: Services) -> Part:
+    complaint = storage.complaint(services.settings)
+    return Part(status="degraded" if complaint else "up", detail=complaint or "enough room is left")
 
 
 def _audit(services: Services) -> Part:

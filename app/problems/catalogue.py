@@ -231,6 +231,19 @@ MODEL_NOT_READY = ProblemType(
     "No worker has announced a model yet",
     "Wait as `Retry-After` says; a worker announces its model once it is loaded (GET /readyz).",
 )
+QUEUE_FULL = ProblemType(
+    "queue-full",
+    429,
+    "Too many jobs are waiting",
+    "Send the request again after `Retry-After`, or cancel waiting jobs that are not needed (POST /jobs/{id}/cancel); "
+    "an operator may raise SEPME_QUEUE_LIMIT or start more workers.",
+)
+STORAGE_FULL = ProblemType(
+    "storage-full",
+    507,
+    "There is too little room left to take new work",
+    "An operator makes room on the disk named, or lowers SEPME_KEEP_PICTURES_DAYS; then send the request again.",
+)
 GENERATION_TIMEOUT = ProblemType(
     "generation-timeout",
     504,
@@ -297,6 +310,8 @@ CATALOGUE: tuple[ProblemType, ...] = (
     EFFECT_LOST,
     WORKER_LOST,
     MODEL_NOT_READY,
+    QUEUE_FULL,
+    STORAGE_FULL,
     GENERATION_TIMEOUT,
     DATABASE_UNAVAILABLE,
     IMAGE_DAMAGED,

@@ -26,8 +26,9 @@ POSTGRESQL = "postgresql+psycopg"
 BUSY_SECONDS = 30.0
 BUSY_PAUSE_SECONDS = 0.01
 CONNECT_SECONDS = 10
-REGISTRY_LOCK = 0x5E_93E  # PostgreSQL advisory locks are numbers; these two are ours
+REGISTRY_LOCK = 0x5E_93E  # PostgreSQL advisory locks are numbers; these are ours
 MIGRATION_LOCK = 0x5E_93F
+ADMISSION_LOCK = 0x5E_940
 AFTER_WRITING = "sepme_after_writing"
 
 
@@ -130,6 +131,12 @@ def serialise(session: Session) -> None:
     """
     if session.get_bind().dialect.name == "postgresql":
         session.execute(select(func.pg_advisory_xact_lock(REGISTRY_LOCK)))
+
+
+def lock_admission(session: Session) -> None:
+    """Let no other transaction count what waits until this one ends; called last, so that none waits for it long."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(ADMISSION_LOCK)))
 
 
 def migrate(engine: Engine) -> None:

@@ -3,12 +3,13 @@
 `rows` makes, finds and cancels them; `leases` is what a worker does with one that it claimed; `presence` says what it
 is held against; `publishing` ends one with its result, `versions` that it makes and `substituting` others by the way;
 `reprojections` makes those that a newly decided concept calls for; `reaping` finds those that nobody works on; `turns`
-has some go before others.
+has some go before others; `admission` bounds how many wait.
 """
 
 from sepme_core.registry.documents import LIVE_STATES
 from sepme_core.registry.documents import job_document as document
 from sepme_core.registry.events import after as events_after
+from sepme_core.registry.jobs.admission import admit
 from sepme_core.registry.jobs.leases import (
     Claim,
     cancel_requested,
@@ -35,6 +36,7 @@ from sepme_core.registry.jobs.rows import (
     counts,
     enqueue,
     enqueue_finished,
+    enqueued,
     get,
     job_states,
     list_page,
@@ -59,6 +61,7 @@ __all__ = [
     "Published",
     "Remade",
     "StoredIncrement",
+    "admit",
     "cancel_now",
     "cancel_requested",
     "claim",
@@ -67,6 +70,7 @@ __all__ = [
     "enqueue",
     "enqueue_finished",
     "enqueue_reprojections",
+    "enqueued",
     "events_after",
     "fail",
     "finish_cancelled",

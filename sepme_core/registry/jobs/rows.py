@@ -14,6 +14,8 @@ from sepme_core.registry.identifiers import new_id
 from sepme_core.registry.lookups import find
 from sepme_core.registry.tables import Job
 
+ENQUEUED = "sepme_enqueued"
+
 
 def enqueue(
     session: Session,
@@ -48,7 +50,15 @@ def enqueue(
     )
     session.add(job)
     session.flush()
+    if kind != "reproject":  # nobody asked for it, and nobody could come again later
+        session.info.setdefault(ENQUEUED, []).append(queue)
     return job
+
+
+def enqueued(session: Session) -> list[str]:
+    """Return the queue of each job that somebody asked for in this transaction."""
+    queues: list[str] = session.info.get(ENQUEUED, [])
+    return queues
 
 
 def enqueue_finished(
