@@ -12,7 +12,7 @@ from sepme_core.registry.concepts.acceptance import (
     accept_erasures,
     accept_repairs,
 )
-from sepme_core.registry.concepts.masks import MaskConcept, MaskResolution, irrevocable_since, resolve_mask
+from sepme_core.registry.concepts.masks import MaskConcept, MaskResolution, irrevocable_besides, resolve_mask
 from sepme_core.registry.concepts.reading import document, documents, get, list_page
 from sepme_core.registry.concepts.requests import NAME_FORM, erasure_request
 from sepme_core.registry.concepts.restoring import purge, restore
@@ -37,7 +37,7 @@ __all__ = [
     "erasure_request",
     "etag",
     "get",
-    "irrevocable_since",
+    "irrevocable_besides",
     "known_concepts",
     "list_page",
     "mask_document",
