@@ -103,12 +103,19 @@ class Collector:
 
 
 def main() -> int:
-    """Collect once. Returns the exit status."""
+    """Collect once.
+
+    Returns: the exit status: 0, or 2 where the registry cannot be used.
+    """
     settings = Settings()
     logging.basicConfig(level=settings.log_level.upper())
     services = open_services(settings)
     try:
         Collector(services).collect()
+    except SQLAlchemyError as error:
+        cause = str(getattr(error, "orig", None) or error).strip()
+        print(f"sepme: the registry cannot be used ({cause}); a service of this release migrates it", file=sys.stderr)
+        return 2
     finally:
         services.close()
     return 0
