@@ -26,6 +26,7 @@ import app.problems.routes
 import app.protected.routes
 from app import registry_problems
 from app.body_limits import BodyMiddleware
+from app.collector import Collector
 from app.cross_origin import CrossOriginMiddleware
 from app.head_requests import HeadMiddleware
 from app.hosts import HostMiddleware
@@ -106,15 +107,17 @@ def _add_middleware(application: FastAPI, services: Services) -> None:
 @asynccontextmanager
 async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     services: Services = application.state.services
-    reaper = Reaper(services)
+    reaper, collector = Reaper(services), Collector(services)
     await to_thread.run_sync(reaper.migrate)
     reaper.start()
     pulse = asyncio.create_task(_pulse(services.settings.pulse_file))
+    collector.start()
     try:
         yield
     finally:
         pulse.cancel()
         await to_thread.run_sync(reaper.stop)
+        await to_thread.run_sync(collector.stop)
         await to_thread.run_sync(services.close)
 
 

@@ -64,6 +64,19 @@ def _finished(error: errors.JobFinished) -> Problem:
     return Problem(catalogue.JOB_FINISHED, f"The job has already {error.state}.", state=error.state)
 
 
+def _queue_full(error: errors.QueueFull) -> Problem:
+    """The fields of draft-ietf-httpapi-ratelimit-headers; the policy is of how many wait at once: it has no window."""
+    headers = {
+        "Retry-After": str(error.retry_seconds),
+        "RateLimit-Policy": f'"waiting-{error.queue}";q={error.limit};qu="concurrent-requests"',
+        "RateLimit": f'"waiting-{error.queue}";r={max(error.limit - error.waiting, 0)};t={error.retry_seconds}',
+    }
+    detail = f"{error.waiting} jobs wait in the queue `{error.queue}`, and at most {error.limit} may."
+    return Problem(
+        catalogue.QUEUE_FULL, detail, headers=headers, queue=error.queue, waiting=error.waiting, limit=error.limit
+    )
+
+
 def _unknown_image(error: errors.UnknownImage) -> Problem:
     return Problem(catalogue.IMAGE_NOT_FOUND, f"No picture has the id {error.image_id!r}.")
 
@@ -92,6 +105,7 @@ PROBLEMS: dict[type[errors.RegistryError], Callable[[Any], Problem]] = {
     errors.SameAsItself: _same_as_itself,
     errors.UnknownJob: _unknown_job,
     errors.JobFinished: _finished,
+    errors.QueueFull: _queue_full,
     errors.UnknownImage: _unknown_image,
     errors.UnknownProtected: _unknown_protected,
     errors.IdempotencyKeyReused: _key_reused,

@@ -9,12 +9,13 @@ from fastapi import Depends, Request
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from app import storage
 from app.doorbell import Doorbell
 from app.health.writes import WriteRecord
 from app.lanes import PATIENCE_SECONDS, Lane, open_lane
 from app.metrics.gauges import RegistryCollector
 from app.metrics.measures import Measures
-from sepme_core.registry import database
+from sepme_core.registry import audit_heads, database
 from sepme_core.registry.blobs import Blobs, open_blobs
 from sepme_core.settings import Settings
 
@@ -76,7 +77,9 @@ class Services:
 def open_services(settings: Settings) -> Services:
     """Open the parts; nothing is read or written yet, and nothing need be up."""
     measures = Measures()
+    measures.free_bytes.set_function(lambda: storage.room(settings).free_bytes)
     reads, writes = open_lane(settings.database_url, READS), open_lane(settings.database_url, WRITES)
+    audit_heads.keep(writes.engine, settings.audit_heads)
     measures.registry.register(RegistryCollector(reads.engine))
     return Services(
         settings=settings,

@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.update({OPTIONS[name]: value for name, value in vars(chosen).items() if name in OPTIONS and value})
     try:
         if chosen.command == "verify":
-            return verify(Settings(), concept=chosen.concept, as_json=chosen.json)
+            return verify(Settings(), concept=chosen.concept, as_json=chosen.json, repair=chosen.repair)
         serve(Settings(), verbose=chosen.verbose)
     except ValidationError as refusal:
         return _refuse(_settings_problem(refusal))
@@ -57,6 +57,11 @@ def _parser() -> argparse.ArgumentParser:
         "is 0 where all holds, 1 where something does not, and 2 where it cannot be told.",
     )
     verifying.add_argument("--concept", metavar="NAME", help="check this concept alone")
+    verifying.add_argument(
+        "--repair",
+        action="store_true",
+        help="ask for jobs that make lost or damaged increments again; a service does them",
+    )
     verifying.add_argument("--json", action="store_true", help="print one JSON document instead of lines")
     for each in (serving, verifying):
         each.add_argument("--home", help="the state folder (SEPME_HOME)")

@@ -10,13 +10,14 @@ from sepme_core.settings import Settings
 INTERRUPTED = 130  # what a shell answers for a program that Ctrl+C ended
 
 
-def verify(settings: Settings, *, concept: str | None = None, as_json: bool = False) -> int:
+def verify(settings: Settings, *, concept: str | None = None, as_json: bool = False, repair: bool = False) -> int:
     """Check what the registry holds; no service need run, and one may.
 
     Args:
         settings: which registry, which model.
         concept: check this one alone.
         as_json: print one JSON document instead of lines.
+        repair: ask for jobs that make lost or damaged increments again.
 
     Returns: the exit status: 0 where all holds, 1 where something does not, 2 where it cannot be told.
     """
@@ -25,6 +26,8 @@ def verify(settings: Settings, *, concept: str | None = None, as_json: bool = Fa
         command += ["--concept", concept]
     if as_json:
         command.append("--json")
+    if repair:
+        command.append("--repair")
     quiet = {"TRANSFORMERS_VERBOSITY": "error"}  # it would speak of parts that this model has no use for
     environment = {**quiet, **os.environ, **child_environment(settings, settings.home.resolve())}
     with subprocess.Popen(command, env=environment) as process:

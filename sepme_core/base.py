@@ -48,11 +48,15 @@ class Suggestions:
 
 @dataclass(frozen=True, eq=False)
 class Base:
-    """A loaded base model: its parts, on their device, and the digest that names it."""
+    """A loaded base model: its parts, on their device, and the digest that names it.
+
+    ``autoencoder_digest`` is no part of that digest: increments do not depend on the autoencoder, and pictures do.
+    """
 
     name: str
     revision: str | None
     digest: str
+    autoencoder_digest: str
     tokenizer: CLIPTokenizer
     text_encoder: CLIPTextModel
     unet: UNet2DConditionModel
@@ -150,7 +154,7 @@ def load_base(source: str, *, revision: str | None = None, variant: str | None =
     pipeline, folder = load_pipeline(source, revision, variant)
     check_supported(pipeline.unet)
     _settle_tokens(pipeline)
-    digest = base_digest(pipeline)
+    digest, decoder = base_digest(pipeline), autoencoder_digest(pipeline.vae)
     for part in (pipeline.unet, pipeline.text_encoder, pipeline.vae):
         part.requires_grad_(requires_grad=False).eval().to(where, precision)
     install_processors(pipeline.unet)
@@ -158,6 +162,7 @@ def load_base(source: str, *, revision: str | None = None, variant: str | None =
         name="sepme-demo" if source == DEMO else Path(source).name if Path(source).is_dir() else source,
         revision=revision,
         digest=digest,
+        autoencoder_digest=decoder,
         tokenizer=pipeline.tokenizer,
         text_encoder=pipeline.text_encoder,
         unet=pipeline.unet,
@@ -251,10 +256,22 @@ def _identity(pipeline: StableDiffusionPipeline) -> Iterator[bytes]:
     yield pipeline.tokenizer.backend_tokenizer.to_str().encode()
     yield canonical_json({"tokens": pipeline.tokenizer.model_max_length})
     yield canonical_json(_plain(pipeline.scheduler.config))
-    for module in (pipeline.text_encoder, pipeline.unet):
-        for name, value in sorted(module.state_dict().items()):
-            yield canonical_json([name, list(value.shape)])
-            yield value.detach().float().cpu().contiguous().numpy().tobytes()
+    yield from _weights(pipeline.text_encoder)
+    yield from _weights(pipeline.unet)
+
+
+def autoencoder_digest(autoencoder: AutoencoderKL) -> str:
+    """The digest of the autoencoder's weights and configuration, whatever files they came from."""
+    total = hashlib.sha256(canonical_json(_plain(autoencoder.config)))
+    for chunk in _weights(autoencoder):
+        total.update(chunk)
+    return "sha256:" + total.hexdigest()
+
+
+def _weights(module: nn.Module) -> Iterator[bytes]:
+    for name, value in sorted(module.state_dict().items()):
+        yield canonical_json([name, list(value.shape)])
+        yield value.detach().float().cpu().contiguous().numpy().tobytes()
 
 
 def _plain(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -217,6 +217,7 @@ def make_record(base: Base, request: PictureRequest, increments: Sequence[Increm
         "height": request.height,
         "scheduler": request.scheduler,
         "base_digest": base.digest,
+        "autoencoder_digest": base.autoencoder_digest,
         "increments": [{"concept": each.concept, "digest": each.digest} for each in increments],
         "device": base.device.type,
         "threads": torch.get_num_threads(),

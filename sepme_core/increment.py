@@ -58,17 +58,17 @@ class Increment:
 
     @cached_property
     def data(self) -> bytes:
-        """The file."""
+        """The file: the one that was read, if it was read."""
         tensors = {WEIGHT_PREFIX + name: value.contiguous().cpu() for name, value in self.weights.items()}
         tensors[DIRECTIONS] = self.directions.contiguous().cpu()
         metadata = canonical_json({"format": FORMAT, **self.metadata}).decode()
         return save(tensors, {METADATA_ENTRY: metadata})
 
     def to_bytes(self) -> bytes:
-        """The file: the same factors and metadata give the same bytes."""
+        """The file: the same factors and metadata give the same bytes. One that was read is given back as it was."""
         return self.data
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """``sha256:`` of the file."""
         return digest_of_bytes(self.data)
@@ -89,6 +89,8 @@ class Increment:
         directions = tensors.pop(DIRECTIONS).clone()
         weights = {key.removeprefix(WEIGHT_PREFIX): value.clone() for key, value in tensors.items()}
         increment = cls(directions, weights, metadata)
+        # Not derived again: another release of safetensors may write the same factors otherwise. `replace` drops both.
+        increment.__dict__.update(data=data, digest=name)
         if base is not None:
             check_base(increment, base, name)
         return increment

@@ -116,6 +116,13 @@ class Settings(BaseSettings):
         validate_default=True,
         description="Where increments and pictures are kept: file:///absolute/folder. Unset: in the state folder.",
     )
+    audit_heads: Path = Field(
+        default=Path(),
+        validate_default=True,
+        description="The file in which the end of the audit's chain is noted after each change, to notice where the"
+        " chain was cut off: best on a disk that whoever reaches the database cannot write to. Unset: in the state"
+        " folder.",
+    )
     erase_workers: int | None = Field(
         default=None,
         ge=1,
@@ -157,6 +164,39 @@ class Settings(BaseSettings):
         default=None,
         description="A file that a process touches every second while it lives. `sepme serve` sets it for its children,"
         " and ends one that falls silent.",
+    )
+    queue_limit: int = Field(
+        default=1000,
+        ge=1,
+        le=1_000_000,
+        description="How many jobs may wait in each queue (`erase`, `generate`). What comes then is refused, 429.",
+    )
+    disk_free_bytes: int = Field(
+        default=268_435_456,
+        ge=0,
+        le=2**50,
+        description="How much is to be kept free on the disks of the blobs and of an SQLite file. Where less is left"
+        " new work is refused, 507. 0: never.",
+    )
+    keep_pictures_days: float = Field(
+        default=365.0,
+        ge=0,
+        le=36500,
+        description="How long pictures that were asked for are kept; then they are gone (410), and their records stay."
+        " 0: for ever. Evidence is kept in any case.",
+    )
+    keep_jobs_days: float = Field(
+        default=0.0,
+        ge=0,
+        le=36500,
+        description="How long finished jobs are kept, with their events and the records of their pictures. 0: for"
+        " ever. Those by which an increment was made are kept in any case. Less than two days count as two.",
+    )
+    orphan_days: float = Field(
+        default=7.0,
+        ge=0.05,
+        le=36500,
+        description="How long the bytes of what was purged, and others that nothing refers to any more, are kept.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged.")
 
@@ -256,6 +296,11 @@ class Settings(BaseSettings):
             raise ValueError(f"{scheme} is not supported as a broker: use redis://, rediss:// or redis+socket:///path")
         return url
 
+    @field_validator("audit_heads")
+    @classmethod
+    def _audit_heads(cls, file: Path, info: ValidationInfo) -> Path:
+        return _home(info) / "audit-heads.txt" if file == Path() else file.expanduser().absolute()
+
     @field_validator("blob_url")
     @classmethod
     def _blobs(cls, url: str, info: ValidationInfo) -> str:
@@ -304,7 +349,7 @@ def page() -> str:
 def _row(name: str, schema: dict[str, Any]) -> str:
     default = schema.get("default")
     shown = "~/.local/share/sepme" if name == "home" else str(default).lower() if isinstance(default, bool) else default
-    default_cell = "unset" if shown in (None, "") else f"`{shown}`"
+    default_cell = "unset" if shown in (None, "", ".") else f"`{shown}`"
     cells = (f"`SEPME_{name.upper()}`", default_cell, _takes(schema), schema["description"])
     return f"| {' | '.join(cells)} |\n"
 

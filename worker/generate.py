@@ -36,12 +36,12 @@ def run(resident: Resident, lease: Lease) -> None:
             session, lease.claim, images=records, mask=mask, base_digest=resident.base.digest, warnings=warnings
         ),
     )
-    if not published:
+    if not published:  # or something was erased for good meanwhile, and the job is queued again to be drawn with it
         raise LeaseLost
 
 
 def _mask(resident: Resident, claim: jobs.Claim) -> dict[str, Any]:
-    """The mask pinned when the request was accepted, and what has been erased irrevocably since."""
+    """The mask pinned when the request was accepted, and whatever is erased for good by now."""
     if claim.pinned["base_digest"] != resident.base.digest:
         names = [concept["name"] for concept in claim.pinned["mask"]["concepts"]]
         detail = (
@@ -50,5 +50,5 @@ def _mask(resident: Resident, claim: jobs.Claim) -> dict[str, Any]:
         )
         raise problems.Refused(problems.of_another_base(detail, names))
     with reading(resident.engine) as session:
-        added = concepts.irrevocable_since(session, claim.pinned)
+        added = concepts.irrevocable_besides(session, claim.pinned["mask"])
     return concepts.mask_document([*claim.pinned["mask"]["concepts"], *added])

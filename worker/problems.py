@@ -71,7 +71,8 @@ def of_damaged_increment(detail: str, concept: str) -> Document:
         "A stored increment does not have its digest",
         500,
         detail,
-        "Erase the concept again with another `options.seed`, and check the disk the blobs are on.",
+        "Send the same erasure again, or run `sepme verify --repair`: its bytes are made again. Check the disk "
+        "the blobs are on.",
         concept=concept,
     )
 

@@ -12,6 +12,7 @@ from sepme_core.base import Base, BaseNotSupported, load_base, model_folder
 from sepme_core.erasure import Shared
 from sepme_core.evaluation.classifier import Classifier, open_classifier
 from sepme_core.loading import first_line
+from sepme_core.registry import audit_heads
 from sepme_core.registry.blobs import Blobs, open_blobs
 from sepme_core.registry.database import make_engine, migrate
 from sepme_core.settings import Settings
@@ -57,6 +58,7 @@ def load(settings: Settings, node: str, queue: str) -> Resident:
         sqlalchemy.exc.SQLAlchemyError: the database is not usable.
     """
     engine = make_engine(settings.database_url)
+    audit_heads.keep(engine, settings.audit_heads)
     migrate(engine)
     blobs = open_blobs(settings.blob_url)
     base = load_model(settings)

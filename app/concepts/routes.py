@@ -7,6 +7,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Body, Query
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
 
 from app.concepts import listing, lora
 from app.concepts.entity_tags import IfMatch
@@ -84,10 +85,12 @@ async def erase_concept(
 
     With `same_as`, or under a further name, the job is that of the concept which the name stands for.
     """
-    accepted = await submission.accept(
-        body,
-        lambda session: [concepts.accept_erasure(session, body.request(name), submission.holder).job.id],
-    )
+
+    def accept(session: Session) -> list[str]:
+        blobs = submission.services.blobs
+        return [concepts.accept_erasure(session, body.request(name), submission.holder, blobs=blobs).job.id]
+
+    accepted = await submission.accept(body, accept)
     return await submission.answer(accepted)
 
 

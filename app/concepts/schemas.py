@@ -80,7 +80,9 @@ class ErasureBody(Body):
         description="The concept that this is a further name of: its prompts become further wordings of that concept, "
         "and versions, restoring and capacity are that concept's.",
     )
-    irrevocable: bool = Field(default=False, description="True: it cannot be restored, ever.")
+    irrevocable: bool = Field(
+        default=False, description="True: it cannot be restored, ever, and is in the mask of every picture."
+    )
     override: bool = Field(
         default=False,
         description="True: erase although it overlaps a protected prompt, which is given up, is not drawn, or would "

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.erasures.schemas import AgainBody, ErasuresBody
 from app.jobs.responses import JOBS_RESPONSES
 from app.jobs.schemas import JobList
-from app.jobs.submission import SubmissionDependency
+from app.jobs.submission import Submission, SubmissionDependency
 from app.model.readiness import served_model
 from app.problems.problem import InvalidField, Problem, invalid
 from app.problems.responses import PROBLEM_RESPONSE
@@ -25,7 +25,7 @@ async def erase_concepts(submission: SubmissionDependency, body: ErasuresBody) -
     """Erase several concepts: accepted all or none, one job each, the same bytes whatever order they finish in."""
     refuse_repeats([concept.name for concept in body.concepts])
     refuse_lone_joint(body)
-    accepted = await submission.accept(body, lambda session: _accept(session, body, submission.holder))
+    accepted = await submission.accept(body, lambda session: _accept(session, body, submission))
     return await submission.answer_all(accepted)
 
 
@@ -63,10 +63,12 @@ def refuse_lone_joint(body: ErasuresBody) -> None:
         raise invalid(InvalidField(location="body", pointer="#/joint", detail=detail))
 
 
-def _accept(session: Session, body: ErasuresBody, holder: str) -> list[str]:
+def _accept(session: Session, body: ErasuresBody, submission: Submission) -> list[str]:
     requests = [concept.request(concept.name) for concept in body.concepts]
     try:
-        accepted = concepts.accept_erasures(session, requests, holder, joint=body.joint)
+        accepted = concepts.accept_erasures(
+            session, requests, submission.holder, joint=body.joint, blobs=submission.services.blobs
+        )
     except ConceptNamedTwice as error:
         field = "name" if requests[error.place]["same_as"] is None else "same_as"
         raise _misnamed(error.place, field, f"comes to {error.name!r}, which this request has named before") from error

@@ -18,7 +18,10 @@ Erased = Annotated[
     Discriminator(
         _form, custom_error_type="erased", custom_error_message='must be "active" or a list of names of concepts'
     ),
-    Field(description='Exactly these concepts; "active": all that is erased now; []: none.'),
+    Field(
+        description='Exactly these concepts; "active": all that is erased now; []: none. What was '
+        "erased for good (`irrevocable`) is added in any case, and the result's `mask` says so."
+    ),
 ]
 
 

@@ -5,39 +5,64 @@ from typing import Literal
 from anyio import to_thread
 from sqlalchemy.exc import SQLAlchemyError
 
+from app import storage
 from app.health.schemas import Part, Readiness
 from app.services import Services
-from sepme_core.registry import database, serving
+from sepme_core.registry import audit_heads, database, serving
 
 QUEUES = ("erase", "generate")
 
 
-async def readiness(services: Services) -> Readiness:
-    """Everything at once, in a thread: each look takes a second at most where a part does not answer."""
-    return await to_thread.run_sync(_look, services)
+async def readiness(services: Services, *, full: bool = False) -> Readiness:
+    """Everything at once, in a thread: each look takes a second at most where a part does not answer.
+
+    `full` walks the audit's chain too, which takes longer.
+    """
+    return await to_thread.run_sync(_look, services, full)
 
 
-def _look(services: Services) -> Readiness:
-    broker = _broker(services)
+def _look(services: Services, full: bool) -> Readiness:
+    broker, disk = _broker(services), _storage(services)
     try:
         database.check(services.reads.engine)
         workers, model = _announced(services)
+        audit = _audit(services) if full else None
     except SQLAlchemyError as error:
         down = Part(status="down", detail=f"the database is not usable ({type(error).__name__})")
         unknown = Part(status="degraded", detail="not known without the database")
         return Readiness(
-            status="unusable", database=down, broker=broker, workers=dict.fromkeys(QUEUES, unknown), model=unknown
+            status="unusable",
+            database=down,
+            broker=broker,
+            workers=dict.fromkeys(QUEUES, unknown),
+            model=unknown,
+            storage=disk,
         )
     database_part = _database(services)
-    parts = (database_part, broker, model, *workers.values())
+    parts = (database_part, broker, model, disk, *workers.values(), *([audit] if audit else []))
     status: Literal["ready", "degraded"] = "ready" if all(part.status == "up" for part in parts) else "degraded"
-    return Readiness(status=status, database=database_part, broker=broker, workers=workers, model=model)
+    return Readiness(
+        status=status, database=database_part, broker=broker, workers=workers, model=model, storage=disk, audit=audit
+    )
 
 
 def _database(services: Services) -> Part:
     """It can be read. Without writes nothing new is accepted, and what is known is still answered."""
     complaint = services.written.complaint()
     return Part(status="degraded" if complaint else "up", detail=complaint or "the tables are there")
+
+
+def _storage(services: Services) -> Part:
+    complaint = storage.complaint(services.settings)
+    return Part(status="degraded" if complaint else "up", detail=complaint or "enough room is left")
+
+
+def _audit(services: Services) -> Part:
+    """A chain that was tampered with takes no request away: takedowns must go on while an operator looks into it."""
+    found = audit_heads.examine(services.reads.engine, services.settings.audit_heads)
+    if found.complaint:
+        return Part(status="down", detail=found.complaint)
+    return Part(status="up", detail=f"{found.entries} entries, the last {found.head}")
 
 
 def _broker(services: Services) -> Part:

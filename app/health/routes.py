@@ -1,6 +1,8 @@
 """GET /livez, GET /readyz."""
 
-from fastapi import APIRouter
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse, Response
 
 from app.health.checks import readiness
@@ -21,11 +23,17 @@ async def get_life() -> Life:
 
 
 @router.get("/readyz", response_model=Readiness)
-async def get_readiness(services: ServicesDependency) -> Response:
+async def get_readiness(
+    services: ServicesDependency,
+    full: Annotated[
+        Literal["", "true", "false"],
+        Query(description="Present, or true: walk the audit's whole chain too, which takes longer the more there is."),
+    ] = "false",
+) -> Response:
     """What is up. 503 where the database is not usable: a problem with the same members."""
-    found = await readiness(services)
+    found = await readiness(services, full=full != "false")
     if found.status == "unusable":
-        members = found.model_dump(exclude={"status"})
+        members = found.model_dump(exclude={"status"}, exclude_none=True)
         headers = {"Retry-After": str(RETRY_SECONDS)}
         raise Problem(catalogue.DATABASE_UNAVAILABLE, found.database.detail, headers=headers, **members)
-    return JSONResponse(found.model_dump())
+    return JSONResponse(found.model_dump(exclude_none=True))

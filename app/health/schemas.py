@@ -26,3 +26,7 @@ class Readiness(BaseModel):
     broker: Part = Field(description="Degraded: workers hear of jobs once it is back; rows wait.")
     workers: dict[str, Part] = Field(description="By queue: `erase`, `generate`.")
     model: Part = Field(description="Degraded: no worker has announced a model yet.")
+    storage: Part = Field(description="Degraded: too little room is left, so new work is refused.")
+    audit: Part | None = Field(
+        default=None, description="With `?full`. Down: the chain of the audit was changed, or its end cut off."
+    )

@@ -16,8 +16,9 @@ from app.jobs.answers import job_response, jobs_response
 from app.jobs.waiting import Document, finished_jobs, read_jobs
 from app.preferences import PreferenceDependency
 from app.services import ServicesDependency
+from app.storage import refuse_where_full
 from sepme_core.canonical import digest_of
-from sepme_core.registry import idempotency
+from sepme_core.registry import idempotency, jobs
 
 Work = Callable[[Session], Sequence[str]]
 """What a request does in its transaction. Returns the ids of its jobs."""
@@ -115,6 +116,14 @@ class Submission:
         answer = self._remembered(session, sent, work)
         return answer, read_jobs(session, answer["jobs"])
 
+    def _admitted(self, session: Session, work: Asking) -> Answer:
+        """Do the work, and take it back where there is no room for the jobs that it made."""
+        answer = work(session)
+        if jobs.enqueued(session):
+            refuse_where_full(self.services.settings)
+        jobs.admit(session, self.services.settings.queue_limit)
+        return answer
+
     def _remembered(self, session: Session, sent: dict[str, Any], work: Asking) -> Answer:
         if self.idempotency_key is None:
             return self._tried(session, sent, work)
@@ -122,17 +131,17 @@ class Submission:
         earlier = idempotency.begin(session, key, digest_of(sent))
         if earlier is not None:
             return earlier
-        answer = work(session)
+        answer = self._admitted(session, work)
         idempotency.complete(session, key, answer)
         return answer
 
     def _tried(self, session: Session, sent: dict[str, Any], work: Asking) -> Answer:
         self.counted = retries.counted(self.request, self.holder, sent)
         if self.counted is None:
-            return work(session)
+            return self._admitted(session, work)
         answer = retries.taken_up(session, self.counted)
         if answer is None:
-            answer = work(session)
+            answer = self._admitted(session, work)
             retries.remember(session, self.counted, answer)
         return answer
 

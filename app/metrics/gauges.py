@@ -9,7 +9,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from sepme_core.registry import database, jobs, serving
+from sepme_core.registry import audit, database, jobs, serving
 
 _KINDS = ("erase", "generate", "reproject", "protect", "evaluate")
 _STATES = ("queued", "running", "succeeded", "failed", "cancelled")
@@ -43,10 +43,20 @@ class RegistryCollector(Collector):
         with database.reading(self._engine) as session:
             counted = jobs.counts(session)
             seen = [worker.queue for worker in serving.workers(session)]
+            head = audit.head(session)
         by_state = GaugeMetricFamily("sepme_jobs", "Jobs in the registry.", labels=["kind", "state"])
         for kind, state in product(_KINDS, _STATES):
             by_state.add_metric([kind, state], counted.get((kind, state), 0))
         workers = GaugeMetricFamily("sepme_workers", "Workers seen in the last ten seconds.", labels=["queue"])
         for queue in _QUEUES:
             workers.add_metric([queue], seen.count(queue))
-        return [by_state, workers]
+        return [by_state, workers, _audit_head(head)]
+
+
+def _audit_head(head: audit.Head | None) -> Metric:
+    """One series at a time, another after each change: whoever keeps the samples keeps the ends of the chain."""
+    gauge = GaugeMetricFamily(
+        "sepme_audit_head", "Entries in the audit's chain; the label is the hash of the last.", labels=["hash"]
+    )
+    gauge.add_metric([head.hash if head else audit.FIRST_PREVIOUS], head.sequence if head else 0)
+    return gauge

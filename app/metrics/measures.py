@@ -31,3 +31,12 @@ class Measures:
         self.parked_jobs = Counter(
             "sepme_reaper_parked_jobs", "Jobs given up because they lost their worker too often.", registry=registry
         )
+        self.free_bytes = Gauge(
+            "sepme_storage_free_bytes", "Room on the fullest disk of the service's own.", registry=registry
+        )
+        self.collected = Counter(
+            "sepme_collected",
+            "Jobs and blobs deleted after their time.",
+            ["what"],
+            registry=registry,
+        )

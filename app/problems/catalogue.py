@@ -181,7 +181,8 @@ INCREMENT_DAMAGED = ProblemType(
     "increment-damaged",
     500,
     "A stored increment does not have its digest",
-    "Erase the concept again with another `options.seed`, and check the disk the blobs are on.",
+    "Send the same erasure again, or run `sepme verify --repair`: its bytes are made again. Check the disk "
+    "the blobs are on.",
 )
 JOB_FINISHED = ProblemType(
     "job-finished", 409, "The job has finished", "There is nothing left to cancel; see its `state`."
@@ -256,6 +257,19 @@ MODEL_NOT_READY = ProblemType(
     503,
     "No worker has announced a model yet",
     "Wait as `Retry-After` says; a worker announces its model once it is loaded (GET /readyz).",
+)
+QUEUE_FULL = ProblemType(
+    "queue-full",
+    429,
+    "Too many jobs are waiting",
+    "Send the request again after `Retry-After`, or cancel waiting jobs that are not needed (POST /jobs/{id}/cancel); "
+    "an operator may raise SEPME_QUEUE_LIMIT or start more workers.",
+)
+STORAGE_FULL = ProblemType(
+    "storage-full",
+    507,
+    "There is too little room left to take new work",
+    "An operator makes room on the disk named, or lowers SEPME_KEEP_PICTURES_DAYS; then send the request again.",
 )
 GENERATION_TIMEOUT = ProblemType(
     "generation-timeout",
@@ -346,6 +360,8 @@ CATALOGUE: tuple[ProblemType, ...] = (
     EFFECT_LOST,
     WORKER_LOST,
     MODEL_NOT_READY,
+    QUEUE_FULL,
+    STORAGE_FULL,
     GENERATION_TIMEOUT,
     DATABASE_UNAVAILABLE,
     STORAGE_UNUSABLE,

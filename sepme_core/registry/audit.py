@@ -1,9 +1,11 @@
 """Who changed what, when, from which digest to which: a chain in which every entry holds the hash of the one before.
 
-Changing or removing an entry breaks the chain at that place. (Cutting off its end does not: keep the last hash
-elsewhere to notice that.)
+Changing or removing an entry breaks the chain at that place. Cutting off its end does not: `audit_heads` keeps the last
+hashes elsewhere to notice that.
 """
 
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
@@ -18,6 +20,36 @@ from sepme_core.registry.tables import AuditEntry
 FIRST_PREVIOUS = "sha256:" + 64 * "0"
 BATCH = 500
 LAST_SEQUENCE = 2**31 - 1  # what the column holds
+APPENDED = "sepme_audit_head"
+
+
+@dataclass(frozen=True)
+class Head:
+    """An end of the chain: the sequence and the hash of its last entry."""
+
+    sequence: int
+    hash: str
+
+    def document(self) -> dict[str, Any]:
+        """Return it as certificates name it."""
+        return {"sequence": self.sequence, "hash": self.hash}
+
+
+@dataclass(frozen=True)
+class Walked:
+    """What was found from the first entry on.
+
+    Attributes:
+        entries: how many fit.
+        head: the hash of the last of them.
+        broken_at: the sequence of the first entry that does not fit, None where all do.
+        missing: the lowest sequence whose entry has none of the hashes it should, None where all have.
+    """
+
+    entries: int
+    head: str
+    broken_at: int | None
+    missing: int | None
 
 
 def append(
@@ -45,9 +77,7 @@ def append(
         ValueError: where `details` is not JSON.
     """
     serialise(session)
-    last = session.execute(
-        select(AuditEntry.sequence, AuditEntry.hash).order_by(AuditEntry.sequence.desc()).limit(1)
-    ).first()
+    last = head(session)
     entry = AuditEntry(
         sequence=last.sequence + 1 if last else 1,
         at=clock.now(session),
@@ -62,7 +92,21 @@ def append(
     entry.hash = hash_of(entry)
     session.add(entry)
     session.flush()
+    session.info[APPENDED] = Head(entry.sequence, entry.hash)
     return entry
+
+
+def appended(session: Session) -> Head | None:
+    """Return the end that the session's transaction gave the chain; None where it appended nothing."""
+    head: Head | None = session.info.get(APPENDED)
+    return head
+
+
+def head(session: Session) -> Head | None:
+    """Return the end of the chain; None of an empty one."""
+    last = select(AuditEntry.sequence, AuditEntry.hash).order_by(AuditEntry.sequence.desc()).limit(1)
+    found = session.execute(last).first()
+    return Head(found.sequence, found.hash) if found else None
 
 
 def document(entry: AuditEntry) -> dict[str, Any]:
@@ -90,16 +134,25 @@ def hash_of(entry: AuditEntry) -> str:
 
 def verify(session: Session) -> int | None:
     """Walk the chain; return the sequence of the first entry that does not fit, or None where all do."""
-    previous, expected = FIRST_PREVIOUS, 1
+    return walk(session, {}).broken_at
+
+
+def walk(session: Session, noted: Mapping[int, Collection[str]]) -> Walked:
+    """Walk the whole chain, and hold it against ends that it had before: `noted` hashes by sequence."""
+    previous, entries = FIRST_PREVIOUS, 0
+    missing = set(noted)
     while True:
-        following = select(AuditEntry).where(AuditEntry.sequence >= expected).order_by(AuditEntry.sequence)
-        entries = list(session.scalars(following.limit(BATCH)))
-        for entry in entries:
-            if entry.sequence != expected or entry.previous_hash != previous or hash_of(entry) != entry.hash:
-                return expected
-            previous, expected = entry.hash, expected + 1
-        if len(entries) < BATCH:
-            return None
+        following = select(AuditEntry).where(AuditEntry.sequence > entries).order_by(AuditEntry.sequence)
+        batch = list(session.scalars(following.limit(BATCH)))
+        for entry in batch:
+            if entry.sequence != entries + 1 or entry.previous_hash != previous or hash_of(entry) != entry.hash:
+                return Walked(entries, previous, entries + 1, None)
+            previous, entries = entry.hash, entry.sequence
+            session.expunge(entry)  # a long chain is not kept in memory
+            if set(noted.get(entries, ())) <= {previous}:
+                missing.discard(entries)
+        if len(batch) < BATCH:
+            return Walked(entries, previous, None, min(missing, default=None))
 
 
 def page(session: Session, cursor: str | None, limit: int, concept: str | None = None) -> cursors.Page[AuditEntry]:

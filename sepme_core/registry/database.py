@@ -7,7 +7,7 @@ so it never fails half way for a lock that someone else took. Reads see one snap
 import json
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -31,8 +31,10 @@ IDLE_SECONDS = 60.0
 STATEMENT_SECONDS = 60.0
 BUSY_PAUSE_SECONDS = 0.01
 CONNECT_SECONDS = 10
-REGISTRY_LOCK = 0x5E_93E  # PostgreSQL advisory locks are numbers; these two are ours
+REGISTRY_LOCK = 0x5E_93E  # PostgreSQL advisory locks are numbers; these are ours
 MIGRATION_LOCK = 0x5E_93F
+ADMISSION_LOCK = 0x5E_940
+AFTER_WRITING = "sepme_after_writing"
 
 
 def make_engine(url: str, *, patience_seconds: float = BUSY_SECONDS, connections: int | None = None) -> Engine:
@@ -132,6 +134,13 @@ def writing(engine: Engine) -> Iterator[Session]:
     with Session(engine, expire_on_commit=False) as session, session.begin():
         session.connection()  # begins now, not with the first statement
         yield session
+    for notify in engine.get_execution_options().get(AFTER_WRITING, ()):
+        notify(session)
+
+
+def after_writing(engine: Engine, notify: Callable[[Session], None]) -> None:
+    """Have `notify` called after each transaction of `writing` that was committed, with its session."""
+    engine.update_execution_options(**{AFTER_WRITING: (*engine.get_execution_options().get(AFTER_WRITING, ()), notify)})
 
 
 @contextmanager
@@ -150,6 +159,12 @@ def serialise(session: Session) -> None:
     """
     if session.get_bind().dialect.name == "postgresql":
         session.execute(select(func.pg_advisory_xact_lock(REGISTRY_LOCK)))
+
+
+def lock_admission(session: Session) -> None:
+    """Let no other transaction count what waits until this one ends; called last, so that none waits for it long."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(ADMISSION_LOCK)))
 
 
 def migrate(engine: Engine) -> None:

@@ -4,7 +4,7 @@ RegistryError
 ├── UnknownConcept, UnknownJob, UnknownImage, UnknownProtected
 ├── ConceptBusy, ConceptIrrevocable, ConceptMoved, ConceptNamedTwice
 ├── ConceptNeverErased, ConceptOfItsOwn, FurtherNameOnly, SameAsItself
-├── JobFinished
+├── JobFinished, QueueFull
 ├── IdempotencyKeyReused
 ├── CursorInvalid
 ├── BlobMissing, BlobDamaged
@@ -111,6 +111,17 @@ class JobFinished(RegistryError):
         super().__init__(f"job {job_id} has already {state}")
         self.job_id = job_id
         self.state = state
+
+
+class QueueFull(RegistryError):
+    """As many jobs wait in the queue as may; room for these will be in `retry_seconds`, at the present pace."""
+
+    def __init__(self, queue: str, waiting: int, limit: int, retry_seconds: int) -> None:
+        super().__init__(f"{waiting} jobs wait in the queue {queue!r}, and at most {limit} may")
+        self.queue = queue
+        self.waiting = waiting
+        self.limit = limit
+        self.retry_seconds = retry_seconds
 
 
 class UnknownImage(RegistryError):

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
+from sepme_core.registry.blobs import Blobs
 from sepme_core.registry.clock import timestamp
 from sepme_core.registry.tables import Concept, Increment
 
@@ -25,6 +26,12 @@ def trained(session: Session, name: str) -> Increment:
     """Return the version that was optimised last, of a concept that has one: re-projections start from it."""
     optimised = select(Increment).where(Increment.concept == name, Increment.reason.in_(OPTIMISED))
     return session.scalars(optimised.order_by(Increment.version.desc()).limit(1)).one()
+
+
+def lacking(session: Session, blobs: Blobs, stored: Increment) -> list[str]:
+    """Return the digests whose bytes are gone or damaged, of a current version and of the one it was made from."""
+    needed = dict.fromkeys([stored.digest, trained(session, stored.concept).digest])
+    return [digest for digest in needed if not blobs.holds(digest)]
 
 
 def standing(session: Session, base_digest: str, besides: Collection[str] = ()) -> list[tuple[Concept, Increment]]:

@@ -4,6 +4,7 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -84,7 +85,9 @@ def test_whoever_waits_gets_the_finished_job(client: httpx.Client, engine: Engin
     assert job["state"] == "succeeded"
     assert job["result"] == client.get("/concepts/van-gogh").json()
     assert job["result"]["state"] == "erased"
-    assert job["result"]["certificate"] == {**working.CERTIFICATE, "pictures": []}
+    audited = client.get("/audit").json()["items"][-1]
+    named = {"sequence": audited["sequence"], "hash": audited["hash"]}
+    assert job["result"]["certificate"] == {**working.CERTIFICATE, "pictures": [], "audit": named}
     assert [version["reason"] for version in job["result"]["versions"]] == ["erased"]
 
 
@@ -165,6 +168,26 @@ def test_what_is_erased_already_is_a_finished_job(client: httpx.Client, engine: 
 
 
 @pytest.mark.usefixtures("model")
+@pytest.mark.parametrize("damage", ["missing", "cut short"])
+def test_what_is_erased_but_whose_bytes_are_gone_or_damaged_is_made_again(
+    client: httpx.Client, engine: Engine, blobs: Blobs, settings: Settings, damage: str
+) -> None:
+    working.erase(engine, blobs, client.post("/concepts/cat/erase").json()["id"])
+    digest = client.get("/concepts/cat").json()["digest"]
+    file = Path(urlsplit(settings.blob_url).path) / digest[7:9] / digest[9:]
+    if damage == "missing":
+        file.unlink()
+    else:
+        file.write_bytes(file.read_bytes()[:-1])
+    for path, body in (("/concepts/cat/erase", None), ("/erasures", {"concepts": [{"name": "cat"}]})):
+        answer = client.post(path, json=body) if body else client.post(path)
+        assert answer.status_code == 202
+    working.erase(engine, blobs, client.get("/concepts/cat").json()["job"])
+    assert client.get("/concepts/cat").json()["digest"] == digest
+    assert blobs.holds(digest)
+    assert client.post("/concepts/cat/erase").status_code == 200
+
+
 def test_what_is_erased_anew_serves_in_its_old_version_until_then(
     client: httpx.Client, engine: Engine, blobs: Blobs
 ) -> None:

@@ -123,6 +123,31 @@ def test_names_without_an_increment_are_listed(client: httpx.Client) -> None:
     assert [error["pointer"] for error in problem["errors"]] == ["#/erased/1", "#/erased/3"]
 
 
+@pytest.mark.usefixtures("model")
+@pytest.mark.parametrize("path", ["/generate", "/v1/images/generations"])
+def test_what_is_erased_for_good_is_in_every_mask_by_every_door_and_the_result_says_so(
+    client: httpx.Client, engine: Engine, blobs: Blobs, path: str
+) -> None:
+    for name, body in (("cat", {"irrevocable": True}), ("dog", {})):
+        working.erase(engine, blobs, client.post(f"/concepts/{name}/erase", json=body).json()["id"])
+    for erased, expected in (([], ["cat"]), (["dog"], ["cat", "dog"])):
+        with working.working(engine, blobs):
+            answer = client.post(path, json={"prompt": "a cat", "erased": erased}, headers=WAIT)
+        assert answer.status_code == 200, answer.json()
+        mask = answer.json()["mask"] if path.startswith("/v1") else answer.json()["result"]["mask"]
+        assert [concept["name"] for concept in mask["concepts"]] == expected
+
+
+@pytest.mark.usefixtures("model")
+def test_without_an_increment_of_what_is_erased_for_good_for_this_base_nothing_is_drawn(
+    client: httpx.Client, engine: Engine, blobs: Blobs
+) -> None:
+    working.erase(engine, blobs, client.post("/concepts/cat/erase", json={"irrevocable": True}).json()["id"])
+    working.announce(engine, base_digest=working.OTHER_BASE)
+    answer = generate(client, erased=[])
+    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/increment-for-another-base")
+
+
 @pytest.mark.usefixtures("erased")
 def test_names_whose_increment_is_being_made_are_a_conflict(client: httpx.Client) -> None:
     answer = generate(client, erased=["cat", "emu"])

@@ -4,13 +4,15 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, delete
 
 from sepme_core.registry import serving
+from sepme_core.registry.blobs import Blobs
 from sepme_core.registry.database import writing
+from sepme_core.registry.tables import AuditEntry
 from sepme_core.settings import Settings
 from tests.app import working
-from tests.app.running import running
+from tests.app.running import RunningService, running
 
 
 def announce_workers(engine: Engine) -> None:
@@ -28,6 +30,22 @@ def test_everything_is_up(client: httpx.Client, engine: Engine) -> None:
     parts = [found["database"], found["broker"], found["model"], *found["workers"].values()]
     assert {part["status"] for part in parts} == {"up"}
     assert set(found["workers"]) == {"erase", "generate"}
+
+
+@pytest.mark.parametrize("query", ["?full", "?full=true"])
+@pytest.mark.usefixtures("model")
+def test_a_full_look_walks_the_audit_and_finds_an_end_that_was_cut_off(
+    client: httpx.Client, service: RunningService, engine: Engine, blobs: Blobs, query: str
+) -> None:
+    for name in ("cat", "dog"):
+        working.erase(service.services.engine, blobs, client.post(f"/concepts/{name}/erase").json()["id"])
+    assert client.get(f"/readyz{query}").json()["audit"]["status"] == "up"
+    with writing(engine) as session:
+        session.execute(delete(AuditEntry).where(AuditEntry.sequence == 2))
+    found = client.get(f"/readyz{query}")
+    assert (found.status_code, found.json()["status"], found.json()["audit"]["status"]) == (200, "degraded", "down")
+    assert "names entry 2" in found.json()["audit"]["detail"]
+    assert "audit" not in client.get("/readyz").json()
 
 
 def test_without_workers_and_model_requests_are_still_taken(client: httpx.Client) -> None:

@@ -65,6 +65,13 @@ def test_jobs_are_counted_by_kind_and_state(client: httpx.Client, engine: Engine
     assert value(client, "sepme_database_up") == 1
 
 
+@pytest.mark.usefixtures("model")
+def test_the_end_of_the_audit_is_told(client: httpx.Client, engine: Engine, blobs: Blobs) -> None:
+    working.erase(engine, blobs, client.post("/concepts/cat/erase").json()["id"])
+    (entry,) = client.get("/audit").json()["items"]
+    assert value(client, "sepme_audit_head", hash=entry["hash"]) == 1
+
+
 def test_rings_are_counted(client: httpx.Client) -> None:
     client.post("/concepts/cat/erase")
     working.eventually(lambda: value(client, "sepme_doorbell_rings_total", queue="erase", outcome="sent") == 1)

@@ -10,6 +10,7 @@ SHOWN_OTHERWISE = {
     "database_url",
     "broker_url",
     "blob_url",
+    "audit_heads",
     "erase_workers",
     "model_revision",
     "model_variant",

@@ -17,7 +17,7 @@ def document(**parts: Part) -> dict[str, object]:
     """What the front end answers, written by its own schema."""
     workers = {"erase": parts.get("erase", UP), "generate": UP}
     model = parts.get("model", UP)
-    return Readiness(status="ready", database=UP, broker=UP, workers=workers, model=model).model_dump()
+    return Readiness(status="ready", database=UP, broker=UP, workers=workers, model=model, storage=UP).model_dump()
 
 
 @contextmanager

@@ -1,5 +1,7 @@
+import copy
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +10,18 @@ import torch
 from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
-from sepme_core.base import Base, BaseNotSupported, check_supported, load_base, pick_device, read_suggestions
+from sepme_core.base import (
+    Base,
+    BaseNotSupported,
+    autoencoder_digest,
+    check_supported,
+    load_base,
+    pick_device,
+    read_suggestions,
+)
 from sepme_core.demo import MODEL_FOLDER
 from sepme_core.demo.corpus import load_concepts
+from sepme_core.generation import PictureRequest, make_record
 from tests.sepme_core.narrow import NARROW, SD_1_4, SD_2_1, save_narrow_pipeline
 
 
@@ -23,6 +34,18 @@ def test_the_demo_model_loads_plainly_and_draws() -> None:
 
 def test_the_demo_model_stays_under_32_megabytes() -> None:
     assert sum(path.stat().st_size for path in MODEL_FOLDER.rglob("*") if path.is_file()) < 32_000_000
+
+
+def test_the_autoencoder_has_a_digest_of_its_own_which_pictures_name(base: Base) -> None:
+    """Another autoencoder makes other pictures of the same base; increments stay valid."""
+    autoencoder = copy.deepcopy(base.autoencoder)
+    assert autoencoder_digest(autoencoder) == base.autoencoder_digest
+    with torch.no_grad():
+        next(autoencoder.decoder.parameters()).add_(1e-3)
+    changed = autoencoder_digest(autoencoder)
+    assert changed != base.autoencoder_digest
+    other = replace(base, autoencoder=autoencoder, autoencoder_digest=changed)
+    assert make_record(other, PictureRequest("a cat"), [], row=0)["autoencoder_digest"] == changed
 
 
 def test_the_suggestions_are_the_corpus(base: Base) -> None:

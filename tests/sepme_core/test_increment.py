@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import pytest
@@ -5,6 +6,7 @@ import torch
 
 from sepme_core.base import Base
 from sepme_core.canonical import digest_of_bytes
+from sepme_core.generation import PictureRequest, make_record
 from sepme_core.increment import Increment, IncrementDamaged, IncrementForAnotherBase
 from tests.sepme_core.increments import random_increment
 
@@ -20,6 +22,29 @@ def test_a_file_reads_back_as_what_was_written(base: Base) -> None:
     assert read.metadata == written.metadata
     assert torch.equal(read.directions, written.directions)
     assert all(torch.equal(read.weight(path), value) for path, value in written.weights.items())
+
+
+def written_otherwise(data: bytes) -> bytes:
+    """The same tensors and metadata under a header with more blanks, as another release might write it."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8 : 8 + length]), indent=1).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + data[8 + length :]
+
+
+def test_what_was_read_keeps_the_digest_it_was_read_by_however_it_was_written(base: Base) -> None:
+    written = random_increment(base)
+    data = written_otherwise(written.to_bytes())
+    read = Increment.from_bytes(data, digest=digest_of_bytes(data), base=base)
+    assert read.digest == digest_of_bytes(data) != written.digest
+    assert read.to_bytes() == data
+    assert make_record(base, PictureRequest("a cat"), [read], row=0)["increments"][0]["digest"] == read.digest
+
+
+def test_what_is_changed_after_it_was_read_has_a_digest_of_its_own(base: Base) -> None:
+    written = random_increment(base)
+    read = Increment.from_bytes(written.to_bytes(), digest=written.digest)
+    assert replace(read, metadata={**read.metadata, "concept": "dog"}).digest != written.digest
 
 
 def test_one_flipped_bit_is_refused_by_name(base: Base) -> None:

@@ -7,8 +7,8 @@ import pytest
 from sepme_core.registry import concepts, protecting
 from sepme_core.registry.database import reading, writing
 from tests.worker.masks import publish, random_increment
+from tests.worker.residents import answer
 from tests.worker.rows import accepted_erasure, problem, row, versions
-from worker import work
 from worker.resident import Resident
 
 LONG = "a cat " * 7 + "heart"
@@ -26,7 +26,7 @@ def test_an_erasure_is_refused_by_the_phrase_that_is_too_long(
     resident: Resident, body: dict[str, object], pointer: str
 ) -> None:
     job_id = accepted_erasure(resident.engine, "heart", **body)
-    work.answer(resident, job_id)
+    answer(resident, job_id)
     refused = problem(resident.engine, job_id)
     assert (refused["type"], refused["status"]) == ("invalid-request", 422)
     (error,) = refused["errors"]
@@ -41,8 +41,8 @@ def test_one_made_together_with_it_is_refused_too_and_told_whose_phrase_it_is(re
     ]
     with writing(resident.engine) as session:
         fox, heart = (one.job.id for one in concepts.accept_erasures(session, bodies, "tests", joint=True))
-    work.answer(resident, fox)
-    work.answer(resident, heart)
+    answer(resident, fox)
+    answer(resident, heart)
     assert problem(resident.engine, fox)["errors"][0]["pointer"] == "#/group/1/prompts/0"
     assert problem(resident.engine, heart)["errors"][0]["pointer"] == "#/prompts/0"
 
@@ -52,7 +52,7 @@ def test_a_job_that_protects_is_refused_likewise(resident: Resident) -> None:
     with writing(resident.engine) as session:
         job = protecting.accept(session, "our-mascot", ["a heart", LONG], "tests").job
     assert job is not None
-    work.answer(resident, job.id)
+    answer(resident, job.id)
     assert problem(resident.engine, job.id)["errors"][0]["pointer"] == "#/prompts/1"
     with reading(resident.engine) as session:
         assert concepts.protected_prompts(session) == []

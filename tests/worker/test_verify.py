@@ -17,14 +17,15 @@ from sepme_core.increment import Increment
 from sepme_core.registry import concepts, increments
 from sepme_core.registry.blobs import Blobs, open_blobs
 from sepme_core.registry.database import make_engine, writing
-from sepme_core.registry.tables import Concept, Image
+from sepme_core.registry.tables import AuditEntry, Concept, Image
 from sepme_core.registry.tables import Increment as Version
 from sepme_core.settings import Settings
 from tests.worker.masks import publish
 from tests.worker.residents import work_off, working_in
 from tests.worker.rows import accepted_erasure
-from worker.verify.__main__ import main, read_registry
+from worker.verify.__main__ import check_registry, main, read_registry
 from worker.verify.checks import Check, Verifier, check, check_evidence
+from worker.verify.repair import repair
 
 QUICK = {"max_steps": 0, "batch_size": 2}
 UNDER_ALL = "forgotten under all that is erased"
@@ -111,6 +112,36 @@ def test_a_healthy_registry_holds(home: Path, capsys: pytest.CaptureFixture[str]
     assert [line for line in said if "cat: pictures with the increment: 3 of 3" in line]
     assert [line for line in said if "sepia: pictures without it: 3 of 3" in line]
     assert (home / "registry.sqlite3").read_bytes() == before
+
+
+def test_what_is_damaged_is_asked_for_again_and_stays_restored(
+    home: Path, base: Base, shared: Shared, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blob = current_blob(home, "sepia")
+    whole = blob.read_bytes()
+    blob.write_bytes(whole[:-1])
+    assert main(["--concept", "sepia", "--repair"]) == 1
+    assert "sepia: job " in capsys.readouterr().out
+    with working_in(home, base, shared) as resident:
+        work_off(resident)
+    assert blob.read_bytes() == whole
+    assert read_registry(settings_of(home))["sepia"].concept.state == "restored"
+    assert repair(settings_of(home), list(read_registry(settings_of(home)).values())) == []
+
+
+def test_an_audit_that_was_changed_behind_everybodys_back_fails(home: Path) -> None:
+    settings = settings_of(home)
+    (whole,) = check_registry(settings)
+    assert whole.holds
+    changed = update(AuditEntry).where(AuditEntry.sequence == 1).values(actor="somebody")
+
+    def change(session: Session, _blobs: Blobs) -> None:
+        session.execute(changed)
+
+    tamper(home, change)
+    (broken,) = check_registry(settings)
+    assert not broken.holds
+    assert "entry 1" in broken.detail
 
 
 def test_machines_get_one_document(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""`python -m worker.verify [--concept NAME] [--json]`, on the registry and the model that the settings name.
+"""`python -m worker.verify [--concept NAME] [--json] [--repair]`, on the registry and the model that the settings name.
 
 The exit status is 0 where all holds, 1 where something does not, and 2 where it cannot be told.
 """
@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -20,7 +21,8 @@ from sepme_core.registry.blobs import open_blobs
 from sepme_core.registry.database import make_engine
 from sepme_core.settings import Settings
 from worker.resident import ClassifierNotUsable, load_classifier, load_model
-from worker.verify.checks import Check, Verifier, check
+from worker.verify.checks import Check, Verifier, check, check_audit
+from worker.verify.repair import Repair, repair
 from worker.verify.stored import StoredConcept, read_stored
 
 HOLDS, FAILED, CANNOT = 0, 1, 2
@@ -45,8 +47,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"sepme: {reason}", file=sys.stderr)
         return CANNOT
     verifier = Verifier(shared, open_blobs(settings.blob_url), stored)
-    made = (each for concept in concepts for each in check(verifier, concept))
-    failed = report_json(shared.base, made) if chosen.json else report(made)
+    made = chain(
+        [] if chosen.concept else check_registry(settings),
+        (each for concept in concepts for each in check(verifier, concept)),
+    )
+    repairs = repair(settings, concepts) if chosen.repair else []
+    failed = report_json(shared.base, made, repairs) if chosen.json else report(made, repairs)
     return FAILED if failed else HOLDS
 
 
@@ -65,6 +71,13 @@ def read_registry(settings: Settings) -> Mapping[str, StoredConcept]:
         engine.dispose()
 
 
+def check_registry(settings: Settings) -> Iterator[Check]:
+    """What holds of no concept alone."""
+    engine = make_engine(settings.database_url)
+    yield check_audit(engine, settings.audit_heads)
+    engine.dispose()
+
+
 def choose(stored: Mapping[str, StoredConcept], name: str | None) -> list[StoredConcept]:
     """The concept named, or all."""
     if name is None:
@@ -75,8 +88,10 @@ def choose(stored: Mapping[str, StoredConcept], name: str | None) -> list[Stored
     return [stored[name]]
 
 
-def report(checks: Iterable[Check]) -> int:
+def report(checks: Iterable[Check], repairs: Sequence[Repair] = ()) -> int:
     """Print a line a check as it is made, and what it comes to; returns how many do not hold."""
+    for one in repairs:
+        print(f"{'repair':<7} {one.concept}: job {one.job} makes {', '.join(one.digests)} again; a service does it")
     made = []
     for each in checks:
         made.append(each)
@@ -87,17 +102,19 @@ def report(checks: Iterable[Check]) -> int:
 
 
 def _lines(each: Check) -> Iterator[str]:
-    yield f"{'ok' if each.holds else 'FAILED':<7} {each.concept}: {each.name}: {each.detail}"
+    yield f"{'ok' if each.holds else 'FAILED':<7} {each.concept or 'registry'}: {each.name}: {each.detail}"
     if not each.holds and each.remedy:
         yield f"{'':<7} {each.remedy}"
 
 
-def report_json(base: Base, checks: Iterable[Check]) -> int:
+def report_json(base: Base, checks: Iterable[Check], repairs: Sequence[Repair] = ()) -> int:
     """Print all checks as one JSON document; returns how many do not hold."""
     made = list(checks)
     failed = sum(not each.holds for each in made)
     listed = [{**asdict(each), "remedy": None if each.holds else each.remedy} for each in made]
-    print(json.dumps({"base_digest": base.digest, "holds": not failed, "checks": listed}, indent=2))
+    asked = [asdict(one) for one in repairs]
+    document = {"base_digest": base.digest, "holds": not failed, "checks": listed, "repairs": asked}
+    print(json.dumps(document, indent=2))
     return failed
 
 
@@ -111,6 +128,7 @@ def _load(settings: Settings) -> Shared:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m worker.verify", description=__doc__)
     parser.add_argument("--concept", metavar="NAME", help="check this concept alone")
+    parser.add_argument("--repair", action="store_true", help="ask for jobs that make lost or damaged increments again")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of lines")
     return parser
 

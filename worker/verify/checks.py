@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+from sqlalchemy import Engine
 
 from sepme_core.erasure import KnownConcept, Shared, look_under, recertify
 from sepme_core.erasure.evidence import UNSEEN_KINDS
 from sepme_core.evaluation.similarity import structural_similarity
 from sepme_core.generation import PictureRequest, generate_each
 from sepme_core.increment import Increment, IncrementDamaged, IncrementForAnotherBase
+from sepme_core.registry import audit_heads
 from sepme_core.registry.blobs import Blobs
 from sepme_core.registry.errors import BlobDamaged, BlobMissing
 from sepme_core.registry.known import leaves_alone
@@ -30,14 +34,24 @@ LEAST_MEAN, LEAST_WORST = 0.99, 0.97
 PICTURES = 4
 
 ERASE_AGAIN = "Erase the concept again with another `options.seed`."
-CHECK_DISK = f"{ERASE_AGAIN[:-1]}, and check the disk the blobs are on."
+COMPARE_BACKUP = (
+    "Compare GET /audit with a backup of the database, and find out who can write to it. "
+    "Where an older backup was put back on purpose, move the file of SEPME_AUDIT_HEADS aside, and keep it."
+)
+CHECK_DISK = (
+    "Run `sepme verify --repair`, or send the same erasure again, and check the disk the blobs are on; where the file "
+    "is whole and still no increment, erase the concept again with another `options.seed`."
+)
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that holds or does not, with its numbers, and what to do where it does not."""
+    """One thing that holds or does not, with its numbers, and what to do where it does not.
 
-    concept: str
+    `concept` is None for what is checked of the registry as a whole.
+    """
+
+    concept: str | None
     name: str
     holds: bool
     detail: str
@@ -101,6 +115,14 @@ def check(verifier: Verifier, concept: StoredConcept) -> Iterator[Check]:
         yield from (check_leak_on(verifier, serving.current, concept) for serving in verifier.serving)
         yield check_unchanged(verifier, concept)
     yield check_evidence(verifier, concept)
+
+
+def check_audit(engine: Engine, heads: Path) -> Check:
+    """The audit's chain is whole, and has every end that was noted outside the database."""
+    found = audit_heads.examine(engine, heads)
+    numbers = {"entries": found.entries, "head": found.head}
+    detail = found.complaint or f"{found.entries} entries, the last {found.head}"
+    return Check(None, "audit", found.complaint is None, detail, COMPARE_BACKUP, numbers)
 
 
 def check_file(verifier: Verifier, version: Version) -> Check:
@@ -219,7 +241,9 @@ def judge(concept: str, name: str, alike: Sequence[Likeness]) -> Check:
     if equal < len(alike):
         parts += [f"worst SSIM {min(similarities):.4f}"] if similarities else []
         parts += [f"{unread} stored files cannot be read"] if unread else []
-        parts += [] if comparable else [f"by another device or other libraries, so SSIM {LEAST_LIKENESS} is enough"]
+        parts += (
+            [] if comparable else [f"by another device, library or autoencoder, so SSIM {LEAST_LIKENESS} is enough"]
+        )
     return Check(
         concept,
         name,

@@ -21,6 +21,8 @@ from sepme_core.registry.tables import Image as Row
 
 OF_ONE_PICTURE = {"prompt", "seed", "row", "increments", "warnings"}
 SURROUNDINGS = ("device", "dtype", "libraries")
+LATER_SURROUNDINGS = ("autoencoder_digest",)
+"""What records did not name from the first."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Likeness:
 
     Attributes:
         equal: Pixel by pixel.
-        comparable: It was stored by the same kind of device and the same libraries, so that it should be equal.
+        comparable: It was stored by the same kind of device, libraries and autoencoder, so that it should be equal.
         similarity: The SSIM; 1 for equal pictures, None where they differ and the stored file cannot be read.
     """
 
@@ -53,7 +55,8 @@ def draw_again(base: Base, blobs: Blobs, rows: Sequence[Row], increments: Sequen
 def compare(base: Base, blobs: Blobs, row: Row, drawn: Image.Image) -> Likeness:
     """Compare a picture with the stored one; its file is read only where the pixels differ."""
     here = make_record(base, PictureRequest(""), (), row=0)
-    comparable = all(row.record[name] == here[name] for name in SURROUNDINGS)
+    named = (*SURROUNDINGS, *(name for name in LATER_SURROUNDINGS if name in row.record))
+    comparable = all(row.record[name] == here[name] for name in named)
     if pixel_digest(drawn) == row.sha256:
         return Likeness(equal=True, comparable=comparable, similarity=1.0)
     try:

@@ -5,8 +5,14 @@ stored still draws nothing erased; `restoring` takes concepts out of the active 
 names to increments; `reading` lists them.
 """
 
-from sepme_core.registry.concepts.acceptance import Accepted, accept_again, accept_erasure, accept_erasures
-from sepme_core.registry.concepts.masks import MaskConcept, MaskResolution, irrevocable_since, resolve_mask
+from sepme_core.registry.concepts.acceptance import (
+    Accepted,
+    accept_again,
+    accept_erasure,
+    accept_erasures,
+    accept_repairs,
+)
+from sepme_core.registry.concepts.masks import MaskConcept, MaskResolution, irrevocable_besides, resolve_mask
 from sepme_core.registry.concepts.reading import document, documents, get, list_page
 from sepme_core.registry.concepts.requests import NAME_FORM, erasure_request
 from sepme_core.registry.concepts.restoring import purge, restore
@@ -24,13 +30,14 @@ __all__ = [
     "accept_again",
     "accept_erasure",
     "accept_erasures",
+    "accept_repairs",
     "decided_concepts",
     "document",
     "documents",
     "erasure_request",
     "etag",
     "get",
-    "irrevocable_since",
+    "irrevocable_besides",
     "known_concepts",
     "list_page",
     "mask_document",

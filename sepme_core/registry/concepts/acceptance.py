@@ -1,6 +1,6 @@
 """What a request to erase needs: a job, the job already under way, or nothing at all."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from sepme_core.canonical import digest_of
 from sepme_core.registry import audit, clock, increments, serving
+from sepme_core.registry.blobs import Blobs
 from sepme_core.registry.concepts.naming import settle
 from sepme_core.registry.concepts.requests import erasure_request, joined, making, same
 from sepme_core.registry.concepts.substitutes import draws_what_is_erased, is_leaned_on
@@ -35,13 +36,18 @@ class Accepted:
     already_done: bool
 
 
-def accept_erasure(session: Session, body: Mapping[str, Any], holder: str) -> Accepted:
+def accept_erasure(session: Session, body: Mapping[str, Any], holder: str, *, blobs: Blobs | None = None) -> Accepted:
     """Accept one request to erase; see `accept_erasures`."""
-    return accept_erasures(session, [body], holder)[0]
+    return accept_erasures(session, [body], holder, blobs=blobs)[0]
 
 
 def accept_erasures(
-    session: Session, bodies: Sequence[Mapping[str, Any]], holder: str, *, joint: bool = False
+    session: Session,
+    bodies: Sequence[Mapping[str, Any]],
+    holder: str,
+    *,
+    joint: bool = False,
+    blobs: Blobs | None = None,
 ) -> list[Accepted]:
     """Accept requests to erase, all or none. Each new job pins all other known concepts, those accepted with it too.
 
@@ -53,13 +59,16 @@ def accept_erasures(
     - else a job; what serves goes on to serve until that job publishes.
 
     What is stored counts as made by the same request only if all prompts protected now were protected then; and only if
-    it draws nothing that is erased instead of its concept, and nothing else that is stored draws it.
+    it draws nothing that is erased instead of its concept, and nothing else that is stored draws it. Where its
+    bytes are gone or damaged there is a job too, which makes them again: from the same request, beside the same known
+    concepts, the same bytes.
 
     Args:
         session: of `database.writing`; the caller's transaction decides that all or none is kept.
         bodies: the erase bodies, each with its `name`; defaults are filled in here.
         holder: who asked.
         joint: whether they are optimised together; each job then holds the bodies of all, and pins none of them.
+        blobs: where the bytes of what is stored are looked at; None to go by the rows.
 
     Raises:
         ConceptBusy: where one is being erased with another body.
@@ -70,7 +79,7 @@ def accept_erasures(
     """
     serialise(session)
     requests = settle(session, [erasure_request(body) for body in bodies], holder)
-    accepted = [_accept(session, request, holder) for request in (joined(requests) if joint else requests)]
+    accepted = [_accept(session, request, holder, blobs) for request in (joined(requests) if joint else requests)]
     _pin(session, accepted)
     return accepted
 
@@ -89,6 +98,25 @@ def accept_again(session: Session, base_digest: str, holder: str) -> list[Accept
     ]
     _pin(session, accepted)
     return accepted
+
+
+def accept_repairs(session: Session, names: Collection[str], holder: str) -> list[Accepted]:
+    """Accept to make the increments of these concepts again, each by the request that it was made by.
+
+    What is restored stays so. What is being erased already goes on with that job.
+    """
+    serialise(session)
+    stored = [(concept, increments.trained(session, concept.name)) for concept in _stored(session, names)]
+    accepted = [
+        _accept_again(session, concept, worded(session, increment.request), holder) for concept, increment in stored
+    ]
+    _pin(session, accepted)
+    return accepted
+
+
+def _stored(session: Session, names: Collection[str]) -> list[Concept]:
+    found = select(Concept).where(Concept.name.in_(names), Concept.version.is_not(None)).order_by(Concept.name)
+    return list(session.scalars(found))
 
 
 def _pin(session: Session, accepted: list[Accepted]) -> None:
@@ -116,7 +144,7 @@ def _moments(session: Session, jobs: Sequence[Job]) -> list[datetime]:
     return [first + place * MOMENT for place in range(len(jobs))]
 
 
-def _accept(session: Session, request: dict[str, Any], holder: str) -> Accepted:
+def _accept(session: Session, request: dict[str, Any], holder: str, blobs: Blobs | None) -> Accepted:
     concept = session.get(Concept, request["name"], with_for_update=True, populate_existing=True)
     if concept is None:
         concept = _new_concept(session, request)
@@ -124,7 +152,7 @@ def _accept(session: Session, request: dict[str, Any], holder: str) -> Accepted:
     if running is not None:
         return Accepted(running, concept, already_done=False)
     stored = increments.current(session, concept)
-    if stored is not None and _still_holds(session, stored, request):
+    if stored is not None and _still_holds(session, stored, request) and _is_whole(session, stored, blobs):
         _serve_stored(session, concept, stored, request, holder)
         result = concept_documents(session, [concept])[0]
         finished = job_rows.enqueue_finished(
@@ -205,6 +233,11 @@ def _still_holds(session: Session, stored: Increment, request: dict[str, Any]) -
     if making(stored.request) != making(request) or not leaves_prompts_alone(stored, protected_prompts(session)):
         return False
     return not is_leaned_on(session, stored.base_digest, request) and not draws_what_is_erased(session, stored)
+
+
+def _is_whole(session: Session, stored: Increment, blobs: Blobs | None) -> bool:
+    """Asked last: the bytes are read."""
+    return blobs is None or not increments.lacking(session, blobs, stored)
 
 
 def _serve_stored(session: Session, concept: Concept, stored: Increment, request: dict[str, Any], holder: str) -> None:

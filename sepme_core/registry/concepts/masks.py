@@ -1,6 +1,6 @@
 """Names resolved to increments, so that a request's mask is fixed when it is accepted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -31,10 +31,11 @@ class MaskResolution:
     """What the names of a request stand for.
 
     Attributes:
-        concepts: those with an increment, by name: the order in which a mask is always built up.
+        concepts: those with an increment, and those erased for good, by name: the order in which a mask is always built
+            up.
         missing: names, as they were asked for, that are unknown or were never erased, with nothing under way.
         in_progress: names, as they were asked for, whose first increment is being made.
-        irrevocable: names erased for good at this moment, whether in the mask or not.
+        irrevocable: names erased for good at this moment; they are in every mask, asked for or not.
     """
 
     concepts: tuple[MaskConcept, ...]
@@ -58,7 +59,8 @@ class MaskResolution:
 def resolve_mask(session: Session, erased: Literal["active"] | Sequence[str]) -> MaskResolution:
     """Resolve `"active"` (all that is erased now) or names, of which each means its stored increment, even if restored.
 
-    A further name means its concept, which counts once however often it is named.
+    A further name means its concept, which counts once however often it is named. What is erased for good is added to
+    whatever is named.
     Raises nothing for names without an increment: it lists them.
     """
     rows = session.execute(_with_increments()).all()
@@ -67,7 +69,8 @@ def resolve_mask(session: Session, erased: Literal["active"] | Sequence[str]) ->
     if erased == "active":
         return MaskResolution(tuple(map(_mask_concept, serving)), (), (), irrevocable)
     stands_for = resolved(session, erased)
-    found = tuple(_mask_concept(row) for row in rows if row.name in stands_for.values())
+    wanted = {*stands_for.values(), *irrevocable}
+    found = tuple(_mask_concept(row) for row in rows if row.name in wanted)
     with_increment = {concept.name for concept in found}
     without = {name for name, concept in stands_for.items() if concept not in with_increment}
     being_made = _being_made(session, {stands_for[name] for name in without}) if without else set()
@@ -75,14 +78,14 @@ def resolve_mask(session: Session, erased: Literal["active"] | Sequence[str]) ->
     return MaskResolution(found, tuple(sorted(without - in_progress)), tuple(sorted(in_progress)), irrevocable)
 
 
-def irrevocable_since(session: Session, pinned: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the concepts erased irrevocably since `pinned` was made (by `MaskResolution.pinned`), by name.
+def irrevocable_besides(session: Session, mask: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what is erased for good now and is not in a mask, `{"name", "version", "digest"}` each, by name.
 
-    A worker adds them, `{"name", "version", "digest"}` each, to the pinned mask when it claims the job.
+    A worker adds it to the pinned mask when it claims the job; pictures that were drawn without are not published.
     """
-    before = {*pinned["irrevocable"], *(concept["name"] for concept in pinned["mask"]["concepts"])}
+    within = {concept["name"] for concept in mask["concepts"]}
     serving = _with_increments().where(Concept.state == "erased", Concept.irrevocable)
-    return [_mask_concept(row).document() for row in session.execute(serving) if row.name not in before]
+    return [_mask_concept(row).document() for row in session.execute(serving) if row.name not in within]
 
 
 _Row = Row[str, str, bool, int, str, str]

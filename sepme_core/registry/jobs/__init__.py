@@ -3,12 +3,13 @@
 `rows` makes, finds and cancels them; `leases` is what a worker does with one that it claimed; `presence` says what it
 is held against; `publishing` ends one with its result, `versions` that it makes and `substituting` others by the way;
 `reprojections` makes those that a newly decided concept calls for; `reaping` finds those that nobody works on; `turns`
-says which is claimed next.
+says which is claimed next; `admission` bounds how many wait.
 """
 
 from sepme_core.registry.documents import LIVE_STATES
 from sepme_core.registry.documents import job_document as document
 from sepme_core.registry.events import after as events_after
+from sepme_core.registry.jobs.admission import admit
 from sepme_core.registry.jobs.leases import (
     Claim,
     cancel_requested,
@@ -38,6 +39,7 @@ from sepme_core.registry.jobs.rows import (
     counts,
     enqueue,
     enqueue_finished,
+    enqueued,
     get,
     job_states,
     list_page,
@@ -64,6 +66,7 @@ __all__ = [
     "Published",
     "Remade",
     "StoredIncrement",
+    "admit",
     "cancel_now",
     "cancel_requested",
     "cancel_unclaimed",
@@ -73,6 +76,7 @@ __all__ = [
     "enqueue",
     "enqueue_finished",
     "enqueue_reprojections",
+    "enqueued",
     "events_after",
     "fail",
     "finish_cancelled",

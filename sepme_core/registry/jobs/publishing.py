@@ -9,13 +9,14 @@ from sqlalchemy.orm import Session
 
 from sepme_core.registry import increments
 from sepme_core.registry.clock import now
+from sepme_core.registry.concepts.masks import irrevocable_besides
 from sepme_core.registry.database import serialise
 from sepme_core.registry.documents import concept_documents
 from sepme_core.registry.identifiers import new_id
 from sepme_core.registry.images import PictureRecord
 from sepme_core.registry.images import add as add_images
 from sepme_core.registry.images import document as image_document
-from sepme_core.registry.jobs.leases import Claim, held_row, put_back_if_overtaken
+from sepme_core.registry.jobs.leases import Claim, held_row, put_back, put_back_if_overtaken
 from sepme_core.registry.jobs.presence import newcomers
 from sepme_core.registry.jobs.reprojections import enqueue_reprojections
 from sepme_core.registry.jobs.rows import cancel_now, finish
@@ -194,13 +195,18 @@ def publish_pictures(
         warnings: what they were drawn without although it was asked for.
 
     Returns:
-        False where nothing was published: the lease was lost, or cancelling was asked for and the job is cancelled.
+        False where nothing was published: the lease was lost; or cancelling was asked for, and the job is cancelled; or
+        something was erased for good that the mask lacks, and the job is queued again, to be drawn with it.
     """
+    serialise(session)  # nothing is erased for good between this look and the end of the transaction
     job = held_row(session, claim)
     if job is None:
         return False
     if job.cancel_requested:
         finish(session, job, "cancelled", {})
+        return False
+    if irrevocable_besides(session, mask):
+        put_back(session, job)
         return False
     rows = add_images(session, job.id, job.holder, images, [mask] * len(images), base_digest)
     pictures = [image_document(row) for row in rows]

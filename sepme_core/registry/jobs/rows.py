@@ -15,6 +15,7 @@ from sepme_core.registry.lookups import find
 from sepme_core.registry.tables import Job
 
 BY_REQUEST = "a request to cancel it"
+ENQUEUED = "sepme_enqueued"
 
 
 def enqueue(
@@ -57,7 +58,15 @@ def enqueue(
     )
     session.add(job)
     session.flush()
+    if kind != "reproject":  # nobody asked for it, and nobody could come again later
+        session.info.setdefault(ENQUEUED, []).append(queue)
     return job
+
+
+def enqueued(session: Session) -> list[str]:
+    """Return the queue of each job that somebody asked for in this transaction."""
+    queues: list[str] = session.info.get(ENQUEUED, [])
+    return queues
 
 
 def enqueue_finished(

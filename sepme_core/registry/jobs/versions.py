@@ -103,9 +103,16 @@ def served(session: Session, concept: Concept) -> str | None:
 def audit_version(
     session: Session, action: str, concept: Concept, before: str | None, increment: Increment, details: dict[str, Any]
 ) -> None:
-    """Say which digest serves in place of `before`, by which job."""
+    """Say which digest serves in place of `before`, by which job; the version's certificate names that entry's hash.
+
+    So whoever holds a certificate can tell whether the chain still is the one that it came into.
+    """
     job = session.get_one(Job, increment.job_id)
     published = {"job": job.id, "version": increment.version, "base_digest": increment.base_digest}
     if concept.state != "erased":
         published["digest"] = increment.digest
-    audit.append(session, job.holder, action, concept.name, before, served(session, concept), {**published, **details})
+    said = {**published, **details}
+    entry = audit.append(session, job.holder, action, concept.name, before, served(session, concept), said)
+    named = audit.Head(entry.sequence, entry.hash).document()
+    increment.certificate = {**increment.certificate, "audit": named}
+    session.flush()

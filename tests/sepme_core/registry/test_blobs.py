@@ -14,7 +14,7 @@ from tests.sepme_core.registry.work import at_once
 
 
 def files(tmp_path: Path) -> list[Path]:
-    return [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()]
+    return [path for path in (tmp_path / "blobs").rglob("*") if path.is_file() and path.name != "lock"]
 
 
 def test_what_was_put_is_got_by_its_digest(blobs: Blobs) -> None:
@@ -134,3 +134,27 @@ def test_a_disk_that_is_full_leaves_nothing_behind(
             blobs.put(b"increment")
     assert files(tmp_path) == []
     assert blobs.get(blobs.put(b"increment")) == b"increment"
+
+
+def test_bytes_are_held_only_where_they_are_whole(blobs: Blobs, tmp_path: Path) -> None:
+    digest = blobs.put(b"whole")
+    assert blobs.holds(digest)
+    (file,) = files(tmp_path)
+    file.write_bytes(b"whol")
+    assert not blobs.holds(digest)
+    file.unlink()
+    assert not blobs.holds(digest)
+
+
+def test_what_is_put_again_is_not_deleted_as_untouched(blobs: Blobs, tmp_path: Path) -> None:
+    digest = blobs.put(b"increment")
+    (file,) = files(tmp_path)
+    os.utime(file, (1, 1))
+    assert list(blobs.untouched(60)) == [digest]
+    blobs.put(b"increment")
+    assert list(blobs.untouched(60)) == []
+    assert not blobs.delete_untouched(digest, 60)
+    assert blobs.holds(digest)
+    os.utime(file, (1, 1))
+    assert blobs.delete_untouched(digest, 60)
+    assert not blobs.holds(digest)

@@ -31,7 +31,7 @@ def test_the_document_of_a_concept_has_all_that_the_contract_names(engine: Engin
         "digest": digest_of_bytes(b"van-gogh"),
         "base_digest": BASE,
         "bytes": 1000,
-        "certificate": {"correlation": 0.01, "pictures": []},
+        "certificate": {"correlation": 0.01, "pictures": [], "audit": document["certificate"]["audit"]},
         "versions": [
             {
                 "version": 1,

@@ -1,5 +1,6 @@
 from functools import partial
 
+import pytest
 from sqlalchemy import Engine
 
 from sepme_core.canonical import digest_of, digest_of_bytes
@@ -14,8 +15,10 @@ from tests.sepme_core.registry.work import (
     accept,
     at_once,
     claimed,
+    enqueue_generation,
     erase,
     get_job,
+    picture,
     publish,
     purge,
     restore,
@@ -39,9 +42,9 @@ def accept_generation(engine: Engine, erased: list[str]) -> Job:
         )
 
 
-def irrevocable_since(engine: Engine, job: Job) -> list[str]:
+def irrevocable_besides(engine: Engine, job: Job) -> list[str]:
     with reading(engine) as session:
-        return [concept["name"] for concept in concepts.irrevocable_since(session, job.pinned)]
+        return [concept["name"] for concept in concepts.irrevocable_besides(session, job.pinned["mask"])]
 
 
 def test_active_is_all_that_is_erased_now_by_name(engine: Engine) -> None:
@@ -126,21 +129,61 @@ def test_a_mask_depends_on_its_increments_and_not_on_the_order_of_its_names(engi
     assert len({*digests, listed["digest"]}) == 4
 
 
-def test_what_was_erased_irrevocably_since_is_added_and_nothing_else(engine: Engine) -> None:
+@pytest.mark.parametrize("erased", [[], ["listed"], ["listed", "for-good"], "active"])
+def test_what_is_erased_for_good_is_in_every_mask(engine: Engine, erased: str | list[str]) -> None:
+    erase(engine, "for-good", irrevocable=True)
+    erase(engine, "listed")
+    expected = ["for-good"] if erased == [] else ["for-good", "listed"]
+    assert names(resolve(engine, erased)) == expected
+
+
+def test_what_was_erased_for_good_since_is_added_and_nothing_else(engine: Engine) -> None:
     erase(engine, "before", irrevocable=True)
     erase(engine, "hardened")
     empty = accept_generation(engine, [])
     listed = accept_generation(engine, ["hardened"])
-    assert irrevocable_since(engine, empty) == []
+    assert irrevocable_besides(engine, empty) == []
     erase(engine, "revocable")
     erase(engine, "nudity", irrevocable=True)
     accept(engine, "hardened", irrevocable=True)
     accept(engine, "under-way", irrevocable=True)
-    assert irrevocable_since(engine, empty) == ["hardened", "nudity"]
-    assert irrevocable_since(engine, listed) == ["nudity"]
+    assert irrevocable_besides(engine, empty) == ["hardened", "nudity"]
+    assert irrevocable_besides(engine, listed) == ["nudity"]
     with reading(engine) as session:
-        added = concepts.irrevocable_since(session, listed.pinned)
+        added = concepts.irrevocable_besides(session, listed.pinned["mask"])
     assert added == [{"name": "nudity", "version": 1, "digest": digest_of_bytes(b"nudity")}]
+
+
+def test_what_an_earlier_release_pinned_without_is_added_too(engine: Engine) -> None:
+    """It left out what was erased for good already when the request came."""
+    erase(engine, "before", irrevocable=True)
+    pinned = {"mask": concepts.mask_document([]), "base_digest": BASE, "irrevocable": ["before"]}
+    assert irrevocable_besides(engine, enqueue_generation(engine, **pinned)) == ["before"]
+
+
+@pytest.mark.parametrize("hardened", [False, True])
+def test_pictures_drawn_without_what_was_erased_for_good_meanwhile_are_not_published(
+    engine: Engine, hardened: bool
+) -> None:
+    """Another concept by a job of its own, or one that was erased already, at once."""
+    erase(engine, "cat")
+    job = accept_generation(engine, [])
+    held = claimed(engine, job.id)
+    if hardened:
+        accept(engine, "cat", irrevocable=True)
+    else:
+        erase(engine, "nudity", irrevocable=True)
+    with writing(engine) as session:
+        mask = held.pinned["mask"]
+        assert not jobs.publish_pictures(session, held, images=[picture(7)], mask=mask, base_digest=BASE)
+    assert get_job(engine, job.id).state == "queued"
+    again = claimed(engine, job.id)
+    with writing(engine) as session:
+        widened = concepts.mask_document(concepts.irrevocable_besides(session, again.pinned["mask"]))
+        assert jobs.publish_pictures(session, again, images=[picture(7)], mask=widened, base_digest=BASE)
+    result = get_job(engine, job.id).result
+    assert result is not None
+    assert [concept["name"] for concept in result["mask"]["concepts"]] == ["cat" if hardened else "nudity"]
 
 
 def test_a_mask_resolved_while_others_change_is_of_one_moment(engine: Engine) -> None:
