@@ -19,6 +19,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.orm import Session
 
 from sepme_core.registry import migrations
+from sepme_core.registry.errors import MigrationRefused
 
 SQLITE = "sqlite"
 POSTGRESQL = "postgresql+psycopg"
@@ -65,8 +66,8 @@ def _prepare_sqlite(connection: DBAPIConnection, _record: object) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
     _write_ahead(cursor)
-    cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+    _enforce_foreign_keys(connection, enforced=True)
 
 
 def _write_ahead(cursor: DBAPICursor) -> None:
@@ -129,11 +130,43 @@ def migrate(engine: Engine) -> None:
 
     Raises:
         DatabaseNewer: where a newer release was here before.
+        MigrationRefused: where a migration left rows that refer to nothing; all is as it was before.
     """
-    with engine.begin() as connection:
+    with engine.connect() as connection, _without_cascades(connection), connection.begin():
         if connection.dialect.name == "postgresql":
             connection.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))
-        migrations.upgrade(connection)
+        if migrations.upgrade(connection) and connection.dialect.name == "sqlite":
+            _refuse_orphans(connection)
+
+
+@contextmanager
+def _without_cascades(connection: Connection) -> Iterator[None]:
+    """Keep SQLite from deleting what refers to a table that a migration builds anew: to do that it drops the old one.
+
+    The pragma counts outside of transactions only, so it is set on the driver's connection before one begins.
+    """
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver = connection.connection.dbapi_connection
+    assert driver is not None
+    _enforce_foreign_keys(driver, enforced=False)
+    try:
+        yield
+    finally:
+        _enforce_foreign_keys(driver, enforced=True)
+
+
+def _enforce_foreign_keys(connection: DBAPIConnection, *, enforced: bool) -> None:
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA foreign_keys = {'ON' if enforced else 'OFF'}")
+    cursor.close()
+
+
+def _refuse_orphans(connection: Connection) -> None:
+    orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    if orphans:
+        raise MigrationRefused({(str(table), str(parent)) for table, _, parent, _ in orphans}, len(orphans))
 
 
 def check(engine: Engine) -> None:

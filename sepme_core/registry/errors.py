@@ -8,8 +8,10 @@ RegistryError
 ├── IdempotencyKeyReused
 ├── CursorInvalid
 ├── BlobMissing, BlobDamaged
-└── DatabaseNewer
+└── DatabaseNewer, MigrationRefused
 """
+
+from collections.abc import Collection
 
 
 class RegistryError(Exception):
@@ -168,3 +170,15 @@ class DatabaseNewer(RegistryError):
             f"the database is at revision {revision!r}, which this release does not know; run the newer release"
         )
         self.revision = revision
+
+
+class MigrationRefused(RegistryError):
+    """A migration left rows that refer to rows which are gone; it was taken back, and nothing is lost."""
+
+    def __init__(self, references: Collection[tuple[str, str]], rows: int) -> None:
+        named = ", ".join(f"{table} to {parent}" for table, parent in sorted(references))
+        super().__init__(
+            f"the migration was taken back: it would leave {rows} rows that refer to nothing ({named}); "
+            "the database is as it was, so go on with the release that was here before"
+        )
+        self.rows = rows

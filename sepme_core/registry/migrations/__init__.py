@@ -22,17 +22,21 @@ def configuration(connection: Connection | None = None) -> Config:
     return config
 
 
-def upgrade(connection: Connection) -> None:
-    """Run what is missing, in the transaction that `connection` is in.
+def upgrade(connection: Connection) -> bool:
+    """Run what is missing, in the transaction that `connection` is in; returns whether anything was.
 
     Raises:
         DatabaseNewer: where the database is at a revision that is not among these files.
     """
     config = configuration(connection)
+    scripts = ScriptDirectory.from_config(config)
     revision = MigrationContext.configure(connection).get_current_revision()
     if revision is not None:
         try:
-            ScriptDirectory.from_config(config).get_revision(revision)
+            scripts.get_revision(revision)
         except CommandError as error:
             raise DatabaseNewer(revision) from error
+    if revision == scripts.get_current_head():
+        return False
     command.upgrade(config, "head")
+    return True
