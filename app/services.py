@@ -5,12 +5,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
-from anyio import to_thread
 from fastapi import Depends, Request
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from app.doorbell import Doorbell
+from app.health.writes import WriteRecord
+from app.lanes import PATIENCE_SECONDS, Lane, open_lane
 from app.metrics.gauges import RegistryCollector
 from app.metrics.measures import Measures
 from sepme_core.registry import database, jobs
@@ -19,24 +20,35 @@ from sepme_core.settings import Settings
 
 Answer = TypeVar("Answer")
 
+READS = 16
+WRITES = 8
+"""How many are under way at once in this process; a database has one writer at a time, or little more."""
+
 
 @dataclass(frozen=True)
 class Services:
     """The application's parts. The database is used in threads only: the event loop never waits for it."""
 
     settings: Settings
-    engine: Engine
+    reads: Lane
+    writes: Lane
+    written: WriteRecord
     blobs: Blobs
     doorbell: Doorbell
     measures: Measures
 
+    @property
+    def engine(self) -> Engine:
+        """What is written with."""
+        return self.writes.engine
+
     async def read(self, question: Callable[[Session], Answer]) -> Answer:
         """Ask the registry in one read-only transaction. The answer must not need the session any more."""
-        return await to_thread.run_sync(self._read, question)
+        return await self.reads.run(lambda: self._read(question))
 
     async def write(self, change: Callable[[Session], Answer]) -> Answer:
         """Change the registry in one transaction. The answer must not need the session any more."""
-        return await to_thread.run_sync(self._write, change)
+        return await self.writes.run(lambda: self._write(change))
 
     async def ring(self) -> None:
         """Ring for the jobs that a change has made by the way: they are no answer to a client."""
@@ -45,12 +57,13 @@ class Services:
 
     def reading(self) -> AbstractContextManager[Session]:
         """A read-only transaction, for code that runs in a thread already."""
-        return database.reading(self.engine)
+        return database.reading(self.reads.engine)
 
     def close(self) -> None:
         """Let go of the broker and the database."""
         self.doorbell.close()
-        self.engine.dispose()
+        self.reads.engine.dispose()
+        self.writes.engine.dispose()
 
     def _read(self, question: Callable[[Session], Answer]) -> Answer:
         with self.reading() as session:
@@ -64,11 +77,13 @@ class Services:
 def open_services(settings: Settings) -> Services:
     """Open the parts; nothing is read or written yet, and nothing need be up."""
     measures = Measures()
-    engine = database.make_engine(settings.database_url)
-    measures.registry.register(RegistryCollector(engine))
+    reads, writes = open_lane(settings.database_url, READS), open_lane(settings.database_url, WRITES)
+    measures.registry.register(RegistryCollector(reads.engine))
     return Services(
         settings=settings,
-        engine=engine,
+        reads=reads,
+        writes=writes,
+        written=WriteRecord(writes.engine, silence_seconds=2 * (settings.sweep_seconds + PATIENCE_SECONDS)),
         blobs=open_blobs(settings.blob_url),
         doorbell=Doorbell(settings.broker_url, measures.rings),
         measures=measures,

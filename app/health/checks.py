@@ -20,7 +20,7 @@ async def readiness(services: Services) -> Readiness:
 def _look(services: Services) -> Readiness:
     broker = _broker(services)
     try:
-        database.check(services.engine)
+        database.check(services.reads.engine)
         workers, model = _announced(services)
     except SQLAlchemyError as error:
         down = Part(status="down", detail=f"the database is not usable ({type(error).__name__})")
@@ -28,10 +28,16 @@ def _look(services: Services) -> Readiness:
         return Readiness(
             status="unusable", database=down, broker=broker, workers=dict.fromkeys(QUEUES, unknown), model=unknown
         )
-    parts = (broker, model, *workers.values())
+    database_part = _database(services)
+    parts = (database_part, broker, model, *workers.values())
     status: Literal["ready", "degraded"] = "ready" if all(part.status == "up" for part in parts) else "degraded"
-    up = Part(status="up", detail="the tables are there")
-    return Readiness(status=status, database=up, broker=broker, workers=workers, model=model)
+    return Readiness(status=status, database=database_part, broker=broker, workers=workers, model=model)
+
+
+def _database(services: Services) -> Part:
+    """It can be read. Without writes nothing new is accepted, and what is known is still answered."""
+    complaint = services.written.complaint()
+    return Part(status="degraded" if complaint else "up", detail=complaint or "the tables are there")
 
 
 def _broker(services: Services) -> Part:

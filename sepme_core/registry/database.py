@@ -25,35 +25,48 @@ SQLITE = "sqlite"
 POSTGRESQL = "postgresql+psycopg"
 
 BUSY_SECONDS = 30.0
+"""How long a transaction waits for what another one has locked, unless an engine is made to have less patience."""
+IDLE_SECONDS = 60.0
+"""PostgreSQL ends a transaction that does nothing for as long: its process hangs, and others wait for what it holds."""
+STATEMENT_SECONDS = 60.0
 BUSY_PAUSE_SECONDS = 0.01
 CONNECT_SECONDS = 10
 REGISTRY_LOCK = 0x5E_93E  # PostgreSQL advisory locks are numbers; these two are ours
 MIGRATION_LOCK = 0x5E_93F
 
 
-def make_engine(url: str) -> Engine:
+def make_engine(url: str, *, patience_seconds: float = BUSY_SECONDS, connections: int | None = None) -> Engine:
     """Open a database; nothing is read or written yet but the folder of an SQLite file, which is made.
+
+    Args:
+        url: where it is.
+        patience_seconds: how long a transaction waits for a lock before it fails with `OperationalError`.
+        connections: how many are kept open, with a few more for a moment; SQLAlchemy's default where left out.
 
     Raises:
         ValueError: for a database that is neither an SQLite file nor PostgreSQL by psycopg.
     """
     parsed = make_url(url)
+    sized: dict[str, Any] = {"pool_size": connections, "pool_timeout": patience_seconds} if connections else {}
     if parsed.drivername == POSTGRESQL:
-        return create_engine(
+        engine = create_engine(
             parsed,
             pool_pre_ping=True,
             isolation_level="READ COMMITTED",
             json_serializer=_json,
             connect_args={"connect_timeout": CONNECT_SECONDS},
+            **sized,
         )
+        event.listen(engine, "connect", partial(_prepare_postgresql, patience_seconds))
+        return engine
     if parsed.drivername != SQLITE or parsed.database in (None, "", ":memory:"):
         raise ValueError(
             "the database must be sqlite:///path/to/file or postgresql+psycopg://…: the API and the workers are "
             "processes of their own, so a database in memory would be another one for each"
         )
     Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS}, json_serializer=_json)
-    event.listen(engine, "connect", _prepare_sqlite)
+    engine = create_engine(parsed, connect_args={"timeout": patience_seconds}, json_serializer=_json, **sized)
+    event.listen(engine, "connect", partial(_prepare_sqlite, patience_seconds))
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -61,18 +74,32 @@ def make_engine(url: str) -> Engine:
 _json = partial(json.dumps, allow_nan=False)
 
 
-def _prepare_sqlite(connection: DBAPIConnection, _record: object) -> None:
+def _prepare_postgresql(patience_seconds: float, connection: DBAPIConnection, _record: object) -> None:
+    _limit(connection, patience_seconds, STATEMENT_SECONDS, IDLE_SECONDS, of="session")
+    connection.commit()
+
+
+def _limit(connection: DBAPIConnection, lock: float, statement: float, idle: float, *, of: str) -> None:
+    """Say for how many seconds PostgreSQL waits for a lock, a statement and the next one; 0 is for ever."""
+    limits = {"lock_timeout": lock, "statement_timeout": statement, "idle_in_transaction_session_timeout": idle}
+    cursor = connection.cursor()
+    for name, seconds in limits.items():
+        cursor.execute(f"SET {of.upper()} {name} = {round(1000 * seconds)}")  # milliseconds
+    cursor.close()
+
+
+def _prepare_sqlite(patience_seconds: float, connection: DBAPIConnection, _record: object) -> None:
     # The driver must not open transactions by itself: it would begin them without IMMEDIATE.
     connection.isolation_level = None
     cursor = connection.cursor()
-    _write_ahead(cursor)
+    _write_ahead(cursor, patience_seconds)
     cursor.close()
     _enforce_foreign_keys(connection, enforced=True)
 
 
-def _write_ahead(cursor: DBAPICursor) -> None:
+def _write_ahead(cursor: DBAPICursor, patience_seconds: float) -> None:
     """Turn the write-ahead log on. SQLite does not wait for those who turn it on at the same moment, so this does."""
-    deadline = time.monotonic() + BUSY_SECONDS
+    deadline = time.monotonic() + patience_seconds
     while True:
         try:
             cursor.execute("PRAGMA journal_mode = WAL")
@@ -134,6 +161,7 @@ def migrate(engine: Engine) -> None:
     """
     with engine.connect() as connection, _without_cascades(connection), connection.begin():
         if connection.dialect.name == "postgresql":
+            _limit(_driver(connection), lock=BUSY_SECONDS, statement=0, idle=0, of="local")  # it takes what it takes
             connection.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))
         if migrations.upgrade(connection) and connection.dialect.name == "sqlite":
             _refuse_orphans(connection)
@@ -148,13 +176,18 @@ def _without_cascades(connection: Connection) -> Iterator[None]:
     if connection.dialect.name != "sqlite":
         yield
         return
-    driver = connection.connection.dbapi_connection
-    assert driver is not None
-    _enforce_foreign_keys(driver, enforced=False)
+    _enforce_foreign_keys(_driver(connection), enforced=False)
     try:
         yield
     finally:
-        _enforce_foreign_keys(driver, enforced=True)
+        _enforce_foreign_keys(_driver(connection), enforced=True)
+
+
+def _driver(connection: Connection) -> DBAPIConnection:
+    """The driver's own connection, by which no transaction begins."""
+    driver = connection.connection.dbapi_connection
+    assert driver is not None
+    return driver
 
 
 def _enforce_foreign_keys(connection: DBAPIConnection, *, enforced: bool) -> None:
@@ -170,10 +203,10 @@ def _refuse_orphans(connection: Connection) -> None:
 
 
 def check(engine: Engine) -> None:
-    """Ask the database for one row.
+    """Ask the database for one row. No lock is taken: whoever writes, or hangs while it does, is not waited for.
 
     Raises:
         sqlalchemy.exc.SQLAlchemyError: where it is not usable.
     """
-    with engine.connect() as connection:
-        connection.execute(text("SELECT count(*) FROM concepts WHERE name = ''"))
+    with reading(engine) as session:
+        session.execute(text("SELECT count(*) FROM concepts WHERE name = ''"))

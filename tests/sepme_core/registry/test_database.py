@@ -11,9 +11,9 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, inspect, select, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
-from sepme_core.registry import clock, migrations
+from sepme_core.registry import clock, database, migrations
 from sepme_core.registry.clock import database_time
 from sepme_core.registry.database import check, make_engine, migrate, reading, serialise, writing
 from sepme_core.registry.errors import DatabaseNewer
@@ -281,3 +281,42 @@ def test_serialised_transactions_take_their_turns(engine: Engine) -> None:
         order.append("first")
     thread.join()
     assert order == ["first", "second"]
+
+
+def test_an_engine_waits_for_a_lock_as_long_as_it_was_told_to(engine: Engine, database_url: str) -> None:
+    impatient = make_engine(database_url, patience_seconds=0.3)
+    with writing(engine) as session:
+        serialise(session)
+        started = time.monotonic()
+        with pytest.raises(OperationalError), writing(impatient) as another:
+            serialise(another)
+        assert 0.2 < time.monotonic() - started < 3
+    impatient.dispose()
+
+
+def test_postgresql_ends_a_transaction_whose_process_hangs(
+    migrated_postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "IDLE_SECONDS", 0.5)
+    engine = make_engine(migrated_postgresql_url)
+
+    def hang() -> None:
+        with writing(engine) as hanging:
+            serialise(hanging)
+            with writing(engine) as session:
+                serialise(session)  # as soon as the other one is ended, long before this one's patience is
+            serialise(hanging)
+
+    with pytest.raises(DBAPIError, match="idle-in-transaction"):
+        hang()
+    engine.dispose()
+
+
+def test_looking_whether_the_database_is_usable_waits_for_no_writer(engine: Engine, database_url: str) -> None:
+    another = make_engine(database_url)
+    with writing(engine) as session:
+        serialise(session)
+        started = time.monotonic()
+        check(another)
+        assert time.monotonic() - started < 1
+    another.dispose()

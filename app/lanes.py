@@ -1,0 +1,51 @@
+"""Threads and connections that one sort of work has to itself, so that another sort cannot starve it.
+
+Writes wait for each other, and for as long as somebody else locks the database; reads wait for nobody. Did both draw
+from the same threads, or the same pool of connections, a few writes that hang would hold up every read.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from anyio import CapacityLimiter, move_on_after, to_thread
+from sqlalchemy import Engine
+
+from app.problems import Problem, catalogue
+from sepme_core.registry import database
+
+Answer = TypeVar("Answer")
+
+PATIENCE_SECONDS = 5.0
+"""How long a request waits for its turn, and then for a lock of the database, before it is answered 503."""
+RETRY_SECONDS = 5
+
+
+class Lane:
+    """`width` pieces of work at once, each in a thread; the engine keeps a connection for each."""
+
+    def __init__(self, engine: Engine, width: int) -> None:
+        self.engine = engine
+        self._turns = CapacityLimiter(width)
+        self._threads = CapacityLimiter(width)  # never waited for: those without a turn do not come here
+
+    async def run(self, work: Callable[[], Answer]) -> Answer:
+        """Do the work in a thread when its turn comes.
+
+        Raises:
+            Problem: `database-unavailable` where it does not come in time.
+        """
+        place = object()
+        with move_on_after(PATIENCE_SECONDS) as waiting:
+            await self._turns.acquire_on_behalf_of(place)
+        if waiting.cancelled_caught:
+            detail = "Requests before this one wait for the database; nothing was changed."
+            raise Problem(catalogue.DATABASE_UNAVAILABLE, detail, headers={"Retry-After": str(RETRY_SECONDS)})
+        try:
+            return await to_thread.run_sync(work, limiter=self._threads)
+        finally:
+            self._turns.release_on_behalf_of(place)
+
+
+def open_lane(url: str, width: int) -> Lane:
+    """A lane to a database; nothing is opened yet."""
+    return Lane(database.make_engine(url, patience_seconds=PATIENCE_SECONDS, connections=width), width)
