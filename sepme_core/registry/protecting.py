@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from sepme_core.registry import increments, protected, serving
+from sepme_core.registry import increments, knowledge, protected, serving
 from sepme_core.registry.database import serialise
 from sepme_core.registry.jobs.leases import Claim, held_row, put_back_if_overtaken
 from sepme_core.registry.jobs.rows import cancel_now, enqueue, finish, live_protection
@@ -53,7 +53,8 @@ def accept(session: Session, name: str, prompts: list[str], holder: str) -> Acce
     if not pinned["irrevocable"] or (row is not None and row.prompts == prompts):
         stored, is_new = protected.put(session, name, prompts, holder)
         return Accepted(stored, None, is_new)
-    job = enqueue(session, kind="protect", queue="erase", request=request, pinned=pinned, concept=name, holder=holder)
+    kept = knowledge.folded(session, pinned)
+    job = enqueue(session, kind="protect", queue="erase", request=request, pinned=kept, concept=name, holder=holder)
     return Accepted(None, job, row is None)
 
 
@@ -82,9 +83,10 @@ def pin(session: Session, claim: Claim) -> dict[str, Any] | None:
     job = held_row(session, claim)
     if job is None:
         return None
-    job.pinned = _pins(session, job.request)
+    pinned = _pins(session, job.request)
+    job.pinned = knowledge.folded(session, pinned)
     session.flush()
-    return job.pinned
+    return pinned
 
 
 def publish(session: Session, claim: Claim) -> bool:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from sepme_core.registry import clock, cursors, events
 from sepme_core.registry.documents import LIVE_STATES
@@ -144,7 +144,8 @@ def list_page(
         except ValueError as error:
             raise CursorInvalid(cursor) from error
         found = found.where(tuple_(Job.created_at, Job.id) < tuple_(created_at, job_id))
-    rows = list(session.scalars(found.order_by(Job.created_at.desc(), Job.id.desc()).limit(limit + 1)))
+    ordered = found.order_by(Job.created_at.desc(), Job.id.desc()).limit(limit + 1)
+    rows = list(session.scalars(ordered.options(defer(Job.pinned, raiseload=True))))
     if len(rows) <= limit:
         return cursors.Page(rows, None)
     last = rows[limit - 1]
