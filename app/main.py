@@ -113,6 +113,7 @@ async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        services.watcher.stop()
         await to_thread.run_sync(reaper.stop)
         await to_thread.run_sync(services.close)
 

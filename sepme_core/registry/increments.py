@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
-from sepme_core.registry.clock import timestamp
+from sepme_core.registry.clock import spelt
 from sepme_core.registry.tables import Concept, Increment
 
 OPTIMISED = ("erased", "substituted")
@@ -83,7 +83,7 @@ LISTED = (
     Increment.base_digest,
     Increment.bytes,
     Increment.reason,
-    Increment.created_at,
+    spelt(Increment.created_at),
 )
 
 
@@ -102,7 +102,7 @@ def listed(session: Session, names: Collection[str]) -> dict[str, list[dict[str,
                 "base_digest": row[3],
                 "bytes": row[4],
                 "reason": row[5],
-                "created_at": timestamp(row[6]),
+                "created_at": row[6],
             }
         )
     return found

@@ -78,7 +78,12 @@ class Increment(Base):
     """One version of a concept's increment. The bytes are the blob `digest`; the row is never changed."""
 
     __tablename__ = "increments"
-    __table_args__ = (UniqueConstraint("concept", "version"), Index(None, "digest"))
+    __table_args__ = (
+        UniqueConstraint("concept", "version"),
+        Index(None, "digest"),
+        # All that lists say of a version, so that its certificate is not read past.
+        Index("ix_increments_listed", "concept", "version", "digest", "base_digest", "bytes", "reason", "created_at"),
+    )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     concept: Mapped[str] = mapped_column(NAME, ForeignKey("concepts.name", ondelete="CASCADE"))

@@ -31,6 +31,7 @@ from sepme_core.registry.jobs.publishing import (
 from sepme_core.registry.jobs.reaping import never_rung, park_exhausted, unclaimed
 from sepme_core.registry.jobs.reprojections import Occasion, enqueue_reprojections, occasion
 from sepme_core.registry.jobs.rows import (
+    Mark,
     cancel_now,
     counts,
     enqueue,
@@ -41,6 +42,7 @@ from sepme_core.registry.jobs.rows import (
     live_erasure,
     live_protection,
     live_reprojection,
+    marks,
     request_cancel,
 )
 from sepme_core.registry.jobs.substituting import Remade
@@ -53,6 +55,7 @@ __all__ = [
     "Claim",
     "Event",
     "Job",
+    "Mark",
     "Occasion",
     "Overtaken",
     "Present",
@@ -78,6 +81,7 @@ __all__ = [
     "live_erasure",
     "live_protection",
     "live_reprojection",
+    "marks",
     "never_rung",
     "occasion",
     "park_exhausted",

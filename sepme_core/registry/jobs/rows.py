@@ -158,6 +158,16 @@ def job_states(session: Session, ids: Collection[str]) -> dict[str, str]:
     return {row.id: row.state for row in rows}
 
 
+Mark = tuple[str, int]
+"""The state of a job and how many events it has: where these are the same, nothing has happened to it."""
+
+
+def marks(session: Session, ids: Collection[str]) -> dict[str, Mark]:
+    """Return the mark of each of these jobs that there is, by id."""
+    rows = session.execute(select(Job.id, Job.state, Job.event_count).where(Job.id.in_(ids)))
+    return {row.id: (row.state, row.event_count) for row in rows}
+
+
 def counts(session: Session) -> dict[tuple[str, str], int]:
     """Return how many jobs there are by kind and state."""
     grouped = select(Job.kind, Job.state, func.count()).group_by(Job.kind, Job.state)

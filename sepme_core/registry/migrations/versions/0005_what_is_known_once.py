@@ -42,12 +42,14 @@ def upgrade() -> None:
         sa.Column("entries", JSON, nullable=False),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_knowledge")),
     )
+    listed = ["concept", "version", "digest", "base_digest", "bytes", "reason", "created_at"]
+    op.create_index("ix_increments_listed", "increments", listed)
     ids: dict[str, int] = {}
     for table, row in _rows():
         pinned, request = dict(row.pinned), dict(row.request)
         if "known" in pinned:
-            listed = {key: pinned.pop(key) for key in ("known", "protected")}
-            pinned |= {"knowledge": _keep(ids, listed), "besides": []}
+            lists = {key: pinned.pop(key) for key in ("known", "protected")}
+            pinned |= {"knowledge": _keep(ids, lists), "besides": []}
         if "group" in request:
             names = [member["name"] for member in request["group"]]
             request["group"] = {"names": names, "knowledge": _keep(ids, {"group": request["group"]})}
@@ -64,6 +66,7 @@ def downgrade() -> None:
         if "group" in request:
             request["group"] = _lists(request["group"]["knowledge"])["group"]
         _write(table, row, pinned, request)
+    op.drop_index("ix_increments_listed", "increments")
     op.drop_table("knowledge")
     op.drop_table("known_things")
 
