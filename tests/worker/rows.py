@@ -68,7 +68,9 @@ def events(engine: Engine, job_id: str) -> list[Event]:
 def versions(engine: Engine, concept: str) -> list[Increment]:
     """The concept's versions in their order."""
     with reading(engine) as session:
-        return _versions(session, concept)
+        found = _versions(session, concept)
+        knowledge.unfold(session, found)
+        return found
 
 
 def _versions(session: Session, concept: str) -> list[Increment]:
