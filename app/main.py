@@ -116,6 +116,7 @@ async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         pulse.cancel()
+        services.watcher.stop()
         await to_thread.run_sync(reaper.stop)
         await to_thread.run_sync(collector.stop)
         await to_thread.run_sync(services.close)

@@ -1,6 +1,6 @@
 """What the routes work with: settings, database, blobs, doorbell, metrics. Made once for each application."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
@@ -12,10 +12,11 @@ from sqlalchemy.orm import Session
 from app import storage
 from app.doorbell import Doorbell
 from app.health.writes import WriteRecord
+from app.jobs.watching import Marks, Watcher
 from app.lanes import PATIENCE_SECONDS, Lane, open_lane
 from app.metrics.gauges import RegistryCollector
 from app.metrics.measures import Measures
-from sepme_core.registry import audit_heads, database
+from sepme_core.registry import audit_heads, database, jobs
 from sepme_core.registry.blobs import Blobs, open_blobs
 from sepme_core.settings import Settings
 
@@ -34,6 +35,7 @@ class Services:
     reads: Lane
     writes: Lane
     written: WriteRecord
+    watcher: Watcher
     blobs: Blobs
     doorbell: Doorbell
     measures: Measures
@@ -81,11 +83,17 @@ def open_services(settings: Settings) -> Services:
     reads, writes = open_lane(settings.database_url, READS), open_lane(settings.database_url, WRITES)
     audit_heads.keep(writes.engine, settings.audit_heads)
     measures.registry.register(RegistryCollector(reads.engine))
+
+    def marks(job_ids: Collection[str]) -> Marks:
+        with database.reading(reads.engine) as session:
+            return jobs.marks(session, job_ids)
+
     return Services(
         settings=settings,
         reads=reads,
         writes=writes,
         written=WriteRecord(writes.engine, silence_seconds=2 * (settings.sweep_seconds + PATIENCE_SECONDS)),
+        watcher=Watcher(lambda job_ids: reads.run(lambda: marks(job_ids))),
         blobs=open_blobs(settings.blob_url),
         doorbell=Doorbell(settings.broker_url, measures.rings),
         measures=measures,

@@ -1,7 +1,7 @@
 """GET /concepts, GET /concepts/{name} and its /lora, POST /concepts/{name}/erase, DELETE /concepts/{name}."""
 
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated
 
 from anyio import to_thread
 from fastapi import APIRouter, Body, Query
@@ -34,9 +34,9 @@ class RestoreQuery(BaseModel):
 
 
 @router.get("/concepts", response_model=ConceptPage)
-async def list_concepts(query: PageDependency, services: ServicesDependency) -> dict[str, Any]:
+async def list_concepts(query: PageDependency, services: ServicesDependency) -> Response:
     """All concepts, by name."""
-    return await services.read(lambda session: listing.page(session, query))
+    return await services.read(lambda session: JSONResponse(listing.page(session, query)))
 
 
 @router.get("/concepts/{name}", response_model=ConceptDocument)

@@ -1,6 +1,5 @@
 """A job's events as a stream (HTML Living Standard, section 9.2: server-sent events), read from the row's sequence."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from functools import partial
@@ -14,7 +13,8 @@ from sqlalchemy.orm import Session
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from app.draining import is_draining
-from app.jobs.waiting import FINISHED, FIRST_PAUSE, LONGEST_PAUSE
+from app.jobs.waiting import FINISHED, STEP_SECONDS
+from app.jobs.watching import Marks
 from app.services import Services
 from sepme_core.registry import jobs
 
@@ -43,8 +43,8 @@ async def stream(services: Services, job_id: str, sequence: int) -> Response:
     Raises:
         UnknownJob: Before anything is sent.
     """
-    found, finished = await services.read(partial(_read, job_id=job_id, sequence=sequence))
-    if finished and not found:
+    found, (state, _) = await services.read(partial(_read, job_id=job_id, sequence=sequence))
+    if state in FINISHED and not found:
         return Response(status_code=HTTPStatus.NO_CONTENT)
     return EventSourceResponse(
         _follow(services, job_id, sequence),
@@ -57,27 +57,37 @@ async def stream(services: Services, job_id: str, sequence: int) -> Response:
 
 async def _follow(services: Services, job_id: str, sequence: int) -> AsyncIterator[ServerSentEvent]:
     yield ServerSentEvent(comment="following", retry=RECONNECT_MILLISECONDS)
-    pause, last = FIRST_PAUSE, sequence
+    last = sequence
     while True:
-        found, finished = await services.read(partial(_read, job_id=job_id, sequence=last))
+        found, seen = await services.read(partial(_read, job_id=job_id, sequence=last))
         for number, kind, data in found:
             yield ServerSentEvent(id=str(number), event=kind, data=json.dumps(data))
             last = number
-        if finished or is_draining():
+        if seen[0] in FINISHED or not await _has_changed(services, job_id, seen):
             return
-        pause = FIRST_PAUSE if found else min(1.5 * pause, LONGEST_PAUSE)
-        await asyncio.sleep(pause)
 
 
-def _read(session: Session, job_id: str, sequence: int) -> tuple[list[Event], bool]:
-    """What happened since, and whether that is all there will ever be: both of one moment."""
+async def _has_changed(services: Services, job_id: str, seen: jobs.Mark) -> bool:
+    """Wait for the next event; False where the server drains."""
+
+    def is_another(marks: Marks) -> bool:
+        return marks.get(job_id) != seen
+
+    while not is_draining():
+        if await services.watcher.until([job_id], is_another, STEP_SECONDS):
+            return True
+    return False
+
+
+def _read(session: Session, job_id: str, sequence: int) -> tuple[list[Event], jobs.Mark]:
+    """What happened since, and the mark of the job: both of one moment."""
     job = jobs.get(session, job_id)
     document = jobs.document(job)
     events = [
         (event.sequence, event.kind, document if event.kind in FINISHED else event.data)
         for event in jobs.events_after(session, job_id, sequence)
     ]
-    return events, job.state in FINISHED
+    return events, (job.state, job.event_count)
 
 
 def _keep_alive() -> ServerSentEvent:

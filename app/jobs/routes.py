@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
+from sqlalchemy.orm import Session
 
 from app.jobs import events
 from app.jobs.schemas import CancelBody, JobDocument, JobPage, JobQuery
@@ -32,9 +33,13 @@ JobId = Annotated[str, Depends(get_job_id)]
 
 
 @router.get("/jobs", response_model=JobPage)
-async def list_jobs(query: Annotated[JobQuery, Query()], services: ServicesDependency) -> dict[str, Any]:
+async def list_jobs(query: Annotated[JobQuery, Query()], services: ServicesDependency) -> Response:
     """Jobs, the newest first."""
-    page = await services.read(lambda session: jobs.list_page(session, **query.model_dump()))
+    return await services.read(lambda session: JSONResponse(_page(session, query)))
+
+
+def _page(session: Session, query: JobQuery) -> dict[str, Any]:
+    page = jobs.list_page(session, **query.model_dump())
     return {"items": [jobs.document(job) for job in page.items], "next_cursor": page.next_cursor}
 
 

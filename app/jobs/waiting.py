@@ -1,6 +1,5 @@
 """Hold the line until a job has finished."""
 
-import asyncio
 from collections.abc import Sequence
 from time import monotonic
 from typing import Any
@@ -9,12 +8,13 @@ from fastapi import Request
 from sqlalchemy.orm import Session
 
 from app.draining import is_draining
+from app.jobs.watching import Marks
 from app.services import Services
 from sepme_core.registry import jobs
 
 FINISHED = frozenset({"succeeded", "failed", "cancelled"})
-FIRST_PAUSE = 0.05
-LONGEST_PAUSE = 0.5
+STEP_SECONDS = 0.25
+"""How often somebody who waits looks whether there is still a reason to; the database is not asked for that."""
 
 Document = dict[str, Any]
 
@@ -31,7 +31,7 @@ def read_jobs(session: Session, job_ids: Sequence[str]) -> list[Document]:
 async def finished_jobs(
     services: Services, request: Request, job_ids: Sequence[str], deadline: float
 ) -> list[Document]:
-    """Look at the jobs, ever less often, until all have finished or there is a reason to stop waiting.
+    """Wait until all jobs have finished or there is a reason to stop waiting.
 
     Reasons to stop are: the time is up, the client has gone, the server drains. The jobs go on in any case.
 
@@ -44,13 +44,14 @@ async def finished_jobs(
     Returns:
         The jobs as they are then, as documents, in the order of their ids.
     """
-    pause = FIRST_PAUSE
-    while True:
-        found = await services.read(lambda session: read_jobs(session, job_ids))
-        left = deadline - monotonic()
-        if left <= 0 or all(job["state"] in FINISHED for job in found):
-            return found
-        if is_draining() or await request.is_disconnected():
-            return found
-        await asyncio.sleep(min(pause, left))
-        pause = min(1.5 * pause, LONGEST_PAUSE)
+    found = await services.read(lambda session: read_jobs(session, job_ids))
+    if deadline <= monotonic() or all(job["state"] in FINISHED for job in found):
+        return found
+
+    def have_finished(marks: Marks) -> bool:
+        return all(job_id not in marks or marks[job_id][0] in FINISHED for job_id in job_ids)
+
+    while (left := deadline - monotonic()) > 0 and not is_draining() and not await request.is_disconnected():
+        if await services.watcher.until(job_ids, have_finished, min(left, STEP_SECONDS)):
+            break
+    return await services.read(lambda session: read_jobs(session, job_ids))

@@ -1,7 +1,6 @@
 """Concepts, masks and jobs as the JSON documents that clients see."""
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -10,7 +9,7 @@ from sqlalchemy.orm import Session
 from sepme_core.canonical import digest_of
 from sepme_core.registry import further_names, increments
 from sepme_core.registry.clock import timestamp
-from sepme_core.registry.tables import Concept, FurtherName, Increment, Job
+from sepme_core.registry.tables import Concept, FurtherName, Job
 
 LIVE_STATES = ("queued", "running")
 CONCEPT_WORK = ("erase", "reproject")
@@ -19,10 +18,8 @@ CONCEPT_WORK = ("erase", "reproject")
 def concept_documents(session: Session, concepts: Sequence[Concept]) -> list[dict[str, Any]]:
     """Return a document for each concept; `state` is what serves, `job` the work under way."""
     names = [concept.name for concept in concepts]
-    versions: dict[str, list[Increment]] = defaultdict(list)
-    stored = select(Increment).where(Increment.concept.in_(names)).order_by(Increment.version)
-    for increment in session.scalars(stored):
-        versions[increment.concept].append(increment)
+    versions = increments.listed(session, names)
+    certificates = increments.certificates(session, names)
     live = select(Job.concept, Job.id).where(
         Job.kind.in_(CONCEPT_WORK), Job.state.in_(LIVE_STATES), Job.concept.in_(names)
     )
@@ -30,15 +27,25 @@ def concept_documents(session: Session, concepts: Sequence[Concept]) -> list[dic
     # Descending, so that of two jobs the erasure stays in the dictionary: it is what an operator asked for.
     jobs = {row.concept: row.id for row in session.execute(live.order_by(Job.kind.desc()))}
     return [
-        _concept_document(concept, versions[concept.name], jobs.get(concept.name), further[concept.name])
+        _concept_document(
+            concept,
+            versions[concept.name],
+            certificates.get(concept.name),
+            jobs.get(concept.name),
+            further[concept.name],
+        )
         for concept in concepts
     ]
 
 
 def _concept_document(
-    concept: Concept, versions: list[Increment], job_id: str | None, further: list[FurtherName]
+    concept: Concept,
+    versions: list[dict[str, Any]],
+    certificate: dict[str, Any] | None,
+    job_id: str | None,
+    further: list[FurtherName],
 ) -> dict[str, Any]:
-    current = next((increment for increment in versions if increment.version == concept.version), None)
+    current = next((version for version in versions if version["version"] == concept.version), None)
     return {
         "name": concept.name,
         "kind": concept.kind,
@@ -47,14 +54,14 @@ def _concept_document(
         "irrevocable": concept.irrevocable,
         "prompts": concept.prompts,
         "protect": concept.protect,
-        "substitute": increments.substitute(current.certificate) if current else None,
+        "substitute": increments.substitute(certificate),
         "further_names": [further_names.document(each) for each in further],
         "version": concept.version,
-        "digest": current.digest if current else None,
-        "base_digest": current.base_digest if current else None,
-        "bytes": current.bytes if current else None,
-        "certificate": current.certificate if current else None,
-        "versions": [increments.document(increment) for increment in versions],
+        "digest": current["digest"] if current else None,
+        "base_digest": current["base_digest"] if current else None,
+        "bytes": current["bytes"] if current else None,
+        "certificate": certificate,
+        "versions": versions,
         "created_at": timestamp(concept.created_at),
         "updated_at": timestamp(concept.updated_at),
     }
@@ -76,7 +83,7 @@ def job_document(job: Job) -> dict[str, Any]:
         "kind": job.kind,
         "state": job.state,
         "concept": job.concept,
-        "request": job.request,
+        "request": _answered(job.request),
         "progress": {"step": job.step, "of": job.of, "message": job.message},
         "attempt": job.attempt,
         "cancel_requested": job.cancel_requested,
@@ -87,3 +94,10 @@ def job_document(job: Job) -> dict[str, Any]:
         "result": job.result,
         "problem": job.problem,
     }
+
+
+def _answered(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a stored request as it is answered: of those made together with it the names, each has its own job."""
+    if "group" not in request:
+        return request
+    return {**request, "group": [{"name": name} for name in request["group"]["names"]]}

@@ -7,7 +7,7 @@ from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from sepme_core.registry.blobs import Blobs
-from sepme_core.registry.clock import timestamp
+from sepme_core.registry.clock import spelt
 from sepme_core.registry.tables import Concept, Increment
 
 OPTIMISED = ("erased", "substituted")
@@ -84,13 +84,39 @@ def next_version(session: Session, name: str) -> int:
     return (latest or 0) + 1
 
 
-def document(increment: Increment) -> dict[str, Any]:
-    """Return the version as it is listed on its concept."""
-    return {
-        "version": increment.version,
-        "digest": increment.digest,
-        "base_digest": increment.base_digest,
-        "bytes": increment.bytes,
-        "reason": increment.reason,
-        "created_at": timestamp(increment.created_at),
-    }
+LISTED = (
+    Increment.version,
+    Increment.digest,
+    Increment.base_digest,
+    Increment.bytes,
+    Increment.reason,
+    spelt(Increment.created_at),
+)
+
+
+def listed(session: Session, names: Collection[str]) -> dict[str, list[dict[str, Any]]]:
+    """Return all versions of concepts as they are listed on them, oldest first, by name.
+
+    Nothing else of a version is read: certificates and what was pinned are most of a long history.
+    """
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    stored = select(Increment.concept, *LISTED).where(Increment.concept.in_(names))
+    for row in session.execute(stored.order_by(Increment.concept, Increment.version)):
+        found[row[0]].append(
+            {
+                "version": row[1],
+                "digest": row[2],
+                "base_digest": row[3],
+                "bytes": row[4],
+                "reason": row[5],
+                "created_at": row[6],
+            }
+        )
+    return found
+
+
+def certificates(session: Session, names: Collection[str]) -> dict[str, dict[str, Any]]:
+    """Return the certificate of the version that stands for each of these concepts, by name."""
+    pointed = and_(Increment.concept == Concept.name, Increment.version == Concept.version)
+    current = select(Concept.name, Increment.certificate).join(Increment, pointed).where(Concept.name.in_(names))
+    return {row.name: row.certificate for row in session.execute(current)}

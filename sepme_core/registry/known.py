@@ -1,11 +1,12 @@
 """What an increment must leave alone: every other concept the registry holds, and the protected prompts."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from sepme_core.registry import knowledge
 from sepme_core.registry.documents import LIVE_STATES
 from sepme_core.registry.tables import Concept, Increment, Job, Protected
 
@@ -55,33 +56,58 @@ def protected_prompts(session: Session) -> list[dict[str, Any]]:
     return [{"name": row.name, "prompts": row.prompts} for row in rows]
 
 
-def pins(known: Documents, protected: Documents, besides: Collection[str]) -> dict[str, Any]:
-    """Return what a job pins of all that is known: everything besides what it makes."""
-    return {"known": [concept for concept in known if concept["name"] not in besides], "protected": list(protected)}
-
-
 def made_together(request: Mapping[str, Any]) -> set[str]:
-    """Name the concepts that are made by one optimisation with a request's own, which is among them."""
-    return {member["name"] for member in request.get("group", [request])}
+    """Name the concepts that are made by one optimisation with that of a stored request, which is among them."""
+    return set(request["group"]["names"]) if "group" in request else {request["name"]}
 
 
-def leaves_alone(increment: Increment, known: Documents, protected: Documents) -> bool:
-    """Tell whether a stored increment was made to leave all of this alone, itself excepted.
+def not_leaving_alone(
+    session: Session, stored: Iterable[Increment], known: Documents, protected: Documents
+) -> list[Increment]:
+    """Return the stored increments that were not made to leave all of this alone, themselves excepted.
 
-    Those it was made together with count: they leave each other alone without being pinned.
+    Those they were made together with count: they leave each other alone without being pinned. What increments pin in
+    common is compared once.
     """
-    together = increment.request.get("group", [])
-    made_with = {concept["name"]: concept for concept in (*together, *increment.pinned["known"])}
-    others = (concept for concept in known if concept["name"] != increment.concept)
-    return leaves_prompts_alone(increment, protected) and all(
-        concept["name"] in made_with and _includes(made_with[concept["name"]], concept) for concept in others
-    )
+    by_name = {concept["name"]: concept for concept in known}
+    missed: dict[str, dict[str, Mapping[str, Any]]] = {}
+    unguarded: dict[str, bool] = {}
+    found = []
+    for increment in stored:
+        digest = increment.pinned["knowledge"]
+        if digest not in missed:
+            made_with = knowledge.lists(session, digest)
+            missed[digest] = missing_from(made_with["known"], known)
+            unguarded[digest] = not _all_said(made_with["protected"], protected)
+        left_out = {name: by_name[name] for name in increment.pinned["besides"] if name in by_name}
+        others = {name: concept for name, concept in (missed[digest] | left_out).items() if name != increment.concept}
+        if unguarded[digest] or (others and missing_from(_together(session, increment), list(others.values()))):
+            found.append(increment)
+    return found
 
 
-def leaves_prompts_alone(increment: Increment, protected: Documents) -> bool:
+def _together(session: Session, increment: Increment) -> Documents:
+    return knowledge.whole(session, increment.request).get("group", [])
+
+
+def missing_from(made_with: Documents, known: Documents) -> dict[str, Mapping[str, Any]]:
+    """Return, by name, what is known and not left alone by what was made with these entries, as they say it."""
+    before = {concept["name"]: concept for concept in made_with}
+    return {
+        concept["name"]: concept
+        for concept in known
+        if concept["name"] not in before or not _includes(before[concept["name"]], concept)
+    }
+
+
+def leaves_prompts_alone(session: Session, increment: Increment, protected: Documents) -> bool:
     """Tell whether a stored increment was made to leave these protected prompts alone, whatever their names."""
-    made_with = {prompt for entry in increment.pinned["protected"] for prompt in entry["prompts"]}
-    return all(made_with.issuperset(entry["prompts"]) for entry in protected)
+    return _all_said(knowledge.lists(session, increment.pinned["knowledge"])["protected"], protected)
+
+
+def _all_said(made_with: Documents, protected: Documents) -> bool:
+    said = {prompt for entry in made_with for prompt in entry["prompts"]}
+    return all(said.issuperset(entry["prompts"]) for entry in protected)
 
 
 def _includes(before: Mapping[str, Any], concept: Mapping[str, Any]) -> bool:

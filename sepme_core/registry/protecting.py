@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from sepme_core.registry import increments, protected, serving
+from sepme_core.registry import increments, knowledge, protected, serving
 from sepme_core.registry.database import serialise
 from sepme_core.registry.identifiers import new_id
 from sepme_core.registry.jobs.leases import Claim, held_row, put_back_if_overtaken
@@ -61,7 +61,7 @@ def accept(session: Session, name: str, prompts: list[str], holder: str) -> Acce
         kind="protect",
         queue="erase",
         request=request,
-        pinned=pinned,
+        pinned=knowledge.folded(session, pinned),
         concept=name,
         holder=holder,
         job_id=successor,
@@ -94,9 +94,10 @@ def pin(session: Session, claim: Claim) -> dict[str, Any] | None:
     job = held_row(session, claim)
     if job is None:
         return None
-    job.pinned = _pins(session, job.request)
+    pinned = _pins(session, job.request)
+    job.pinned = knowledge.folded(session, pinned)
     session.flush()
-    return job.pinned
+    return pinned
 
 
 def publish(session: Session, claim: Claim) -> bool:

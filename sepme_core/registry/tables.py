@@ -79,7 +79,12 @@ class Increment(Base):
     """One version of a concept's increment. The bytes are the blob `digest`; the row is never changed."""
 
     __tablename__ = "increments"
-    __table_args__ = (UniqueConstraint("concept", "version"), Index(None, "digest"))
+    __table_args__ = (
+        UniqueConstraint("concept", "version"),
+        Index(None, "digest"),
+        # All that lists say of a version, so that its certificate is not read past.
+        Index("ix_increments_listed", "concept", "version", "digest", "base_digest", "bytes", "reason", "created_at"),
+    )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     concept: Mapped[str] = mapped_column(NAME, ForeignKey("concepts.name", ondelete="CASCADE"))
@@ -91,9 +96,28 @@ class Increment(Base):
     certificate: Mapped[dict[str, Any]]
     settings: Mapped[dict[str, Any]]
     request: Mapped[dict[str, Any]]  # the erase body that it was made by
-    pinned: Mapped[dict[str, Any]]  # the known concepts and protected prompts that it was made with
+    pinned: Mapped[dict[str, Any]]  # the known concepts and protected prompts that it was made with: see `knowledge`
     job_id: Mapped[str] = mapped_column(ID)
     created_at: Mapped[datetime] = mapped_column(default=database_time())
+
+
+class KnownThing(Base):
+    """An entry of what is known, protected or made together, as rows pin it. Never changed."""
+
+    __tablename__ = "known_things"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    digest: Mapped[str] = mapped_column(DIGEST, unique=True)
+    entry: Mapped[dict[str, Any]]
+
+
+class Knowledge(Base):
+    """Lists of such entries: their ids by the name of the list. Never changed."""
+
+    __tablename__ = "knowledge"
+
+    digest: Mapped[str] = mapped_column(DIGEST, primary_key=True)
+    entries: Mapped[dict[str, Any]]
 
 
 class FurtherName(Base):

@@ -7,6 +7,7 @@ import pytest
 import redis
 from sqlalchemy import Engine
 
+from sepme_core.registry import knowledge
 from sepme_core.registry.blobs import Blobs
 from sepme_core.registry.database import reading
 from sepme_core.registry.tables import Job
@@ -44,7 +45,7 @@ def test_erasures_accepted_since_must_leave_them_alone(client: httpx.Client, eng
     client.put("/protected/acme", json=LOGO)
     job_id = client.post("/concepts/cat/erase").json()["id"]
     with reading(engine) as session:
-        pinned = session.get_one(Job, job_id).pinned
+        pinned = knowledge.unfolded(session, session.get_one(Job, job_id).pinned)
     assert pinned["protected"] == [{"name": "acme", **LOGO}]
 
 

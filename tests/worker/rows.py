@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 
-from sepme_core.registry import concepts, jobs
+from sepme_core.registry import concepts, jobs, knowledge
 from sepme_core.registry.clock import database_time
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.tables import AuditEntry, Event, Increment, Job
@@ -39,7 +39,9 @@ def run_out(engine: Engine, job_id: str) -> None:
 def row(engine: Engine, job_id: str) -> Job:
     """The job as it stands."""
     with reading(engine) as session:
-        return jobs.get(session, job_id)
+        job = jobs.get(session, job_id)
+        knowledge.unfold(session, [job])
+        return job
 
 
 def problem(engine: Engine, job_id: str) -> dict[str, Any]:
@@ -66,7 +68,9 @@ def events(engine: Engine, job_id: str) -> list[Event]:
 def versions(engine: Engine, concept: str) -> list[Increment]:
     """The concept's versions in their order."""
     with reading(engine) as session:
-        return _versions(session, concept)
+        found = _versions(session, concept)
+        knowledge.unfold(session, found)
+        return found
 
 
 def _versions(session: Session, concept: str) -> list[Increment]:

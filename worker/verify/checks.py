@@ -15,7 +15,7 @@ from sepme_core.increment import Increment, IncrementDamaged, IncrementForAnothe
 from sepme_core.registry import audit_heads
 from sepme_core.registry.blobs import Blobs
 from sepme_core.registry.errors import BlobDamaged, BlobMissing
-from sepme_core.registry.known import leaves_alone
+from sepme_core.registry.known import missing_from
 from sepme_core.registry.tables import Increment as Version
 from sepme_core.wordings import listed
 from worker.increments import IncrementCache
@@ -202,7 +202,8 @@ def check_leak_on(verifier: Verifier, serving: Version, restored: StoredConcept)
         return Check(restored.name, name, False, f"{error}", CHECK_DISK)
     if restored.name in [each["concept"] for each in then["given_up"]]:
         return Check(restored.name, name, True, f"given up when {serving.concept!r} was erased with override: true")
-    if not leaves_alone(serving, [restored.known], []) or restored.name not in now["leak"]["by_concept"]:
+    made_with = [*serving.request.get("group", []), *serving.pinned["known"]]
+    if missing_from(made_with, [restored.known]) or restored.name not in now["leak"]["by_concept"]:
         remedy = f"Wait for the re-projection of {serving.concept!r} (GET /jobs), or erase it again."
         return Check(restored.name, name, False, "its increment was made before this concept was known", remedy)
     leak, certified = (measured["leak"]["by_concept"][restored.name] for measured in (now, then))

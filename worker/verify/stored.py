@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from sepme_core.registry import increments
+from sepme_core.registry import increments, knowledge
 from sepme_core.registry.database import reading
 from sepme_core.registry.tables import Concept, Image, Increment
 
@@ -59,6 +59,6 @@ def _stored(session: Session, concept: Concept) -> StoredConcept:
     current = increments.current(session, concept)
     assert current is not None  # the query asks for those that have one
     pictures = [session.get(Image, listed["id"]) for listed in current.certificate.get("pictures", [])]
-    return StoredConcept(
-        concept, current, increments.versions(session, concept.name), [each for each in pictures if each is not None]
-    )
+    versions = increments.versions(session, concept.name)
+    knowledge.unfold(session, versions)
+    return StoredConcept(concept, current, versions, [each for each in pictures if each is not None])

@@ -8,8 +8,7 @@ from typing import Any
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
-from sepme_core.canonical import digest_of
-from sepme_core.registry import audit, clock, increments, serving
+from sepme_core.registry import audit, clock, increments, knowledge, serving
 from sepme_core.registry.blobs import Blobs
 from sepme_core.registry.concepts.naming import settle
 from sepme_core.registry.concepts.requests import erasure_request, joined, making, same
@@ -21,7 +20,7 @@ from sepme_core.registry.errors import ConceptBusy
 from sepme_core.registry.further_names import worded
 from sepme_core.registry.identifiers import ID_LENGTH, new_id
 from sepme_core.registry.jobs import rows as job_rows
-from sepme_core.registry.known import known_concepts, leaves_prompts_alone, made_together, pins, protected_prompts
+from sepme_core.registry.known import known_concepts, leaves_prompts_alone, made_together, protected_prompts
 from sepme_core.registry.tables import Concept, Increment, Job
 
 MOMENT = timedelta(microseconds=1)
@@ -79,7 +78,9 @@ def accept_erasures(
     """
     serialise(session)
     requests = settle(session, [erasure_request(body) for body in bodies], holder)
-    accepted = [_accept(session, request, holder, blobs) for request in (joined(requests) if joint else requests)]
+    requests = joined(requests) if joint else requests
+    stored = knowledge.storable(session, requests)
+    accepted = [_accept(session, *each, holder, blobs) for each in zip(requests, stored, strict=True)]
     _pin(session, accepted)
     return accepted
 
@@ -93,8 +94,10 @@ def accept_again(session: Session, base_digest: str, holder: str) -> list[Accept
     pointed = and_(Increment.concept == Concept.name, Increment.version == Concept.version)
     stored = select(Concept, Increment).join(Increment, pointed).where(Increment.base_digest != base_digest)
     rows = session.execute(stored.order_by(Concept.name)).all()
+    requests = [worded(session, knowledge.whole(session, increment.request)) for _, increment in rows]
     accepted = [
-        _accept_again(session, concept, worded(session, increment.request), holder) for concept, increment in rows
+        _accept_again(session, concept, request, holder)
+        for (concept, _), request in zip(rows, knowledge.storable(session, requests), strict=True)
     ]
     _pin(session, accepted)
     return accepted
@@ -107,8 +110,10 @@ def accept_repairs(session: Session, names: Collection[str], holder: str) -> lis
     """
     serialise(session)
     stored = [(concept, increments.trained(session, concept.name)) for concept in _stored(session, names)]
+    requests = [worded(session, knowledge.whole(session, increment.request)) for _, increment in stored]
     accepted = [
-        _accept_again(session, concept, worded(session, increment.request), holder) for concept, increment in stored
+        _accept_again(session, concept, request, holder)
+        for (concept, _), request in zip(stored, knowledge.storable(session, requests), strict=True)
     ]
     _pin(session, accepted)
     return accepted
@@ -121,15 +126,16 @@ def _stored(session: Session, names: Collection[str]) -> list[Concept]:
 
 def _pin(session: Session, accepted: list[Accepted]) -> None:
     """Give each new job its place, in the order they were asked for, and what is known, now that all are there."""
-    jobs = [one.job for one in accepted if not one.already_done and "known" not in one.job.pinned]
+    jobs = [one.job for one in accepted if not one.already_done and "knowledge" not in one.job.pinned]
     if not jobs:
         return
-    known, protected, model = known_concepts(session), protected_prompts(session), serving.current_model(session)
+    model = serving.current_model(session)
+    kept = knowledge.keep(session, known_concepts(session), protected_prompts(session))
     for job, moment in zip(jobs, _moments(session, jobs), strict=True):
         job.created_at = moment
         besides = made_together(job.request)
         irrevocable = increments.irrevocable(session, model["base_digest"], besides) if model else []
-        job.pinned = {**job.pinned, **pins(known, protected, besides), "irrevocable": irrevocable}
+        job.pinned = {**job.pinned, **kept, "besides": sorted(besides), "irrevocable": irrevocable}
     session.flush()
 
 
@@ -144,7 +150,9 @@ def _moments(session: Session, jobs: Sequence[Job]) -> list[datetime]:
     return [first + place * MOMENT for place in range(len(jobs))]
 
 
-def _accept(session: Session, request: dict[str, Any], holder: str, blobs: Blobs | None) -> Accepted:
+def _accept(
+    session: Session, request: dict[str, Any], to_store: dict[str, Any], holder: str, blobs: Blobs | None
+) -> Accepted:
     concept = session.get(Concept, request["name"], with_for_update=True, populate_existing=True)
     if concept is None:
         concept = _new_concept(session, request)
@@ -156,43 +164,43 @@ def _accept(session: Session, request: dict[str, Any], holder: str, blobs: Blobs
         _serve_stored(session, concept, stored, request, holder)
         result = concept_documents(session, [concept])[0]
         finished = job_rows.enqueue_finished(
-            session, kind="erase", request=request, concept=concept.name, holder=holder, result=result
+            session, kind="erase", request=to_store, concept=concept.name, holder=holder, result=result
         )
         return Accepted(finished, concept, already_done=True)
     if concept.version is None:
         concept.kind, concept.prompts, concept.protect = request["kind"], request["prompts"], request["protect"]
-    return _enqueue(session, concept, request, holder, pinned={})
+    return _enqueue(session, concept, to_store, holder, pinned={})
 
 
-def _accept_again(session: Session, concept: Concept, request: dict[str, Any], holder: str) -> Accepted:
+def _accept_again(session: Session, concept: Concept, to_store: dict[str, Any], holder: str) -> Accepted:
     live = job_rows.wanted_erasure(session, concept.name)
     if live is not None:
         return Accepted(live, concept, already_done=False)
     pinned = {"keep_state": "restored"} if concept.state == "restored" else {}
-    return _enqueue(session, concept, request, holder, pinned)
+    return _enqueue(session, concept, to_store, holder, pinned)
 
 
 def _enqueue(
-    session: Session, concept: Concept, request: dict[str, Any], holder: str, pinned: dict[str, Any]
+    session: Session, concept: Concept, to_store: dict[str, Any], holder: str, pinned: dict[str, Any]
 ) -> Accepted:
     job = job_rows.enqueue(
         session,
         kind="erase",
         queue="erase",
-        request=request,
+        request=to_store,
         pinned=pinned,
         concept=concept.name,
         holder=holder,
-        together=_together(request),
+        together=_together(to_store),
     )
     moved(session, concept)
     return Accepted(job, concept, already_done=False)
 
 
-def _together(request: dict[str, Any]) -> str | None:
+def _together(stored: dict[str, Any]) -> str | None:
     """Return what the jobs of one joint optimisation have in common; None for a concept that is erased by itself."""
-    group = request.get("group")
-    return digest_of(group).removeprefix("sha256:")[:ID_LENGTH] if group else None
+    group = stored.get("group")
+    return str(group["knowledge"]).removeprefix("sha256:")[:ID_LENGTH] if group else None
 
 
 def _new_concept(session: Session, request: dict[str, Any]) -> Concept:
@@ -217,7 +225,7 @@ def _job_under_way(session: Session, concept: Concept, request: dict[str, Any]) 
     live = job_rows.wanted_erasure(session, concept.name)
     if live is None:
         return None
-    if not same(live.request, request):
+    if not same(knowledge.whole(session, live.request), request):
         raise ConceptBusy(concept.name, live.id)
     if "keep_state" in live.pinned:
         live.pinned = {key: value for key, value in live.pinned.items() if key != "keep_state"}
@@ -230,7 +238,9 @@ def _still_holds(session: Session, stored: Increment, request: dict[str, Any]) -
     model = serving.current_model(session)
     if model is None or stored.base_digest != model["base_digest"]:
         return False
-    if making(stored.request) != making(request) or not leaves_prompts_alone(stored, protected_prompts(session)):
+    if making(knowledge.whole(session, stored.request)) != making(request):
+        return False
+    if not leaves_prompts_alone(session, stored, protected_prompts(session)):
         return False
     return not is_leaned_on(session, stored.base_digest, request) and not draws_what_is_erased(session, stored)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from sepme_core.registry import further_names, increments
+from sepme_core.registry import further_names, increments, knowledge
 from sepme_core.registry.concepts.requests import LATER_FIELDS
 from sepme_core.registry.concepts.tags import moved
 from sepme_core.registry.errors import (
@@ -90,11 +90,11 @@ def _last_request(session: Session, concept: Concept) -> Mapping[str, Any]:
     """Return the request that the concept's version was made by, else the one under way."""
     stored = increments.current(session, concept)
     if stored is not None:
-        return stored.request
+        return knowledge.whole(session, stored.request)
     live = job_rows.wanted_erasure(session, concept.name)
     if live is None:
         raise ConceptNeverErased(concept.name)
-    return live.request
+    return knowledge.whole(session, live.request)
 
 
 def _give_up(session: Session, name: str, same_as: str) -> None:

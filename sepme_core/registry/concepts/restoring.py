@@ -73,7 +73,7 @@ def purge(session: Session, name: str, holder: str, if_match: str | None = None)
         "prompts": concept.prompts,
         "state": concept.state,
         "further_names": [each.name for each in further_names.by_concept(session, [name])[name]],
-        "versions": [increments.document(version) for version in increments.versions(session, name)],
+        "versions": increments.listed(session, [name])[name],
         "cancelled_job": cancelled,
     }
     audit.append(session, holder, "purge", name, served, None, details)

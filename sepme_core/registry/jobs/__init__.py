@@ -34,6 +34,7 @@ from sepme_core.registry.jobs.reaping import park_exhausted, refuse_another_base
 from sepme_core.registry.jobs.reprojections import Occasion, enqueue_reprojections, occasion
 from sepme_core.registry.jobs.rows import (
     BY_REQUEST,
+    Mark,
     cancel_now,
     cancel_unclaimed,
     counts,
@@ -46,6 +47,7 @@ from sepme_core.registry.jobs.rows import (
     live_erasure,
     live_protection,
     live_reprojection,
+    marks,
     request_cancel,
 )
 from sepme_core.registry.jobs.substituting import Remade
@@ -60,6 +62,7 @@ __all__ = [
     "Claimant",
     "Event",
     "Job",
+    "Mark",
     "Occasion",
     "Overtaken",
     "Present",
@@ -87,6 +90,7 @@ __all__ = [
     "live_erasure",
     "live_protection",
     "live_reprojection",
+    "marks",
     "next_in_turn",
     "occasion",
     "park_exhausted",

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from sepme_core.registry import events, images
+from sepme_core.registry import events, images, knowledge
 from sepme_core.registry.clock import database_time
 from sepme_core.registry.documents import mask_document
 from sepme_core.registry.images import PictureRecord
@@ -58,7 +58,8 @@ def claim(session: Session, job_id: str, *, worker: str, lease_seconds: float) -
     row = session.execute(claiming, execution_options=NO_SYNCHRONISATION).one_or_none()
     if row is None:
         return None
-    return Claim(job_id, row.attempt, row.kind, row.request, row.pinned, row.concept, worker)
+    request, pinned = knowledge.whole(session, row.request), knowledge.unfolded(session, row.pinned)
+    return Claim(job_id, row.attempt, row.kind, request, pinned, row.concept, worker)
 
 
 def _held(claim: Claim) -> ColumnElement[bool]:
@@ -188,9 +189,10 @@ def put_back_if_overtaken(session: Session, job: Job, present: Mapping[str, Any]
         job: what it was held against is pinned.
         present: lists by the key they are pinned under; what is put back pins them.
     """
-    if all(each in job.pinned[key] for key, found in present.items() for each in found):
+    pinned = knowledge.unfolded(session, job.pinned)
+    if all(each in pinned[key] for key, found in present.items() for each in found):
         return False
-    job.pinned = {**job.pinned, **present}
+    job.pinned = knowledge.folded(session, {**pinned, **present})
     put_back(session, job)
     return True
 

@@ -7,11 +7,11 @@ from typing import Any
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
-from sepme_core.registry import increments
+from sepme_core.registry import increments, knowledge
 from sepme_core.registry.database import serialise
 from sepme_core.registry.documents import LIVE_STATES
 from sepme_core.registry.jobs.leases import Claim, held_row
-from sepme_core.registry.known import known_concepts, made_together, pins, protected_prompts
+from sepme_core.registry.known import known_concepts, made_together, protected_prompts
 from sepme_core.registry.tables import Concept, Increment, Job
 
 Document = dict[str, Any]
@@ -53,14 +53,15 @@ def pin_present(session: Session, claim: Claim, base_digest: str) -> Present | N
     if job is None:
         return None
     besides = made_together(job.request)
-    pinned = pins(known_concepts(session), protected_prompts(session), besides)
+    known, protected = known_concepts(session), protected_prompts(session)
     irrevocable = increments.irrevocable(session, base_digest, besides)
-    job.pinned = {**job.pinned, **pinned, "irrevocable": irrevocable}
+    kept = knowledge.keep(session, known, protected, besides)
+    job.pinned = {**job.pinned, **kept, "irrevocable": irrevocable}
     session.flush()
     standing = increments.standing(session, base_digest, besides)
     return Present(
-        known=pinned["known"],
-        protected=pinned["protected"],
+        known=[concept for concept in known if concept["name"] not in besides],
+        protected=protected,
         irrevocable=list(irrevocable),
         serving=[_serving(concept, increment) for concept, increment in standing if concept.state == "erased"],
         leaning=[_leaning(session, increment) for _, increment in standing if _names_a_substitute(increment)],

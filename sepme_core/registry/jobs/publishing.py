@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from sepme_core.registry import increments
+from sepme_core.registry import increments, knowledge
 from sepme_core.registry.clock import now
 from sepme_core.registry.concepts.masks import irrevocable_besides
 from sepme_core.registry.database import serialise
@@ -85,7 +85,7 @@ def publish_erasure(
     others = newcomers(session, job, made.base_digest, considered)
     if others:
         return Overtaken(others)
-    job.pinned = {**job.pinned, "known": [one for one in job.pinned["known"] if one["name"] not in left_out]}
+    job.pinned = {**job.pinned, "besides": sorted({*job.pinned["besides"], *left_out})}
     increment = add_version(session, job, concept.name, made, job.request, job.pinned)
     call_off_reprojection(session, concept)
     before = served(session, concept)
@@ -162,7 +162,8 @@ def _serve(session: Session, concept: Concept, increment: Increment, job: Job) -
 
 def _known_since(session: Session, job: Job) -> list[str]:
     """Name the concepts that serve or are stored by now and that this increment, pinned earlier, does not know of."""
-    pinned = {known["name"] for known in job.pinned["known"]} | made_together(job.request)
+    known = knowledge.unfolded(session, job.pinned)["known"]
+    pinned = {concept["name"] for concept in known} | made_together(job.request)
     stored = session.scalars(select(Concept.name).where(Concept.version.is_not(None)).order_by(Concept.name))
     return [name for name in stored if name not in pinned]
 

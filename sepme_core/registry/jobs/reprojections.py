@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, and_, exists, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, load_only
 
-from sepme_core.registry import increments, serving
+from sepme_core.registry import increments, knowledge, serving
 from sepme_core.registry.database import serialise
 from sepme_core.registry.documents import CONCEPT_WORK, LIVE_STATES
 from sepme_core.registry.jobs.rows import enqueue, get, live_reprojection
-from sepme_core.registry.known import decided_concepts, leaves_alone, pins, protected_prompts
+from sepme_core.registry.known import decided_concepts, not_leaving_alone, protected_prompts
 from sepme_core.registry.tables import AuditEntry, Concept, Increment, Job
 
 REFUSED = 409
@@ -60,11 +60,15 @@ def enqueue_reprojections(session: Session) -> None:
     if model is None:
         return
     known, protected = decided_concepts(session), protected_prompts(session)
-    for increment in session.scalars(_settled(model["base_digest"])):
-        if increments.is_projected(increment) and not leaves_alone(increment, known, protected):
-            trained = increments.trained(session, increment.concept)
-            named = {"version": trained.version, "digest": trained.digest}
-            _ask(session, trained, {**pins(known, protected, {increment.concept}), "trained": named})
+    settled = filter(increments.is_projected, session.scalars(_settled(model["base_digest"])))
+    due = not_leaving_alone(session, settled, known, protected)
+    if not due:
+        return
+    kept = knowledge.keep(session, known, protected)
+    for increment in due:
+        trained = increments.trained(session, increment.concept)
+        named = {"version": trained.version, "digest": trained.digest}
+        _ask(session, trained, {**kept, "besides": [increment.concept], "trained": named})
 
 
 def _settled(base_digest: str) -> Select[Increment]:
@@ -72,7 +76,8 @@ def _settled(base_digest: str) -> Select[Increment]:
     pointed = and_(Concept.name == Increment.concept, Concept.version == Increment.version)
     being_erased = exists().where(Job.concept == Increment.concept, Job.kind == "erase", Job.state.in_(LIVE_STATES))
     stored = select(Increment).join(Concept, pointed).where(Increment.base_digest == base_digest, ~being_erased)
-    return stored.order_by(Increment.concept)
+    looked_at = load_only(Increment.concept, Increment.settings, Increment.request, Increment.pinned)
+    return stored.order_by(Increment.concept).options(looked_at)
 
 
 def _ask(session: Session, trained: Increment, pinned: dict[str, Any]) -> None:
@@ -100,7 +105,9 @@ def _in_vain(session: Session, name: str, pinned: dict[str, Any]) -> bool:
     What failed of anything else is tried again, but not for ever.
     """
     attempts = select(Job).where(Job.kind == "reproject", Job.concept == name).order_by(Job.created_at.desc(), Job.id)
-    last = [job for job in session.scalars(attempts.limit(MOST_FAILURES)) if job.pinned == pinned]
+    known = knowledge.unfolded(session, pinned)
+    tried = session.scalars(attempts.limit(MOST_FAILURES))
+    last = [job for job in tried if knowledge.unfolded(session, job.pinned) == known]
     if not last or last[0].state not in ("failed", "cancelled"):
         return False
     failures = [job for job in last if job.state == "failed"]

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from sepme_core.registry import clock, cursors, events
 from sepme_core.registry.documents import LIVE_STATES
@@ -162,7 +162,8 @@ def list_page(
         except ValueError as error:
             raise CursorInvalid(cursor) from error
         found = found.where(tuple_(Job.created_at, Job.id) < tuple_(created_at, job_id))
-    rows = list(session.scalars(found.order_by(Job.created_at.desc(), Job.id.desc()).limit(limit + 1)))
+    ordered = found.order_by(Job.created_at.desc(), Job.id.desc()).limit(limit + 1)
+    rows = list(session.scalars(ordered.options(defer(Job.pinned, raiseload=True))))
     if len(rows) <= limit:
         return cursors.Page(rows, None)
     last = rows[limit - 1]
@@ -173,6 +174,16 @@ def job_states(session: Session, ids: Collection[str]) -> dict[str, str]:
     """Return the state of each of these jobs that there is, by id."""
     rows = session.execute(select(Job.id, Job.state).where(Job.id.in_(ids)))
     return {row.id: row.state for row in rows}
+
+
+Mark = tuple[str, int]
+"""The state of a job and how many events it has: where these are the same, nothing has happened to it."""
+
+
+def marks(session: Session, ids: Collection[str]) -> dict[str, Mark]:
+    """Return the mark of each of these jobs that there is, by id."""
+    rows = session.execute(select(Job.id, Job.state, Job.event_count).where(Job.id.in_(ids)))
+    return {row.id: (row.state, row.event_count) for row in rows}
 
 
 def counts(session: Session) -> dict[tuple[str, str], int]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
-from sepme_core.registry import increments
+from sepme_core.registry import increments, knowledge
 from sepme_core.registry.clock import now
 from sepme_core.registry.jobs.versions import (
     StoredIncrement,
@@ -48,13 +48,14 @@ def publish_remade(session: Session, job: Job, remade: Sequence[Remade]) -> None
 def _publish(session: Session, job: Job, concept: Concept, one: Remade) -> None:
     trained = increments.trained(session, concept.name)
     own = {key: job.request[key] for key in ("name", "kind", "prompts")}
-    others = [known for known in job.pinned["known"] if known["name"] != concept.name]
+    pinned = knowledge.unfolded(session, job.pinned)
+    others = [known for known in pinned["known"] if known["name"] != concept.name]
     known = sorted([*others, own | {"erased": True, "decided": True}], key=lambda each: str(each["name"]))
-    pinned = {"known": known, "protected": job.pinned["protected"]}
+    kept = knowledge.keep(session, known, pinned["protected"])
     before = served(session, concept)
     call_off_reprojection(session, concept)
     made = replace(one.made, reason="substituted")
-    increment = add_version(session, job, concept.name, made, trained.request, pinned)
+    increment = add_version(session, job, concept.name, made, trained.request, kept)
     concept.version = increment.version
     concept.updated_at = now(session)
     session.flush()

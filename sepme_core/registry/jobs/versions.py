@@ -47,8 +47,8 @@ def add_version(
         job: what made it.
         name: the concept.
         made: the increment.
-        request: the erase body that it was made by.
-        pinned: what it was made to leave alone: `known` and `protected` of these.
+        request: the erase body that it was made by, as it is stored.
+        pinned: what it was made to leave alone, as it is stored: what `knowledge.keep` gives, of these.
     """
     version = increments.next_version(session, name)
     increment = Increment(
@@ -61,7 +61,7 @@ def add_version(
         certificate={**made.certificate, "pictures": _add_evidence(session, job, name, made, version)},
         settings=made.settings,
         request=request,
-        pinned={key: pinned[key] for key in ("known", "protected")},
+        pinned={key: pinned[key] for key in ("knowledge", "besides")},
         job_id=job.id,
     )
     session.add(increment)

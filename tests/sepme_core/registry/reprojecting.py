@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Engine, select
 
-from sepme_core.registry import jobs, protected
+from sepme_core.registry import jobs, knowledge, protected
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.jobs import Claim, Job
 from sepme_core.registry.tables import Increment
@@ -14,7 +14,9 @@ from tests.sepme_core.registry.work import HOLDER, claimed, publish_reprojection
 def live(engine: Engine, name: str) -> Job | None:
     with reading(engine) as session:
         found = select(Job).where(Job.kind == "reproject", Job.concept == name, Job.state.in_(jobs.LIVE_STATES))
-        return session.scalars(found).one_or_none()
+        job = session.scalars(found).one_or_none()
+        knowledge.unfold(session, [job] if job else [])
+        return job
 
 
 def due(engine: Engine, name: str) -> Job:
@@ -34,7 +36,9 @@ def reprojected(engine: Engine, name: str, content: str) -> None:
 def versions(engine: Engine, name: str) -> list[Increment]:
     with reading(engine) as session:
         found = select(Increment).where(Increment.concept == name).order_by(Increment.version)
-        return list(session.scalars(found))
+        increments = list(session.scalars(found))
+        knowledge.unfold(session, increments)
+        return increments
 
 
 def known_names(pinned: dict[str, Any]) -> list[str]:

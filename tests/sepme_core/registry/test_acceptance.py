@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select, update
 
-from sepme_core.registry import audit, clock, concepts, jobs, protected
+from sepme_core.registry import audit, clock, concepts, jobs, knowledge, protected
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.errors import ConceptBusy, ConceptIrrevocable, ConceptNamedTwice
 from sepme_core.registry.tables import Concept, Job
@@ -29,7 +29,9 @@ from tests.sepme_core.registry.work import (
 
 def accept_all(engine: Engine, *bodies: dict[str, Any]) -> list[concepts.Accepted]:
     with writing(engine) as session:
-        return concepts.accept_erasures(session, bodies, HOLDER)
+        accepted = concepts.accept_erasures(session, bodies, HOLDER)
+        knowledge.unfold(session, [one.job for one in accepted])
+        return accepted
 
 
 def protect(engine: Engine, name: str, *prompts: str) -> None:
@@ -114,9 +116,10 @@ def test_a_request_that_an_earlier_release_stored_is_still_the_same(engine: Engi
 def test_a_group_that_an_earlier_release_stored_is_still_the_same(engine: Engine) -> None:
     with writing(engine) as session:
         first, _ = concepts.accept_erasures(session, [{"name": "cat"}, {"name": "dog"}], HOLDER, joint=True)
-    plain = [{key: value for key, value in one.items() if key != "substitute"} for one in first.job.request["group"]]
+    bodies = get_job(engine, first.job.id).request["group"]
+    plain = [{key: value for key, value in one.items() if key != "substitute"} for one in bodies]
     with writing(engine) as session:
-        request = {**plain[0], "group": plain}
+        (request,) = knowledge.storable(session, [{**plain[0], "group": plain}])
         session.execute(update(Job).where(Job.id == first.job.id).values(request=request))
     with writing(engine) as session:
         again, _ = concepts.accept_erasures(session, [{"name": "cat"}, {"name": "dog"}], HOLDER, joint=True)

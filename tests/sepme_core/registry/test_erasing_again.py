@@ -2,7 +2,7 @@
 
 from sqlalchemy import Engine
 
-from sepme_core.registry import audit, concepts, jobs
+from sepme_core.registry import audit, concepts, jobs, knowledge
 from sepme_core.registry.concepts import Accepted
 from sepme_core.registry.database import reading, writing
 from tests.sepme_core.registry.work import (
@@ -24,7 +24,9 @@ from tests.sepme_core.registry.work import (
 def again(engine: Engine, base_digest: str = OTHER_BASE) -> list[Accepted]:
     announce(engine, base_digest)
     with writing(engine) as session:
-        return concepts.accept_again(session, base_digest, HOLDER)
+        accepted = concepts.accept_again(session, base_digest, HOLDER)
+        knowledge.unfold(session, [one.job for one in accepted])
+        return accepted
 
 
 def publish_all(engine: Engine, accepted: list[Accepted], base_digest: str = OTHER_BASE) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select, update
 
-from sepme_core.registry import audit, concepts, jobs
+from sepme_core.registry import audit, concepts, jobs, knowledge
 from sepme_core.registry.concepts import Accepted
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.errors import (
@@ -41,7 +41,9 @@ from tests.sepme_core.registry.work import (
 
 def accept_all(engine: Engine, *bodies: dict[str, Any], joint: bool = False) -> list[Accepted]:
     with writing(engine) as session:
-        return concepts.accept_erasures(session, bodies, HOLDER, joint=joint)
+        accepted = concepts.accept_erasures(session, bodies, HOLDER, joint=joint)
+        knowledge.unfold(session, [one.job for one in accepted])
+        return accepted
 
 
 def further(engine: Engine) -> dict[str, tuple[str, list[str]]]:
@@ -184,6 +186,7 @@ def test_for_another_base_a_concept_is_made_again_with_all_its_wordings(engine: 
     announce(engine, OTHER_BASE)
     with writing(engine) as session:
         again = concepts.accept_again(session, OTHER_BASE, HOLDER)
+        knowledge.unfold(session, [one.job for one in again])
     groups = [{member["name"]: member["prompts"] for member in one.job.request["group"]} for one in again]
     assert groups == [{"cat": ["cat", "a cat"], "dog": ["dog"]}] * 2
     assert [one.job.request["prompts"] for one in again] == [["cat", "a cat"], ["dog"]]

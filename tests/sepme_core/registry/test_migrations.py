@@ -11,9 +11,8 @@ from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, MetaData, select
 
-from sepme_core.canonical import canonical_json
-from sepme_core.registry import migrations
-from sepme_core.registry.database import make_engine, migrate
+from sepme_core.registry import knowledge, migrations
+from sepme_core.registry.database import make_engine, migrate, reading
 from sepme_core.registry.errors import MigrationRefused
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -25,6 +24,9 @@ DOGS = {"name": "dog", "kind": "object", "prompts": ["dog"]}
 BRAND = {"name": "brand", "prompts": ["a red logo"]}
 BODY = {"name": "cat", "kind": "object", "prompts": ["cat"], "protect": [], "irrevocable": False, "options": {}}
 MASK = {"digest": DIGEST, "concepts": [{"name": "cat", "version": 1, "digest": DIGEST}]}
+
+GIVEN_UP = {("jobs", "rung_at"), ("jobs", "rings")}
+"""Columns that said when a job was rung for: a queue is rung for by now."""
 
 REBUILDING = """
 from alembic import op
@@ -139,6 +141,16 @@ def stored(engine: Engine) -> Rows:
         }
 
 
+def written_out(engine: Engine) -> Rows:
+    """Read all rows as above, with all that they pin and were asked for in them, as it was in the first release."""
+    rows = stored(engine)
+    with reading(engine) as session:
+        for row in (*rows["jobs"], *rows["increments"]):
+            row["pinned"] = knowledge.unfolded(session, row["pinned"])
+            row["request"] = knowledge.whole(session, row["request"])
+    return rows
+
+
 def _ordered(connection: Any, table: Any) -> Any:
     return connection.execute(select(table).order_by(*table.primary_key.columns))
 
@@ -150,13 +162,14 @@ def _plain(value: Any) -> Any:
 
 
 def lost(before: Rows, after: Rows) -> list[str]:
-    """Name each value of a row from before that is not there after."""
+    """Name each value of a row from before that is not there after, but for what a later release no longer has."""
     return [
         f"{table} {key} of row {place}"
         for table, rows in before.items()
         for place, row in enumerate(rows)
         for key, value in row.items()
-        if place >= len(after[table]) or canonical_json([str(value)]) != canonical_json([str(after[table][place][key])])
+        if (table, key) not in GIVEN_UP
+        if place >= len(after[table]) or value != after[table][place][key]
     ]
 
 
@@ -177,9 +190,24 @@ def add_migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_a_database_of_the_first_release_is_brought_here_with_every_row(filled: Engine) -> None:
     before = stored(filled)
     migrate(filled)
-    after = stored(filled)
+    after = written_out(filled)
     assert lost(before, after) == []
     assert {table: len(after[table]) for table in before} == {table: len(rows) for table, rows in before.items()}
+
+
+def test_what_is_known_is_stored_once_after_the_migration_and_in_each_row_after_it_is_taken_back(
+    filled: Engine,
+) -> None:
+    before = stored(filled)
+    migrate(filled)
+    after = stored(filled)
+    entries = [thing["entry"] for thing in after["known_things"]]
+    assert sorted(entry["name"] for entry in entries) == ["brand", "cat", "cat", "dog", "dog"]
+    assert len(after["knowledge"]) == 5
+    assert not any("known" in row["pinned"] for row in (*after["jobs"], *after["increments"]))
+    with filled.begin() as connection:
+        command.downgrade(migrations.configuration(connection), "0004")
+    assert lost(before, stored(filled)) == []
 
 
 def test_rows_that_refer_to_a_table_survive_its_being_built_anew(filled: Engine, add_migration: Any) -> None:

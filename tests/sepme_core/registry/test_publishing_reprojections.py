@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Engine
 
 from sepme_core.canonical import digest_of_bytes
-from sepme_core.registry import audit, concepts, jobs
+from sepme_core.registry import audit, concepts, jobs, knowledge
 from sepme_core.registry.database import reading, writing
 from tests.sepme_core.registry.reprojecting import due, hold, known_names, live, look, protect, reprojected, versions
 from tests.sepme_core.registry.work import (
@@ -152,8 +152,9 @@ def test_a_reprojection_of_an_older_training_is_never_published(engine: Engine) 
     """The job is called off when the concept is trained anew; should it survive, its pins give it away."""
     erase(engine, "cat")
     assert publish(engine, claimed(engine, accept(engine, "cat", options={"seed": 1}).job.id), "cat anew")
-    pinned = {"known": [], "protected": [], "trained": {"version": 1, "digest": digest_of_bytes(b"cat")}}
+    trained = {"version": 1, "digest": digest_of_bytes(b"cat")}
     with writing(engine) as session:
+        pinned = {**knowledge.keep(session, [], []), "trained": trained}
         job = jobs.enqueue(
             session, kind="reproject", queue="erase", request={}, pinned=pinned, concept="cat", holder=HOLDER
         )

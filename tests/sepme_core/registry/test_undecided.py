@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
-from sepme_core.registry import concepts, jobs
+from sepme_core.registry import concepts, jobs, knowledge
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.tables import Increment, Job
 from tests.sepme_core.registry.reprojecting import due, fail, known_names, live, look, protect, reprojected
@@ -71,7 +71,8 @@ def test_nothing_is_reprojected_for_a_newcomer_that_is_refused(engine: Engine, i
     with reading(engine) as session:
         assert session.scalars(select(Job).where(Job.kind == "reproject")).all() == []
         (made,) = session.scalars(select(Increment))
-    assert made.pinned == {"known": [], "protected": []}
+        pinned = knowledge.unfolded(session, made.pinned)
+    assert pinned == {"known": [], "protected": []}
     assert get_concept(engine, "cat")["version"] == 1
 
 
@@ -108,7 +109,7 @@ def test_an_increment_that_pinned_a_newcomer_leaves_it_alone_once_it_is_decided(
     cat = accept(engine, "cat").job.id
     dog = accept(engine, "dog").job.id
     with reading(engine) as session:
-        pinned = jobs.get(session, dog).pinned["known"]
+        pinned = knowledge.unfolded(session, jobs.get(session, dog).pinned)["known"]
     assert pinned == [{"name": "cat", "kind": "other", "prompts": ["cat"], "erased": True, "decided": False}]
     assert publish(engine, claimed(engine, dog))
     assert publish(engine, claimed(engine, cat))

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Engine, select, update
 
 from sepme_core.canonical import digest_of_bytes
-from sepme_core.registry import concepts, jobs, serving
+from sepme_core.registry import concepts, jobs, knowledge, serving
 from sepme_core.registry.clock import database_time
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.images import PictureRecord
@@ -29,7 +29,9 @@ def announce(engine: Engine, base_digest: str = BASE) -> None:
 
 def accept(engine: Engine, name: str, **body: Any) -> concepts.Accepted:
     with writing(engine) as session:
-        return concepts.accept_erasure(session, {"name": name, **body}, HOLDER)
+        accepted = concepts.accept_erasure(session, {"name": name, **body}, HOLDER)
+        knowledge.unfold(session, [accepted.job])
+        return accepted
 
 
 def claim(engine: Engine, job_id: str, worker: str = "worker-1", lease_seconds: float = 30.0) -> Claim | None:
@@ -92,7 +94,9 @@ def purge(engine: Engine, name: str, if_match: str | None = None) -> concepts.Co
 
 def get_job(engine: Engine, job_id: str) -> Job:
     with reading(engine) as session:
-        return jobs.get(session, job_id)
+        job = jobs.get(session, job_id)
+        knowledge.unfold(session, [job])
+        return job
 
 
 def get_concept(engine: Engine, name: str) -> dict[str, Any]:

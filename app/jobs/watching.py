@@ -1,0 +1,77 @@
+"""One look at all jobs that anybody waits for, in place of one for each who waits.
+
+A hundred clients that each ask for their job every moment fill a process, and keep the database busy with questions
+whose answer is nearly always that nothing has changed.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field
+
+from sepme_core.registry.jobs import Mark
+
+PAUSE_SECONDS = 0.1
+
+Marks = Mapping[str, Mark]
+Look = Callable[[Collection[str]], Awaitable[Marks]]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class _Waiting:
+    """Somebody who waits: for which jobs, and what has to be so with them."""
+
+    job_ids: Collection[str]
+    is_due: Callable[[Marks], bool]
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Watcher:
+    """Looks while somebody waits, and wakes whom it concerns. Belongs to one event loop.
+
+    Args:
+        look: Asks the registry for the marks of jobs; those that are not there are left out.
+    """
+
+    def __init__(self, look: Look) -> None:
+        self._look = look
+        self._waiting: set[_Waiting] = set()
+        self._task: asyncio.Task[None] | None = None
+
+    async def until(self, job_ids: Collection[str], is_due: Callable[[Marks], bool], seconds: float) -> bool:
+        """Wait until something holds of the marks of jobs, for so many seconds at most; returns whether to look.
+
+        Where the registry cannot be asked everybody is to look, and learns why.
+        """
+        waiting = _Waiting(job_ids, is_due)
+        self._waiting.add(waiting)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._watch())
+        try:
+            await asyncio.wait_for(waiting.woken.wait(), seconds)
+        except TimeoutError:
+            return False
+        finally:
+            self._waiting.discard(waiting)
+        return True
+
+    def stop(self) -> None:
+        """Look no more."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _watch(self) -> None:
+        while self._waiting:
+            for waiting in await self._due(list(self._waiting)):
+                waiting.woken.set()
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _due(self, asking: list[_Waiting]) -> list[_Waiting]:
+        try:
+            marks = await self._look({job_id for waiting in asking for job_id in waiting.job_ids})
+        except Exception as error:  # noqa: BLE001  (each who waits meets it, and answers for it)
+            logger.warning("The jobs that are waited for could not be looked at: %s", error)
+            return asking
+        return [waiting for waiting in asking if waiting.is_due(marks)]

@@ -1,0 +1,127 @@
+"""What rows pin of all that is known: each entry is stored once, each list of entries once, and rows name the list.
+
+A hundred jobs accepted together pin the same list, each besides itself; so do all versions of one round of
+re-projections. And a hundred jobs of a joint erasure hold the same bodies. Written into every row, one request of a
+megabyte would become a hundred.
+
+Stored, a row's `pinned` holds `knowledge`, a digest, and `besides`, names, in place of `known` and `protected`; its
+`request` holds in place of the bodies in `group` their names and a digest. `unfolded` and `whole` give back what was
+there.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
+
+from sepme_core.canonical import digest_of
+from sepme_core.registry.inserting import insert_missing
+from sepme_core.registry.tables import Increment, Job, Knowledge, KnownThing
+
+Document = dict[str, Any]
+Documents = Sequence[Mapping[str, Any]]
+
+AT_ONCE = 1000  # ids in one question; databases take some tens of thousands
+
+
+def keep(session: Session, known: Documents, protected: Documents, besides: Collection[str] = ()) -> Document:
+    """Return what a row pins: the list of these, known concepts with the names `besides` left out."""
+    digest = _keep(session, {"known": known, "protected": protected})
+    return {"knowledge": digest, "besides": sorted(besides)}
+
+
+def folded(session: Session, pinned: Mapping[str, Any]) -> Document:
+    """Return as it is stored what a row is to pin."""
+    rest = {key: value for key, value in pinned.items() if key not in ("known", "protected")}
+    return {**rest, **keep(session, pinned["known"], pinned["protected"])}
+
+
+def unfolded(session: Session, pinned: Mapping[str, Any]) -> Document:
+    """Return what a row pins with `known` and `protected` written out."""
+    if "knowledge" not in pinned:
+        return dict(pinned)
+    rest = {key: value for key, value in pinned.items() if key not in ("knowledge", "besides")}
+    listed = lists(session, pinned["knowledge"])
+    besides = set(pinned["besides"])
+    known = [concept for concept in listed["known"] if concept["name"] not in besides]
+    return {"known": known, "protected": list(listed["protected"]), **rest}
+
+
+def storable(session: Session, requests: Iterable[Document]) -> list[Document]:
+    """Return requests as they are stored, of which each of one group holds the same list of bodies."""
+    kept: dict[int, Document] = {}
+    found = []
+    for request in requests:
+        group = request.get("group")
+        if group is not None and id(group) not in kept:
+            names = [member["name"] for member in group]
+            kept[id(group)] = {"names": names, "knowledge": _keep(session, {"group": group})}
+        found.append(request if group is None else {**request, "group": kept[id(group)]})
+    return found
+
+
+def whole(session: Session, request: Mapping[str, Any]) -> Document:
+    """Return a stored request with the bodies of its group written out."""
+    if "group" not in request:
+        return dict(request)
+    return {**request, "group": lists(session, request["group"]["knowledge"])["group"]}
+
+
+def unfold(session: Session, rows: Iterable[Job | Increment]) -> None:
+    """Write out, in rows that are only read from now on, what they pin and were asked for."""
+    for row in rows:
+        set_committed_value(row, "pinned", unfolded(session, row.pinned))
+        set_committed_value(row, "request", whole(session, row.request))
+
+
+def lists(session: Session, digest: str) -> Mapping[str, list[Document]]:
+    """Return the entries of what was kept, by the name of each list. They are shared: nobody may change them.
+
+    A session asks for each once: what has a digest never changes.
+    """
+    read: dict[str, Mapping[str, list[Document]]] = session.info.setdefault(Knowledge, {})
+    if digest not in read:
+        ids = session.scalars(select(Knowledge.entries).where(Knowledge.digest == digest)).one()
+        entries = _entries(session, {each for listed in ids.values() for each in listed})
+        read[digest] = {name: [entries[each] for each in listed] for name, listed in ids.items()}
+    return read[digest]
+
+
+def _entries(session: Session, ids: Collection[int]) -> Mapping[int, Document]:
+    read: dict[int, Document] = session.info.setdefault(KnownThing, {})
+    missing = sorted(set(ids) - set(read))
+    for place in range(0, len(missing), AT_ONCE):
+        asked = KnownThing.id.in_(missing[place : place + AT_ONCE])
+        rows = session.execute(select(KnownThing.id, KnownThing.entry).where(asked))
+        read.update({row.id: row.entry for row in rows})
+    return read
+
+
+def _keep(session: Session, listed: Mapping[str, Documents]) -> str:
+    """Store lists of entries by name, and of them what is not there yet; returns the digest."""
+    digests = {name: [digest_of(entry) for entry in entries] for name, entries in listed.items()}
+    by_digest = {
+        digest: entry for name, entries in listed.items() for digest, entry in zip(digests[name], entries, strict=True)
+    }
+    ids = _ids(session, by_digest)
+    if len(ids) < len(by_digest):
+        missing = {digest: entry for digest, entry in by_digest.items() if digest not in ids}
+        insert_missing(session, KnownThing, [{"digest": key, "entry": entry} for key, entry in missing.items()])
+        ids |= _ids(session, missing)
+    numbered = {name: [ids[digest] for digest in found] for name, found in digests.items()}
+    digest = digest_of(numbered)
+    if session.scalars(select(Knowledge.digest).where(Knowledge.digest == digest)).one_or_none() is None:
+        insert_missing(session, Knowledge, [{"digest": digest, "entries": numbered}])
+    return digest
+
+
+def _ids(session: Session, digests: Iterable[str]) -> dict[str, int]:
+    asked, found = list(digests), dict[str, int]()
+    for place in range(0, len(asked), AT_ONCE):
+        among = KnownThing.digest.in_(asked[place : place + AT_ONCE])
+        found.update(
+            {row.digest: row.id for row in session.execute(select(KnownThing.digest, KnownThing.id).where(among))}
+        )
+    return found
