@@ -14,6 +14,7 @@ SHOWN_OTHERWISE = {
     "erase_workers",
     "model_revision",
     "model_variant",
+    "pulse_file",
     "classifier",
     "public_url",
     "allowed_hosts",
