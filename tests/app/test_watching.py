@@ -57,7 +57,7 @@ def test_a_hundred_who_wait_ask_the_database_no_more_than_one_and_hold_up_no_rea
     by_one, _, _ = asyncio.run(wait_all(service, job_ids[:1], engine))
     by_all, took, answers = asyncio.run(wait_all(service, job_ids[1:], engine))
     assert 0 < by_all <= 1.5 * by_one
-    assert sorted(took)[len(took) * 9 // 10] < 0.1, sorted(took)
+    assert sorted(took)[len(took) * 9 // 10] < 0.2, sorted(took)
     assert [(answer.status_code, answer.json()["state"]) for answer in answers] == [(200, "cancelled")] * (CROWD - 1)
 
 
