@@ -32,6 +32,7 @@ class ChildPlan:
         silent_seconds: once it has given a sign of life, for how long it may give none before it is killed; None: it
             gives none.
         folders: made before each start, for this user alone: somebody may have removed them since the last.
+        niceness: how far it stands back where several want the processor, from 0 to 19.
         ends_last: ended only after the others have, because they need it to finish their work.
     """
 
@@ -41,6 +42,7 @@ class ChildPlan:
     stop_seconds: float = 10.0
     ready: Callable[[], bool] | None = None
     silent_seconds: float | None = None
+    niceness: int = 0
     folders: tuple[Path, ...] = ()
     ends_last: bool = False
 
@@ -114,6 +116,7 @@ class Child:
             encoding="utf-8",
             errors="replace",
         )
+        self._stand_back()
         try:
             pid_files.write(self._pid_folder, plan.name, self._process.pid)
         except OSError:  # the disk is full: what could not be found again must not run
@@ -124,6 +127,11 @@ class Child:
             target=self._read, args=(home / "logs",), name=f"log of {plan.name}", daemon=True
         )
         self._reader.start()
+
+    def _stand_back(self) -> None:
+        """Before it has threads, which are as nice as the one that starts them."""
+        with suppress(OSError):  # it may have ended already
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, self.plan.niceness)
 
     @property
     def pid(self) -> int:

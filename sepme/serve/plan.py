@@ -13,6 +13,8 @@ from sepme_core.settings import Settings
 # At least one worker for each of the queues: a long optimisation never holds up a picture.
 CLOSING_SECONDS = 5  # how long the front end allows itself to finish answers under way (`app.server`)
 DEMO_ERASE_WORKERS = 2  # the demo model is too small to keep many threads busy
+NICENESS = {"generate": 5, "erase": 10}
+"""Workers compute for as long as they may: an answer of the front end, and a picture, need not wait for an erasure."""
 SPARE_SECONDS = 5.0  # beyond what a child allows itself, before it is killed
 
 
@@ -94,4 +96,5 @@ def _worker(name: str, queue: str, settings: Settings, environment: Mapping[str,
         environment=environment,
         stop_seconds=settings.drain_seconds + SPARE_SECONDS,
         silent_seconds=settings.lease_seconds + SPARE_SECONDS,
+        niceness=NICENESS[queue],
     )
