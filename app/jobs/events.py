@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator
 from functools import partial
 from http import HTTPStatus
+from time import monotonic
 from typing import Annotated, Any
 
 import anyio
@@ -57,24 +58,24 @@ async def stream(services: Services, job_id: str, sequence: int) -> Response:
 
 async def _follow(services: Services, job_id: str, sequence: int) -> AsyncIterator[ServerSentEvent]:
     yield ServerSentEvent(comment="following", retry=RECONNECT_MILLISECONDS)
-    last = sequence
+    last, since = sequence, monotonic()
     while True:
         found, seen = await services.read(partial(_read, job_id=job_id, sequence=last))
         for number, kind, data in found:
             yield ServerSentEvent(id=str(number), event=kind, data=json.dumps(data))
             last = number
-        if seen[0] in FINISHED or not await _has_changed(services, job_id, seen):
+        if seen[0] in FINISHED or not await _has_changed(services, job_id, seen, since):
             return
 
 
-async def _has_changed(services: Services, job_id: str, seen: jobs.Mark) -> bool:
+async def _has_changed(services: Services, job_id: str, seen: jobs.Mark, since: float) -> bool:
     """Wait for the next event; False where the server drains."""
 
     def is_another(marks: Marks) -> bool:
         return marks.get(job_id) != seen
 
     while not is_draining():
-        if await services.watcher.until([job_id], is_another, STEP_SECONDS):
+        if await services.watcher.until([job_id], is_another, STEP_SECONDS, since):
             return True
     return False
 

@@ -51,7 +51,8 @@ async def finished_jobs(
     def have_finished(marks: Marks) -> bool:
         return all(job_id not in marks or marks[job_id][0] in FINISHED for job_id in job_ids)
 
+    since = monotonic()
     while (left := deadline - monotonic()) > 0 and not is_draining() and not await request.is_disconnected():
-        if await services.watcher.until(job_ids, have_finished, min(left, STEP_SECONDS)):
+        if await services.watcher.until(job_ids, have_finished, min(left, STEP_SECONDS), since):
             break
     return await services.read(lambda session: read_jobs(session, job_ids))

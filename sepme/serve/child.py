@@ -16,6 +16,7 @@ from sepme.serve import pid_files
 from sepme.serve.log import ChildLog
 from sepme.serve.state_folder import make_private
 
+MOST_NICE = 19
 TAIL_LINES = 12
 
 
@@ -32,7 +33,7 @@ class ChildPlan:
         silent_seconds: once it has given a sign of life, for how long it may give none before it is killed; None: it
             gives none.
         folders: made before each start, for this user alone: somebody may have removed them since the last.
-        niceness: how far it stands back where several want the processor, from 0 to 19.
+        niceness: how far it stands back from this process where several want the processor, from 0 to 19.
         ends_last: ended only after the others have, because they need it to finish their work.
     """
 
@@ -111,7 +112,9 @@ class Child:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl+C reaches the supervisor alone, which then ends the children in order
+            # A group of its own: Ctrl+C reaches the supervisor alone, which then ends the children in order. Not a
+            # session: where Linux shares the processor between sessions (autogroup), niceness counts within one only.
+            process_group=0,
             text=True,
             encoding="utf-8",
             errors="replace",
@@ -129,9 +132,10 @@ class Child:
         self._reader.start()
 
     def _stand_back(self) -> None:
-        """Before it has threads, which are as nice as the one that starts them."""
+        """By the group, with all threads: set by the process it would be that of its first thread alone on Linux."""
+        nice = min(os.getpriority(os.PRIO_PROCESS, 0) + self.plan.niceness, MOST_NICE)
         with suppress(OSError):  # it may have ended already
-            os.setpriority(os.PRIO_PROCESS, self._process.pid, self.plan.niceness)
+            os.setpriority(os.PRIO_PGRP, self.pid, nice)
 
     @property
     def pid(self) -> int:

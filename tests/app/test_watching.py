@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,6 +10,7 @@ import httpx
 import pytest
 from sqlalchemy import Engine, event
 
+from app.jobs.watching import Marks, Watcher
 from tests.app import working
 from tests.app.running import RunningService
 
@@ -80,3 +81,52 @@ def test_who_waits_while_the_database_fails_is_told_so(service: RunningService, 
     with service.services.engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO jobs")
     working.eventually(lambda: client.get(f"/jobs/{job_id}").status_code == 200)
+
+
+def looks(*, waited: float, seconds: float, each: float = 0.0) -> int:
+    """How often a watcher looks for somebody who has waited so long, in so many seconds, where a look takes `each`."""
+
+    async def wait() -> int:
+        asked = 0
+
+        async def look(job_ids: Collection[str]) -> Marks:
+            nonlocal asked
+            asked += 1
+            await asyncio.sleep(each)
+            return dict.fromkeys(job_ids, ("running", 1))
+
+        watcher = Watcher(look)
+        assert not await watcher.until(["a"], lambda _marks: False, seconds, time.monotonic() - waited)
+        watcher.stop()
+        return asked
+
+    return asyncio.run(wait())
+
+
+def test_who_has_just_come_hears_within_milliseconds_and_who_waits_long_asks_seldom() -> None:
+    assert 10 < looks(waited=0, seconds=0.2) <= 41
+    assert 5 < looks(waited=60, seconds=1) <= 11
+
+
+def test_looks_that_take_long_are_far_between() -> None:
+    assert looks(waited=0, seconds=1, each=0.04) <= 3
+
+
+def test_somebody_who_comes_cuts_short_the_pause_of_those_who_wait_long() -> None:
+    async def look(job_ids: Collection[str]) -> Marks:
+        return dict.fromkeys(job_ids, ("running", 1))
+
+    async def wait() -> list[float]:
+        watcher = Watcher(look)
+        long = asyncio.create_task(watcher.until(["a"], lambda _marks: False, 2, time.monotonic() - 60))
+        took = []
+        for _ in range(9):
+            await asyncio.sleep(0.13)
+            came = time.monotonic()
+            assert await watcher.until(["b"], lambda marks: "b" in marks, 1, came)
+            took.append(time.monotonic() - came)
+        await long
+        watcher.stop()
+        return took
+
+    assert sorted(asyncio.run(wait()))[4] < 0.03

@@ -1,6 +1,7 @@
 """`sepme serve` as a newcomer meets it: started, the lines it prints tried, stopped."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -61,6 +62,18 @@ def test_the_front_end_process_has_no_torch_in_it(service: Service) -> None:
 
     assert "libtorch" not in mapped("api")
     assert "libtorch" in mapped("worker-erase")
+
+
+def test_workers_stand_back_for_the_front_end_with_all_their_threads(service: Service) -> None:
+    def niceness(pid: int) -> set[int]:
+        every = [each.read_text().rpartition(")")[2].split() for each in Path(f"/proc/{pid}/task").glob("*/stat")]
+        return {int(fields[16]) for fields in every}
+
+    usual = os.getpriority(os.PRIO_PROCESS, service.process.pid)
+    behind = {"broker": 0, "api": 0, "worker-generate": 5, "worker-erase": 10}
+    found = {child: niceness(service.pid(child)) for child in behind}
+    assert found == {child: {min(usual + more, 19)} for child, more in behind.items()}
+    assert {os.getsid(service.pid(child)) for child in behind} == {os.getsid(service.process.pid)}
 
 
 def test_a_terminal_interrupt_ends_it_cleanly(service: Service) -> None:
