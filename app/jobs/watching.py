@@ -15,11 +15,11 @@ from sepme_core.registry.jobs import Mark
 
 LEAST_PAUSE_SECONDS = 0.005
 MOST_PAUSE_SECONDS = 0.1
-PATIENCE = 1 / 20
+PATIENCE = 1 / 40
 """The pause after a look, as a share of how long the last to come has waited: who waits for a picture hears of it
 within milliseconds, and who waits for minutes does not keep the database busy."""
-RESTS = 9
-"""How often as long as a look takes the pause is at least: looking fills no more than a tenth of the time."""
+RESTS = 4
+"""How often as long as a look takes the pause is at least: looking fills no more than a fifth of the time."""
 
 Marks = Mapping[str, Mark]
 Look = Callable[[Collection[str]], Awaitable[Marks]]

@@ -54,7 +54,7 @@ def measure(service: Running, seconds: float, pictures: int) -> Figures:
 
 
 def _answers(when: str, seconds: float) -> Figures:
-    figures = {}
+    figures: Figures = {}
     for path, took in ask(seconds).items():
         median, late, last = quantiles(took)
         print(
