@@ -2,12 +2,16 @@
 
 uvicorn has neither: whoever opens a thousand connections and sends half a request on each keeps everybody else out.
 What the server itself refuses, before there is a request to hand on, is answered with problem documents like the rest.
+And a connection that ends with bytes unread would be reset, which takes back an answer that its client has not read yet
+(RFC 9112, section 9.6): our side is closed alone, and what still comes is let go until theirs is, or for a while.
 """
 
 import json
 import sys
 from asyncio import TimerHandle, Transport
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import h11
 from fastapi import Request
@@ -22,7 +26,37 @@ RESERVE = 16
 
 HEALTH = frozenset({"/livez", "/readyz", "/metrics"})
 RETRY_SECONDS = "1"
+LINGER_SECONDS = 2.0
 HEAD_TOO_LARGE_HINT = 431
+
+
+class LingeringTransport:
+    """A connection's transport whose `close` is the protocol's own."""
+
+    def __init__(self, transport: Transport, close: Callable[[], None]) -> None:
+        self._transport = transport
+        self.close = close
+        self.lingers = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def is_closing(self) -> bool:
+        """Whether our side is closed, or about to be."""
+        return self.lingers or self._transport.is_closing()
+
+    def close_ours(self) -> None:
+        """Close our side and go on reading; both where theirs is gone."""
+        self.lingers = True
+        try:
+            self._transport.write_eof()
+            self._transport.resume_reading()
+        except OSError:
+            self._transport.close()
+
+    def close_both(self) -> None:
+        """Close at once, after what was written."""
+        self._transport.close()
 
 
 class BoundedProtocol(H11Protocol):
@@ -31,19 +65,22 @@ class BoundedProtocol(H11Protocol):
     limit: int
     request_seconds: float
     waits_since: float | None = None
+    transport: LingeringTransport  # type: ignore[assignment]
     _timer: TimerHandle | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request, and make room for it."""
         super().connection_made(transport)
+        self.transport = LingeringTransport(transport, self._close)
         self._watch()
         if len(self.connections) > self.limit:
             self._make_room()
 
     def data_received(self, data: bytes) -> None:
         """Take a part of a request."""
-        self._watch()
-        super().data_received(data)
+        if not self.transport.lingers:
+            self._watch()
+            super().data_received(data)
 
     def handle_events(self) -> None:
         """Hand on what is there of requests."""
@@ -70,12 +107,25 @@ class BoundedProtocol(H11Protocol):
 
     def _watch(self) -> None:
         """Let the time run while a request is owed or comes in, and stop it once it is there."""
+        if self.transport.lingers:
+            return
         if self.conn.their_state not in (h11.IDLE, h11.SEND_BODY):
             self._end_timer()
             self.waits_since = None
         elif self._timer is None:
             self.waits_since = self.loop.time()
             self._timer = self.loop.call_later(self.request_seconds, self._is_late)
+
+    def _close(self) -> None:
+        """End the connection, for uvicorn too: with patience where its client may still be sending."""
+        sending = self.conn.their_state in (h11.SEND_BODY, h11.ERROR) or self.conn.trailing_data[0] != b""
+        if not sending or self.transport.is_closing() or not self.transport.can_write_eof():
+            self.transport.close_both()
+            return
+        self._end_timer()
+        self.waits_since = 0.0  # the first to make room
+        self._timer = self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+        self.transport.close_ours()
 
     def _is_idle(self) -> bool:
         return self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]
@@ -96,17 +146,22 @@ class BoundedProtocol(H11Protocol):
             if isinstance(each, BoundedProtocol) and each is not self and each.waits_since is not None
         ]
         if owing:
-            min(owing)[-1]._hang_up(_crowded())  # noqa: SLF001  (another connection of this class)
+            min(owing)[-1]._make_way()  # noqa: SLF001  (another connection of this class)
         elif len(self.connections) > self.limit + RESERVE:
             self.transport.abort()
         else:
             self.app = partial(_answer_while_crowded, self.app)
 
+    def _make_way(self) -> None:
+        self.connections.discard(self)
+        if not self.transport.lingers:
+            self._hang_up(_crowded())
+        self.transport.close_both()
+
     def _hang_up(self, problem: Problem) -> None:
         """End the connection, with the problem where anything was asked and no answer has begun."""
         self._end_timer()
         self.waits_since = None
-        self.connections.discard(self)
         if not self._is_idle() and self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             self._send(problem)
         if self.cycle is not None and not self.cycle.response_complete:  # nobody will have the application's answer

@@ -2,6 +2,8 @@ import asyncio
 import http.client
 import json
 import shutil
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -104,6 +106,14 @@ def test_a_method_that_the_path_does_not_know(client: httpx.Client, method: str,
 def test_a_body_that_says_it_is_too_large_is_not_read(client: httpx.Client) -> None:
     answer = client.post("/generate", content=b" " * (LIMIT_BYTES + 1), headers=JSON)
     assert check(answer, 413, "body-too-large")["limit_bytes"] == LIMIT_BYTES
+
+
+def test_who_sends_all_of_it_before_reading_hears_why_it_was_refused(shared_service: RunningService) -> None:
+    request = urllib.request.Request(f"{shared_service.url}/generate", data=b" " * 20_000_000, headers=JSON)
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request)
+    with refused.value as answer:
+        assert (answer.code, json.load(answer)["type"]) == (413, "/problems/body-too-large")
 
 
 def test_a_stream_that_grows_too_large_is_broken_off(shared_service: RunningService) -> None:
