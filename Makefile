@@ -4,6 +4,7 @@
 #   make test         the fast tests: minutes on two cores
 #   make check        everything: style, types, the doors between the rooms, the slow tests
 #   make lint         the first three of these
+#   make chaos        a hundred kills and other faults under load, in both forms of the service: most of an hour
 #   make demo-model   train the shipped model again (hours; resumes where it was interrupted)
 #
 # PIP_OPTIONS goes to pip: an index with a CPU build of torch spares gigabytes where there is no GPU.
@@ -13,7 +14,7 @@ PIP_OPTIONS ?=
 VENV := .venv
 INSTALLED := $(VENV)/.installed-for
 
-.PHONY: serve test check lint demo-model
+.PHONY: serve test check lint chaos demo-model
 .DEFAULT_GOAL := serve
 
 serve: export SEPME_HOME ?= $(CURDIR)/.state
@@ -27,6 +28,10 @@ test: $(INSTALLED)-test
 
 check: lint
 	$(VENV)/bin/python -m pytest -m slow
+	$(VENV)/bin/python -m benchmarks.chaos --short
+
+chaos: $(INSTALLED)-test
+	$(VENV)/bin/python -m benchmarks.chaos
 
 lint: $(INSTALLED)-test $(INSTALLED)-lint
 	$(VENV)/bin/ruff format --check .

@@ -20,6 +20,8 @@ PATIENCE = 1 / 40
 within milliseconds, and who waits for minutes does not keep the database busy."""
 RESTS = 4
 """How often as long as a look takes the pause is at least: looking fills no more than a fifth of the time."""
+MOST_REST_SECONDS = 0.5
+"""But a look that was held up, by a database that was away for seconds, is not followed by a rest of minutes."""
 
 Marks = Mapping[str, Mark]
 Look = Callable[[Collection[str]], Awaitable[Marks]]
@@ -92,7 +94,7 @@ class Watcher:
 
         How long the last to come has waited is asked after the least pause: who was woken has gone by then.
         """
-        least = max(LEAST_PAUSE_SECONDS, RESTS * looked)
+        least = min(max(LEAST_PAUSE_SECONDS, RESTS * looked), MOST_REST_SECONDS)
         await asyncio.sleep(least)
         waited = min((monotonic() - waiting.since for waiting in self._waiting), default=0.0)
         with suppress(TimeoutError):

@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,8 +39,9 @@ class Heard:
 class Client:
     """One client. Every request has a key of its own and is sent until it is answered, so none counts twice."""
 
-    def __init__(self, address: str, seed: int, heard: Heard) -> None:
-        self._client = httpx.Client(base_url=address, timeout=20)
+    def __init__(self, addresses: Sequence[str], seed: int, heard: Heard) -> None:
+        self._client = httpx.Client(timeout=20)
+        self._addresses = addresses
         self._random = random.Random(seed)
         self._heard = heard
         self._over = threading.Event()
@@ -92,7 +94,8 @@ class Client:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
             try:
-                answer = self._client.request(method, path, json=body, headers=headers)
+                address = self._random.choice(self._addresses)
+                answer = self._client.request(method, address + path, json=body, headers=headers)
             except httpx.TransportError:
                 time.sleep(0.2)
                 continue

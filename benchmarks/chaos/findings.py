@@ -2,15 +2,14 @@
 
 import hashlib
 import json
-import sqlite3
 import time
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
+from sqlalchemy import text
 
 from benchmarks.chaos.clients import Accepted
 from benchmarks.chaos.service import Service
@@ -20,6 +19,8 @@ REPLAYED = 24
 ENDED = {"succeeded", "failed", "cancelled"}
 OWN_FAULTS = {"worker-lost", "internal-error", "storage-unusable", "increment-damaged"}
 """Problems that no request brings about; what the method refuses, or somebody calls off, is no finding."""
+
+LISTED = ("lost", "unfinished", "failed", "doubled", "wrong_pixels", "wrong_digests", "broken_audit")
 
 
 @dataclass(frozen=True)
@@ -32,15 +33,14 @@ class Findings:
     doubled: list[str]
     wrong_pixels: list[str]
     wrong_digests: list[str]
+    broken_audit: list[str]
     ended: Counter[str]
     replayed: int
 
     @property
     def none(self) -> bool:
         """Whether nothing is."""
-        return not (
-            self.lost or self.unfinished or self.failed or self.doubled or self.wrong_pixels or self.wrong_digests
-        )
+        return not any(getattr(self, name) for name in LISTED)
 
 
 def await_quiet(client: httpx.Client) -> None:
@@ -55,10 +55,11 @@ def await_quiet(client: httpx.Client) -> None:
 
 def find(service: Service, accepted: Sequence[Accepted]) -> Findings:
     """Look at every job, row and file."""
-    with httpx.Client(base_url=service.address, timeout=60) as client:
+    with httpx.Client(base_url=service.addresses[0], timeout=60) as client:
         await_quiet(client)
         answers = [(each, client.get(f"/jobs/{each.job_id}")) for each in accepted]
         found = [(each, answer.json()) for each, answer in answers if answer.is_success]
+        audit = client.get("/readyz", params={"full": "true"}).json()["audit"]
         pixels, replayed = replay(client, [pair for pair in found if pair[1]["state"] == "succeeded"])
     failed = [
         f"{each.kind} {each.job_id}: {job['problem']['type']} {job['problem'].get('detail', '')}"
@@ -72,6 +73,7 @@ def find(service: Service, accepted: Sequence[Accepted]) -> Findings:
         doubled=doubled(service),
         wrong_pixels=pixels,
         wrong_digests=wrong_digests(service),
+        broken_audit=[] if audit["status"] == "up" else [audit["detail"]],
         ended=Counter(f"{each.kind} {job['state']}" for each, job in found),
         replayed=replayed,
     )
@@ -101,11 +103,11 @@ def doubled(service: Service) -> list[str]:
         " GROUP BY i.job_id HAVING count(*) > 1",
         "ends": "SELECT job_id, count(*) FROM events WHERE kind != 'progress' GROUP BY job_id HAVING count(*) > 1",
     }
-    with closing(sqlite3.connect(service.database)) as connection:
+    with service.engine.connect() as connection:
         return [
             f"{what} of {job_id}: {count}"
             for what, question in questions.items()
-            for job_id, count in connection.execute(question)
+            for job_id, count in connection.execute(text(question))
         ]
 
 
@@ -113,10 +115,10 @@ def wrong_digests(service: Service) -> list[str]:
     """Increments whose bytes are not what their digest says, or that the same request gave different bytes."""
     wrong: list[str] = []
     made: dict[str, set[str]] = {}
-    with closing(sqlite3.connect(service.database)) as connection:
-        rows = connection.execute("SELECT digest, concept, request, pinned FROM increments WHERE reason = 'erased'")
-        for digest, concept, request, pinned in rows:
-            file = service.home / "blobs" / digest[7:9] / digest[9:]
+    question = text("SELECT digest, concept, request, pinned FROM increments WHERE reason = 'erased'")
+    with service.engine.connect() as connection:
+        for digest, concept, request, pinned in connection.execute(question):
+            file = service.blobs / digest[7:9] / digest[9:]
             if not file.is_file() or f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}" != digest:
                 wrong.append(f"the bytes of {digest} ({concept})")
             made.setdefault(json.dumps([request, pinned]), set()).add(digest)

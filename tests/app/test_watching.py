@@ -130,3 +130,21 @@ def test_somebody_who_comes_cuts_short_the_pause_of_those_who_wait_long() -> Non
         return took
 
     assert sorted(asyncio.run(wait()))[4] < 0.03
+
+
+def test_a_look_that_was_held_up_is_soon_followed_by_another() -> None:
+    asked = 0
+
+    async def look(job_ids: Collection[str]) -> Marks:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(1.0 if asked == 1 else 0.0)
+        return dict.fromkeys(job_ids, ("succeeded" if asked > 1 else "running", 1))
+
+    async def wait() -> float:
+        watcher, began = Watcher(look), time.monotonic()
+        assert await watcher.until(["a"], lambda marks: marks["a"][0] == "succeeded", 10, began)
+        watcher.stop()
+        return time.monotonic() - began
+
+    assert asyncio.run(wait()) < 2.0
