@@ -1,6 +1,9 @@
 """Protect prompts, unless that would weaken what is erased for good."""
 
-from sepme_core.erasure import check_irrevocable
+from collections.abc import Sequence
+
+from sepme_core.erasure import KnownConcept, check_irrevocable, irrevocable_weakened, request_of, same_words
+from sepme_core.increment import Increment
 from sepme_core.registry import protecting
 from sepme_core.registry.database import writing
 from worker.fitting import check_whole
@@ -26,7 +29,25 @@ def run(resident: Resident, lease: Lease) -> None:
     (newcomer,) = as_known([lease.claim.request])
     known, protected = as_known(pinned["known"]), as_known(pinned["protected"])
     irrevocable = usable_increments(resident.increments, pinned["irrevocable"])
+    check_words(newcomer, irrevocable)
     drive(lease, check_irrevocable(resident.shared, newcomer, irrevocable, known, protected))
     published = insist(resident.engine, lambda session: protecting.publish(session, lease.claim))
     if not published:
         raise LeaseLost
+
+
+def check_words(newcomer: KnownConcept, irrevocable: Sequence[Increment]) -> None:
+    """Refuse at once what contradicts itself: no training finds room where a prompt is to be erased and left alone.
+
+    Raises:
+        ErasureRefused: ``irrevocable-weakened``, for the first that is said by the same words.
+    """
+    wanted = {_words(prompt): prompt for prompt in newcomer.prompts}
+    for trained in irrevocable:
+        for prompt in request_of(trained).prompts:
+            if _words(prompt) in wanted:
+                raise irrevocable_weakened(newcomer.name, trained.concept, same_words(wanted[_words(prompt)]))
+
+
+def _words(prompt: str) -> str:
+    return " ".join(prompt.casefold().split())  # as tokenizers of text encoders read it

@@ -7,7 +7,14 @@ from sepme_core.erasure.overlap import are_close
 from sepme_core.erasure.preparing import prepare
 from sepme_core.erasure.protection import measure_capacity
 from sepme_core.erasure.reprojection import check_irrevocable, look_under, recertify, reproject
-from sepme_core.erasure.request import ErasureRefused, ErasureRequest, KnownConcept, Progress
+from sepme_core.erasure.request import (
+    ErasureRefused,
+    ErasureRequest,
+    KnownConcept,
+    Progress,
+    irrevocable_weakened,
+    same_words,
+)
 from sepme_core.erasure.settings import ErasureSettings
 from sepme_core.erasure.shared import Shared
 from sepme_core.erasure.stored import draws, request_of
@@ -25,6 +32,7 @@ __all__ = [
     "draws",
     "erase",
     "erase_together",
+    "irrevocable_weakened",
     "look_under",
     "measure_capacity",
     "prepare",
@@ -32,4 +40,5 @@ __all__ = [
     "reproject",
     "request_of",
     "run_to_end",
+    "same_words",
 ]

@@ -157,8 +157,14 @@ FINDINGS = {
     "concept-too-close": "it acts on {closest!r} with {overlap:.0%} of its strength, and would be seen",
     "not-forgotten": "it would be seen in {seen} of {of} pictures, and in at most {limit} it may be",
     "no-capacity": "it needs {needed} directions, and {left} of {width} would be left",
+    "same-words": "both are said by {prompt!r}",
 }
 """What is found of an increment that cannot make room, by the code of the refusal."""
+
+
+def same_words(prompt: str) -> ErasureRefused:
+    """A prompt is to be left alone that is to be erased: there is nothing to measure."""
+    return ErasureRefused("same-words", "The same words are erased", f"{prompt!r} is erased.", {"prompt": prompt})
 
 
 def irrevocable_weakened(name: str, irrevocable: str, cause: ErasureRefused) -> ErasureRefused:

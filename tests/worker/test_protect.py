@@ -58,14 +58,15 @@ def test_prompts_that_weaken_nothing_are_protected_and_what_is_erased_for_good_i
         assert concepts.document(session, concepts.get(session, "cat"))["state"] == "erased"
 
 
-@pytest.mark.parametrize("name", ["our-mascot", "cat"])
-def test_the_words_of_what_is_erased_for_good_cannot_be_protected_under_any_name(resident: Resident, name: str) -> None:
-    job_id = asked(resident, name, ["cat"])
+@pytest.mark.parametrize(("name", "prompt"), [("our-mascot", "cat"), ("cat", "cat"), ("our-mascot", " Cat ")])
+def test_the_words_of_what_is_erased_for_good_cannot_be_protected_under_any_name(
+    resident: Resident, name: str, prompt: str
+) -> None:
+    job_id = asked(resident, name, [prompt])
     answer(resident, job_id)
     refused = problem(resident.engine, job_id)
     assert (refused["type"], refused["status"]) == ("irrevocable-weakened", 409)
-    assert (refused["irrevocable"], refused["because"]) == ("cat", "effect-lost")
-    assert refused["limit"] < refused["seen"] <= refused["of"]
+    assert (refused["irrevocable"], refused["because"], refused["prompt"]) == ("cat", "same-words", prompt)
     assert stored(resident) == {}
     assert queued(resident) == set()
     assert len(versions(resident.engine, "cat")) == 1
@@ -78,6 +79,8 @@ def test_of_several_erasures_for_good_the_one_that_would_come_back_is_named(resi
     refused = problem(resident.engine, job_id)
     assert (refused["type"], refused["irrevocable"]) == ("irrevocable-weakened", "fish")
     assert "'fish'" in refused["detail"]
+    assert refused["because"] == "effect-lost"
+    assert refused["limit"] < refused["seen"] <= refused["of"]
     assert stored(resident) == {}
 
 
