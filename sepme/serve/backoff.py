@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 FIRST_SECONDS = 0.2  # a worker killed by accident is back at once: its job's lease runs out in eight seconds
 MOST_SECONDS = 30.0
-CALM_SECONDS = 60.0  # a child that lived this long has shown that it can; its failures are forgotten
+CALM_SECONDS = 20.0  # a child that lived this long had started, and worked; what ended it is no reason to wait
 
 
 @dataclass(frozen=True)

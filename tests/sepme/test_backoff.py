@@ -16,3 +16,10 @@ def test_a_child_that_has_lived_long_is_started_again_at_once() -> None:
 
 def test_a_million_deaths_do_not_overflow() -> None:
     assert Backoff(deaths=1_000_000).seconds == MOST_SECONDS
+
+
+def test_whatever_kills_a_child_that_works_twice_a_minute_it_is_always_back_at_once() -> None:
+    backoff = Backoff()
+    for _ in range(10):
+        backoff = backoff.after_death(lived_seconds=30.0)
+        assert backoff.seconds == 0.2
