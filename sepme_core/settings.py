@@ -158,7 +158,11 @@ class Settings(BaseSettings):
         default=600.0, ge=0, le=3600, description="The longest that `Prefer: wait` holds the line."
     )
     job_attempts: int = Field(
-        default=3, ge=1, le=100, description="How many workers a job may lose before it is ended as failed."
+        default=5,
+        ge=1,
+        le=100,
+        description="How many workers a job may lose before it is ended as failed. Fewer spare workers what a job does to"
+        " them; more spare jobs what is done to workers.",
     )
     pulse_file: Path | None = Field(
         default=None,

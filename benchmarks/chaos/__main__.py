@@ -115,7 +115,7 @@ def keep_logs(service: Service, folder: Path) -> None:
 
 def report(form: str, count: int, seconds: Seconds, heard: Heard, found: Findings) -> None:
     """The table of a form."""
-    print(f"\n{form}: {count} faults, {len(heard.accepted)} jobs accepted: {dict(sorted(found.ended.items()))}")
+    print(f"\n{form}: {count} faults, {found.ended.total()} jobs accepted: {dict(sorted(found.ended.items()))}")
     if not found.none or heard.undocumented or heard.given_up:
         print("FOUND WANTING")
     print(f"{'seconds':50} {'times':>5} {'median':>7} {'worst':>7}")
