@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import Engine, update
 
 from app.collector import DAY_SECONDS, Collector
-from sepme_core.registry.blobs import Blobs
+from sepme_core.registry import jobs
+from sepme_core.registry.blobs import Blobs, FolderBlobs
 from sepme_core.registry.clock import database_time
 from sepme_core.registry.database import writing
 from sepme_core.registry.tables import Image, Job
@@ -145,6 +146,31 @@ def test_bytes_that_are_about_to_be_published_are_never_taken(
     assert blobs.holds(digest)
     collect_all(collector, settings)
     assert not blobs.holds(digest)
+
+
+@pytest.mark.usefixtures("erased")
+def test_what_somebody_has_come_to_name_meanwhile_stays(
+    engine: Engine, blobs: Blobs, collector: Collector, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look that finds nothing and the transaction that deletes."""
+    digest = blobs.put(b"an increment")
+    age_files(settings)
+    collector.collect()
+    leave = FolderBlobs.leave
+
+    def name_it(store: FolderBlobs, leaving: str) -> float:
+        monkeypatch.setattr(FolderBlobs, "leave", leave)
+        pinned = {"mask": {"concepts": [{"name": "cat", "version": 1, "digest": digest}]}}
+        with writing(engine) as session:
+            jobs.enqueue(
+                session, kind="generate", queue="generate", request=PICTURE, pinned=pinned, concept=None, holder="tests"
+            )
+        return leave(store, leaving)
+
+    monkeypatch.setattr(FolderBlobs, "leave", name_it)
+    age_files(settings)
+    collector.collect()
+    assert blobs.holds(digest)
 
 
 def test_finished_jobs_are_forgotten_but_those_that_an_increment_came_by(

@@ -10,8 +10,9 @@ import pytest
 import redis
 from sqlalchemy import Engine
 
+from sepme_core.registry import jobs
 from sepme_core.registry.blobs import Blobs
-from sepme_core.registry.database import reading
+from sepme_core.registry.database import reading, writing
 from sepme_core.registry.tables import Job
 from sepme_core.settings import Settings
 from tests.app import working
@@ -167,6 +168,15 @@ def test_increments_of_another_base_are_refused(client: httpx.Client, engine: En
     assert problem["made_for"]["cat"] == working.BASE
     assert "POST /erasures/again" in problem["remedy"]
     assert generate(client, erased=[]).status_code == 202
+
+
+@pytest.mark.usefixtures("model")
+def test_a_request_is_left_to_workers_of_the_base_it_was_accepted_for(client: httpx.Client, engine: Engine) -> None:
+    job_id = generate(client).json()["id"]
+    bases = (working.OTHER_BASE, working.BASE)
+    with writing(engine) as session:
+        taken = [jobs.next_in_turn(session, jobs.Claimant("tester", "generate", base, 3)) for base in bases]
+    assert taken == [None, job_id]
 
 
 @pytest.mark.usefixtures("model")

@@ -14,6 +14,7 @@ import httpx
 
 from sepme_core.settings import Settings
 from tests.app import working
+from tests.app.running import running
 
 
 @contextmanager
@@ -46,6 +47,14 @@ def is_up(client: httpx.Client) -> bool:
         return client.get("/livez").status_code == 200
     except httpx.ConnectError:
         return False
+
+
+def test_it_gives_a_sign_of_life_while_its_loop_turns(settings: Settings, tmp_path: Path) -> None:
+    sign = tmp_path / "api.pulse"
+    with running(settings.model_copy(update={"pulse_file": sign})):
+        working.eventually(sign.exists)
+        first = sign.stat().st_mtime_ns
+        working.eventually(lambda: sign.stat().st_mtime_ns > first)
 
 
 def test_told_to_stop_it_lets_go_of_those_who_wait(settings: Settings) -> None:

@@ -7,13 +7,14 @@ from pathlib import Path
 import httpx
 import pytest
 import redis
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, event, select, update
 
 from sepme_core.registry.blobs import Blobs
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.tables import IdempotencyRecord
 from sepme_core.settings import Settings
 from tests.app import working
+from tests.app.running import RunningService
 
 SWEEP_SECONDS = 0.2
 
@@ -113,6 +114,19 @@ def test_what_an_erasure_left_behind_that_failed_is_reprojected(
     working.eventually(lambda: client.get("/concepts/cat").json()["job"] not in (None, anew))
     job_id = client.get("/concepts/cat").json()["job"]
     assert client.get(f"/jobs/{job_id}").json()["kind"] == "reproject"
+
+
+@pytest.mark.usefixtures("model")
+def test_a_sweep_to_which_nothing_is_new_reads_no_version(
+    service: RunningService, client: httpx.Client, engine: Engine, blobs: Blobs
+) -> None:
+    working.erase(engine, blobs, client.post("/concepts/cat/erase").json()["id"])
+    await_sweeps(client, 3)
+    asked: list[str] = []
+    event.listen(service.services.engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
+    await_sweeps(client, 3)
+    assert any("FROM jobs" in statement for statement in asked)
+    assert [statement for statement in asked if "FROM increments" in statement] == []
 
 
 def test_idempotency_keys_are_forgotten_after_a_day(client: httpx.Client, engine: Engine) -> None:

@@ -48,6 +48,13 @@ def test_a_worker_gets_longer_to_end_than_it_allows_its_job(tmp_path: Path) -> N
     assert all(child.stop_seconds > 33 for child in children if child.name.startswith("worker"))
 
 
+def test_whoever_may_hold_a_lease_or_a_lock_is_ended_where_it_is_silent_for_longer(tmp_path: Path) -> None:
+    children = plan.children(settings(tmp_path, lease_seconds=33), tmp_path)
+    silent = {child.name: child.silent_seconds for child in children if child.name != "broker"}
+    assert set(silent) == {"api", "worker-generate", "worker-erase", "worker-erase-2"}
+    assert all(seconds is not None and 33 < seconds < 43 for seconds in silent.values())
+
+
 def test_one_erase_worker_is_started_for_a_model_that_is_not_the_demo(tmp_path: Path) -> None:
     children = plan.children(settings(tmp_path, model="stable-diffusion-v1-5/stable-diffusion-v1-5"), tmp_path)
     workers = [child for child in children if child.name.startswith("worker")]

@@ -76,6 +76,15 @@ def test_workers_stand_back_for_the_front_end_with_all_their_threads(service: Se
     assert {os.getsid(service.pid(child)) for child in behind} == {os.getsid(service.process.pid)}
 
 
+def test_what_it_keeps_is_nobody_elses(service: Service) -> None:
+    """Blobs are told by the folders they lie in: where the service's parts run as several users, all read them."""
+    kept = [service.home, *service.home.rglob("*")]
+    of_the_test, blobs = service.home / "terminal.log", service.home / "blobs"
+    closed = [each for each in kept if each.is_dir() or (each != of_the_test and blobs not in each.parents)]
+    assert {each.suffix for each in closed} >= {".sqlite3", ".log", ".json"}
+    assert [each for each in closed if each.stat().st_mode & 0o077] == []
+
+
 def test_a_terminal_interrupt_ends_it_cleanly(service: Service) -> None:
     service.process.send_signal(signal.SIGINT)
     assert service.process.wait(timeout=60) == 0

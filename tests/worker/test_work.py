@@ -6,14 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+from sqlalchemy.orm import Session
 
 from sepme_core import generation
+from sepme_core.base import Base
+from sepme_core.erasure import Shared
 from sepme_core.registry import jobs
 from sepme_core.registry.blobs import FolderBlobs
 from sepme_core.registry.database import make_engine, writing
 from tests.worker.masks import asked_for, publish, random_increment
-from tests.worker.residents import answer, queued
+from tests.worker.residents import answer, queued, working
 from tests.worker.rows import accepted_erasure, claimed, events, problem, row, run_out
 from worker import work
 from worker.resident import Resident
@@ -160,6 +164,29 @@ def test_a_database_that_is_locked_for_a_while_ends_no_job(resident: Resident, m
     assert work.do_next(worker, lambda: None)
     holding.join()
     job = row(resident.engine, job_id)
+    assert (job.state, job.attempt, job.troubles) == ("succeeded", 1, 0)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_connections_that_are_cut_while_it_publishes_end_no_job(
+    database_url: str, tmp_path: Path, base: Base, shared: Shared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_pictures = jobs.publish_pictures
+
+    def cut_at_first(session: Session, *asked: Any, **named: Any) -> bool:
+        monkeypatch.setattr(jobs, "publish_pictures", publish_pictures)
+        with psycopg.connect(database_url.replace("+psycopg", ""), autocommit=True) as operator:
+            operator.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        return publish_pictures(session, *asked, **named)
+
+    monkeypatch.setattr(jobs, "publish_pictures", cut_at_first)
+    with working(tmp_path / "home", database_url, base, shared) as resident:
+        job_id = asked_for(resident, [])
+        assert work.do_next(drawing(resident), lambda: None)
+        job = row(resident.engine, job_id)
     assert (job.state, job.attempt, job.troubles) == ("succeeded", 1, 0)
 
 

@@ -8,12 +8,13 @@ from sepme_core.base import Base
 from sepme_core.cross_attention import conditioned_matrices
 from sepme_core.erasure import ErasureRefused, ErasureSettings, Shared, run_to_end
 from sepme_core.erasure.certificate import Effect, measure_effect
-from sepme_core.erasure.correlation import Action, Candidate, Costs, refine
+from sepme_core.erasure.correlation import Action, Candidate, Costs, Trainee, refine
 from sepme_core.erasure.evidence import Drawn, fresh_latents, training_latents
 from sepme_core.erasure.noised_latents import NoisedLatents, predict_phrase
 from sepme_core.erasure.plan import Plan
 from sepme_core.erasure.training import (
     NOT_NEEDED,
+    OVERFLOWED,
     Trained,
     as_stored,
     first_weights,
@@ -105,6 +106,19 @@ def test_the_published_loop_drives_it_down_where_the_other_lifts_it(shared: Shar
         told += [progress.loss for progress in refine(shared.base, [free], settings)]
     assert ends["published"][0] == ends["sepme"][0] < 0  # the same x_t in every step, of which each has its own loss
     assert all(down < up for down, up in zip(ends["published"][1:], ends["sepme"][1:], strict=True))
+
+
+def test_an_overflow_in_the_loop_ends_it_and_is_said(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
+    def overflowing(*asked: Any) -> Trainee:
+        trainee = make_trainee(*asked)
+        return replace(trainee, scale=torch.full_like(trainee.scale, 1e-38))
+
+    monkeypatch.setattr("sepme_core.erasure.training.make_trainee", overflowing)
+    plan, drawn = cat(shared, threshold=-1.0, max_steps=20)
+    trained = run_to_end(train(shared, plan, drawn))
+    assert trained.loop == OVERFLOWED
+    assert trained.steps < 20
+    assert all(w.isfinite().all() for w in trained.factors.weights.values())
 
 
 def test_what_overflows_as_it_is_stored_is_refused(shared: Shared) -> None:

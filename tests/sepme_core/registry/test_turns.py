@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import pytest
 from sqlalchemy import Engine, update
 
 from sepme_core.registry import concepts, jobs, protecting, serving
@@ -170,3 +171,11 @@ def test_workers_at_once_take_one_job_each_and_do_not_wait_for_each_other(engine
         assert sorted(job_id for job_id in taken if job_id is not None) == sorted(job_ids)  # type: ignore[type-var]
         for name in ("dog", "monet", "fish"):
             restore(engine, name)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_worker_that_is_about_to_claim_holds_no_other_up(engine: Engine) -> None:
+    first, second = (enqueue_generation(engine).id for _ in range(2))
+    with writing(engine) as session:
+        assert jobs.next_in_turn(session, jobs.Claimant("slow", "generate", BASE, 3)) == first
+        assert take(engine, "generate", worker="another") == second
