@@ -169,7 +169,8 @@ class Settings(BaseSettings):
         default=1000,
         ge=1,
         le=1_000_000,
-        description="How many jobs may wait in each queue (`erase`, `generate`). What comes then is refused, 429.",
+        description="How many jobs may wait in each queue (`erase`, `generate`). What comes then is refused, 429; every"
+        " answer to a request for a job says in `RateLimit` how many more fit.",
     )
     disk_free_bytes: int = Field(
         default=268_435_456,

@@ -42,7 +42,7 @@ async def put_protected(name: SlugInPath, submission: SubmissionDependency, body
     """Protect prompts: no increment may change them. Stored ones are re-projected, and serve as they are until then.
 
     The answer is a job where something is erased for good, which first sees whether that would be weakened; and where a
-    prompt may be longer than the model reads (`prompt_tokens` of GET /model): one whose end it would not see is refused.
+    prompt may be longer than the model reads (`prompt_tokens` of GET /model): one that is, is refused.
     """
     answer, jobs = await submission.once(body, lambda session: ask(session, name, body.prompts, submission.holder))
     submission.services.ring()
