@@ -5,7 +5,8 @@ A library that meets half a model guesses the other half: an empty vocabulary, r
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ WEIGHTS = {
     "unet": "diffusion_pytorch_model",
     "vae": "diffusion_pytorch_model",
 }
+SINGLE_FILES = (".safetensors", ".ckpt")
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".msgpack")
 HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 REMEDY = "choose a Stable Diffusion 1.x or 2.x model"
@@ -57,7 +59,7 @@ def check_source(source: str, variant: str | None = None) -> bool:
         check_folder(place, variant)
         return True
     if place.exists():
-        raise BaseNotSupported(f"{source} is a single file, and a folder is needed. {_conversion(source, 'single')}")
+        raise BaseNotSupported(f"{source} is a single file, and a folder is needed. {_conversion_of_file(place)}")
     if not HUB_ID.fullmatch(source):
         raise BaseNotSupported(f"There is nothing at {source}; name `demo`, the folder of a model, or a hub id.")
     return False
@@ -65,6 +67,8 @@ def check_source(source: str, variant: str | None = None) -> bool:
 
 def check_folder(folder: Path, variant: str | None = None) -> None:
     """Raise BaseNotSupported where a part of a model folder is missing, cut short or of another kind; names it."""
+    if not (folder / INDEX).is_file():
+        _refuse_single_file_within(folder)
     _check_index(read_object(folder / INDEX))
     for part in PARTS:
         configuration = folder / part / CONFIGURATIONS.get(part, "config.json")
@@ -121,22 +125,51 @@ def _present(folder: Path, stem: str, variant: str | None) -> Iterator[Path]:
 
 def _without_weights(folder: Path, stem: str) -> str:
     lacking = f"The model is incomplete: there is no {folder / stem}.safetensors"
-    variants = sorted(file.name.split(".")[1] for file in folder.glob(f"{stem}.*.safetensors"))
-    if variants:
-        return f"{lacking}, only the variant {variants[0]}; set SEPME_MODEL_VARIANT={variants[0]}."
+    variant = _only_variant(folder, (f"{stem}.*.safetensors", f"{stem}.safetensors.index.*.json"))
+    if variant:
+        return f"{lacking}, only the variant {variant}; set SEPME_MODEL_VARIANT={variant}."
     if any(file.suffix in PICKLES for file in folder.glob("*")):
-        return f"{lacking}, only pickled weights, which can run code. {_conversion(str(folder.parent), 'pickled')}"
+        return f"{lacking}, only pickled weights, which can run code. {_conversion_of_folder(folder, stem)}"
     return f"{lacking}."
 
 
-def _conversion(source: str, form: str) -> str:
-    """How whoever trusts a file makes a folder of it; single files lack what only the hub holds."""
-    load = (
-        f"from_single_file({source!r})" if form == "single" else f"from_pretrained({source!r}, use_safetensors=False)"
-    )
-    target = source.removesuffix("/").removesuffix(".safetensors").removesuffix(".ckpt") + "-folder"
-    command = f"from diffusers import StableDiffusionPipeline as P; P.{load}.save_pretrained({target!r})"
-    return f'If you trust it, convert it with a network: python -c "{command}"'
+def _only_variant(folder: Path, patterns: Iterable[str]) -> str | None:
+    """The variant, the first by name, that files of a part have, such as ``fp16`` in ``model.fp16.safetensors``."""
+    found = {file.name.split(".")[-2] for pattern in patterns for file in folder.glob(pattern)}
+    return min(found, default=None)
+
+
+def _refuse_single_file_within(folder: Path) -> None:
+    for file in sorted(folder.glob("*")):
+        if file.suffix in SINGLE_FILES:
+            raise BaseNotSupported(
+                f"{folder} has no {INDEX}; {file.name} in it is a single file. {_conversion_of_file(file)}"
+            )
+
+
+def _conversion_of_file(file: Path) -> str:
+    """How a folder is made of a single file, which lacks what only the hub holds."""
+    trust = "Convert it" if file.suffix == ".safetensors" else "It may run code; if you trust it, convert it"
+    target = file.with_suffix("") if file.suffix in SINGLE_FILES else file
+    return f"{trust}, with a network: {_command(f'from_single_file({_text(file)})', target)}"
+
+
+def _conversion_of_folder(part: Path, stem: str) -> str:
+    variant = _only_variant(part, [f"*{stem}.*{suffix}" for suffix in PICKLES])
+    chosen = f', variant="{variant}"' if variant else ""
+    load = f"from_pretrained({_text(part.parent)}{chosen})"
+    return f"If you trust them, convert the model: {_command(load, part.parent)}"
+
+
+def _command(load: str, target: Path) -> str:
+    save = f"save_pretrained({_text(target.with_name(target.name + '-folder'))})"
+    code = f"from diffusers import StableDiffusionPipeline as P; P.{load}.{save}"
+    return f"python -c {shlex.quote(code)}"
+
+
+def _text(path: Path) -> str:
+    """A path as Python spells it, in the quotes that a shell leaves alone within others."""
+    return json.dumps(str(path), ensure_ascii=False)
 
 
 def _check_readable(file: Path) -> None:
