@@ -197,7 +197,8 @@ class Settings(BaseSettings):
         default=7.0,
         ge=0.05,
         le=36500,
-        description="How long the bytes of what was purged, and others that nothing refers to any more, are kept.",
+        description="How long the bytes of what was purged, and others that nothing refers to any more, are kept; and"
+        " lists of what was known once that no job and no increment refers to.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged.")
 
