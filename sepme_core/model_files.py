@@ -3,11 +3,12 @@
 A library that meets half a model guesses the other half: an empty vocabulary, random weights. Here it is refused.
 """
 
+import fnmatch
 import json
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
@@ -79,6 +80,22 @@ def check_folder(folder: Path, variant: str | None = None) -> None:
     _check_tokenizer(folder / "tokenizer")
 
 
+def check_names(source: str, names: Collection[str], variant: str | None, revision: str | None) -> None:
+    """Raise BaseNotSupported where a model on the hub has weights, and none that may be read; says what to do.
+
+    Args:
+        source: its id.
+        names: its files, each with the folder of its part.
+        variant: which weights to read where a part has several.
+        revision: of the model.
+    """
+    for part, stem in WEIGHTS.items():
+        within = [name.removeprefix(f"{part}/") for name in names if name.startswith(f"{part}/")]
+        readable = [name for chosen in (variant, None) for name in _named(stem, chosen) if name in within]
+        if within and not readable:
+            raise BaseNotSupported(_without_weights(PurePosixPath(source) / part, stem, within, revision))
+
+
 def read_object(file: Path) -> dict[str, Any]:
     """The JSON object in a file of a model.
 
@@ -114,28 +131,37 @@ def weight_files(folder: Path, stem: str, variant: str | None) -> list[Path]:
         if not isinstance(shards, dict):
             raise BaseNotSupported(f"The model is damaged: {file} names no `weight_map`.")
         return [folder / str(name) for name in sorted(set(shards.values()))]
-    raise BaseNotSupported(_without_weights(folder, stem))
+    raise BaseNotSupported(_without_weights(folder, stem, [file.name for file in folder.glob("*")]))
 
 
 def _present(folder: Path, stem: str, variant: str | None) -> Iterator[Path]:
+    return (folder / name for name in _named(stem, variant) if (folder / name).is_file())
+
+
+def _named(stem: str, variant: str | None) -> tuple[str, str]:
+    """What weights are named, whole and in shards."""
     infix = f".{variant}" if variant else ""
-    named = (f"{stem}{infix}.safetensors", f"{stem}.safetensors.index{infix}.json")
-    return (folder / name for name in named if (folder / name).is_file())
+    return f"{stem}{infix}.safetensors", f"{stem}.safetensors.index{infix}.json"
 
 
-def _without_weights(folder: Path, stem: str) -> str:
-    lacking = f"The model is incomplete: there is no {folder / stem}.safetensors"
-    variant = _only_variant(folder, (f"{stem}.*.safetensors", f"{stem}.safetensors.index.*.json"))
+def _without_weights(part: PurePath, stem: str, names: Collection[str], revision: str | None = None) -> str:
+    """What is wrong with a part, of a folder or on the hub, whose files are named so."""
+    lacking = f"The model is incomplete: there is no {part / stem}.safetensors"
+    variant = _only_variant(names, (f"{stem}.*.safetensors", f"{stem}.safetensors.index.*.json"))
     if variant:
         return f"{lacking}, only the variant {variant}; set SEPME_MODEL_VARIANT={variant}."
-    if any(file.suffix in PICKLES for file in folder.glob("*")):
-        return f"{lacking}, only pickled weights, which can run code. {_conversion_of_folder(folder, stem)}"
+    if any(name.endswith(PICKLES) for name in names):
+        pickled = _only_variant(names, [f"*{stem}.*{suffix}" for suffix in PICKLES])
+        more = {"variant": pickled, "revision": revision}
+        chosen = "".join(f', {key}="{value}"' for key, value in more.items() if value)
+        command = _command(f"from_pretrained({_text(part.parent)}{chosen})", part.parent)
+        return f"{lacking}, only pickled weights, which can run code. If you trust them, convert the model: {command}"
     return f"{lacking}."
 
 
-def _only_variant(folder: Path, patterns: Iterable[str]) -> str | None:
+def _only_variant(names: Collection[str], patterns: Iterable[str]) -> str | None:
     """The variant, the first by name, that files of a part have, such as ``fp16`` in ``model.fp16.safetensors``."""
-    found = {file.name.split(".")[-2] for pattern in patterns for file in folder.glob(pattern)}
+    found = {name.split(".")[-2] for pattern in patterns for name in fnmatch.filter(names, pattern)}
     return min(found, default=None)
 
 
@@ -154,20 +180,13 @@ def _conversion_of_file(file: Path) -> str:
     return f"{trust}, with a network: {_command(f'from_single_file({_text(file)})', target)}"
 
 
-def _conversion_of_folder(part: Path, stem: str) -> str:
-    variant = _only_variant(part, [f"*{stem}.*{suffix}" for suffix in PICKLES])
-    chosen = f', variant="{variant}"' if variant else ""
-    load = f"from_pretrained({_text(part.parent)}{chosen})"
-    return f"If you trust them, convert the model: {_command(load, part.parent)}"
-
-
-def _command(load: str, target: Path) -> str:
+def _command(load: str, target: PurePath) -> str:
     save = f"save_pretrained({_text(target.with_name(target.name + '-folder'))})"
     code = f"from diffusers import StableDiffusionPipeline as P; P.{load}.{save}"
     return f"python -c {shlex.quote(code)}"
 
 
-def _text(path: Path) -> str:
+def _text(path: PurePath) -> str:
     """A path as Python spells it, in the quotes that a shell leaves alone within others."""
     return json.dumps(str(path), ensure_ascii=False)
 

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from sepme_core.base import Base, load_base
 from sepme_core.demo import MODEL_FOLDER
 from sepme_core.model_files import BaseNotSupported, check_folder, check_source
+from tests.sepme_core.hub import serving
 
 
 @pytest.fixture
@@ -144,6 +145,42 @@ def test_a_single_file_is_refused_with_the_command_that_makes_a_folder_of_it(
         check_source(str(tmp_path if within else file))
     (code,) = shlex.split(str(refusal.value).partition("python -c ")[2])
     assert f'from_single_file("{file}").save_pretrained("{tmp_path / "model"}-folder")' in code
+
+
+@pytest.mark.parametrize(
+    ("suffix", "told"),
+    [
+        (".fp16.safetensors", "set SEPME_MODEL_VARIANT=fp16"),
+        (".bin", 'P.from_pretrained("nobody/model", revision="main").save_pretrained("nobody/model-folder")'),
+        (".fp16.bin", 'P.from_pretrained("nobody/model", variant="fp16", revision="main")'),
+    ],
+)
+def test_a_model_on_the_hub_whose_weights_are_not_taken_is_refused_with_what_to_do(
+    tmp_path: Path, folder: Path, suffix: str, told: str
+) -> None:
+    weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.rename(weights.with_suffix(suffix))
+    with serving(folder) as address:
+        said = refused_by(address, tmp_path)
+    assert "BaseNotSupported: The model is incomplete: there is no nobody/model/unet/diffusion" in said
+    assert told in said
+
+
+def test_a_hub_that_cannot_be_reached_is_said_in_one_line(tmp_path: Path, folder: Path) -> None:
+    with serving(folder) as address:
+        pass
+    said = refused_by(address, tmp_path)
+    assert "BaseNotSupported: There is no folder nobody/model, and no such model could be fetched from the hub" in said
+
+
+def refused_by(hub: str, place: Path) -> str:
+    """The last line of a process that would load a model from a hub."""
+    code = "from sepme_core.loading import load_pipeline; load_pipeline('nobody/model', 'main', None)"
+    environment = {**os.environ, "HF_ENDPOINT": hub, "HF_HOME": str(place / "cache"), "HF_HUB_OFFLINE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False, env=environment
+    )
+    return done.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("source", ["/no/such/model", "./model", "a/b/c", "~/model"])
