@@ -2,7 +2,8 @@
 
 Bytes that nothing refers to are marked first, and deleted once they have been marked and have lain there untouched for
 the grace period; whether something refers to them is looked up again in the transaction that deletes. Storing bytes
-anew touches them, so what a worker is about to publish is never taken. Several collectors at once are harmless.
+anew touches them, so what a worker is about to publish is never taken. Lists of what was known once, which no row pins,
+go likewise (`unpinned`). Several collectors at once are harmless.
 
 `python -m app.collector` collects once: for cron, where the service itself is not to.
 """
@@ -16,7 +17,7 @@ from threading import Event, Thread
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.services import Services, open_services
-from sepme_core.registry import database, retention
+from sepme_core.registry import database, retention, unpinned
 from sepme_core.settings import Settings
 
 FIRST_SECONDS = 60.0
@@ -47,10 +48,12 @@ class Collector:
         self._thread.join(PATIENCE_SECONDS)
 
     def collect(self) -> None:
-        """Delete finished jobs and bytes whose time has come."""
+        """Delete finished jobs, what they alone pinned, and bytes whose time has come."""
         collected = self._services.measures.collected
         for count in self._forget_jobs():
             collected.labels("jobs").inc(count)
+        for count in self._forget_knowledge():
+            collected.labels("knowledge").inc(count)
         for count in self._delete_blobs():
             collected.labels("blobs").inc(count)
 
@@ -60,6 +63,19 @@ class Collector:
                 count = retention.forget_jobs(session, self._services.settings.keep_jobs_days)
             yield count
             if count < retention.JOBS_AT_ONCE:
+                return
+
+    def _forget_knowledge(self) -> Iterator[int]:
+        services, grace = self._services, self._services.settings.orphan_days * DAY_SECONDS
+        while not self._stopping.is_set():
+            with services.reading() as session:
+                found = unpinned.find(session, grace)
+            if found.asks_for_nothing:
+                return
+            with database.writing(services.engine) as session:
+                count = unpinned.forget(session, found)
+            yield count
+            if count < unpinned.AT_ONCE:
                 return
 
     def _delete_blobs(self) -> Iterator[int]:

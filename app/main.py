@@ -24,7 +24,7 @@ import app.openai_images.routes
 import app.openai_models.routes
 import app.problems.routes
 import app.protected.routes
-from app import registry_problems
+from app import rate_limits, registry_problems
 from app.body_limits import BodyMiddleware
 from app.collector import Collector
 from app.cross_origin import CrossOriginMiddleware
@@ -99,6 +99,7 @@ def _add_middleware(application: FastAPI, services: Services) -> None:
     application.add_middleware(CrossOriginMiddleware)
     application.add_middleware(HostMiddleware, settings=services.settings)
     application.add_middleware(IncidentMiddleware)
+    application.add_middleware(rate_limits.RateLimitMiddleware, settings=services.settings)
     application.add_middleware(HeadersMiddleware)
     application.add_middleware(MetricsMiddleware, measures=services.measures)
     application.add_middleware(HeadMiddleware)

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from app import rate_limits
 from app.problems.responses import move_to_problem_type
 
 COMMITTED = Path(__file__).parents[1] / "docs" / "openapi.json"
@@ -18,16 +19,15 @@ def describe(application: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if application.openapi_schema is None:
-            application.openapi_schema = move_to_problem_type(
-                get_openapi(
-                    title=application.title,
-                    version=application.version,
-                    summary=application.summary,
-                    description=application.description,
-                    license_info=application.license_info,
-                    routes=application.routes,
-                )
+            document = get_openapi(
+                title=application.title,
+                version=application.version,
+                summary=application.summary,
+                description=application.description,
+                license_info=application.license_info,
+                routes=application.routes,
             )
+            application.openapi_schema = rate_limits.describe(move_to_problem_type(document))
         return application.openapi_schema
 
     application.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI documents

@@ -6,10 +6,12 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
+from app import rate_limits
 from app.problems import Problem, catalogue
 from app.problems.handlers import respond
 from app.problems.problem import InvalidField, invalid
 from sepme_core.registry import errors
+from sepme_core.registry.jobs import Waiting
 
 NOT_ITSELF = "must name another concept than the one to be erased"
 
@@ -65,11 +67,11 @@ def _finished(error: errors.JobFinished) -> Problem:
 
 
 def _queue_full(error: errors.QueueFull) -> Problem:
-    """The fields of draft-ietf-httpapi-ratelimit-headers; the policy is of how many wait at once: it has no window."""
+    waiting = Waiting(error.queue, error.waiting, error.limit)
     headers = {
         "Retry-After": str(error.retry_seconds),
-        "RateLimit-Policy": f'"waiting-{error.queue}";q={error.limit};qu="concurrent-requests"',
-        "RateLimit": f'"waiting-{error.queue}";r={max(error.limit - error.waiting, 0)};t={error.retry_seconds}',
+        rate_limits.POLICY: rate_limits.policy(error.queue, error.limit),
+        rate_limits.LEFT: rate_limits.left(waiting, error.retry_seconds),
     }
     detail = f"{error.waiting} jobs wait in the queue `{error.queue}`, and at most {error.limit} may."
     return Problem(

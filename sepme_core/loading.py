@@ -1,13 +1,23 @@
 """A pipeline from its folder, part by part, so that what a library would only warn about is an error by name."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
+from huggingface_hub import HfApi
 from transformers import CLIPTextModel
 
-from sepme_core.model_files import WEIGHTS, BaseNotSupported, check_folder, check_source, chosen_variant, model_folder
+from sepme_core.model_files import (
+    WEIGHTS,
+    BaseNotSupported,
+    check_folder,
+    check_names,
+    check_source,
+    chosen_variant,
+    model_folder,
+)
 
 CLASSES: dict[str, Any] = {"text_encoder": CLIPTextModel, "unet": UNet2DConditionModel, "vae": AutoencoderKL}
 WITHOUT_CHECKER: dict[str, Any] = {
@@ -47,10 +57,17 @@ def _fetch(source: str, revision: str | None, variant: str | None) -> Path:
             source, revision=revision, variant=variant, use_safetensors=True, **WITHOUT_CHECKER
         )
     except Exception as error:  # of the network, the hub or the library
+        check_names(source, _names_on_hub(source, revision), variant, revision)
         raise BaseNotSupported(
             f"There is no folder {source}, and no such model could be fetched from the hub ({first_line(error)})"
         ) from error
     return Path(folder)
+
+
+def _names_on_hub(source: str, revision: str | None) -> list[str]:
+    with suppress(Exception):  # of the network or the hub, of whatever kind: what could not be fetched says so itself
+        return [file.rfilename for file in HfApi().model_info(source, revision=revision).siblings or ()]
+    return []
 
 
 def _load_part(folder: Path, name: str, variant: str | None) -> Any:

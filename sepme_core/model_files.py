@@ -3,10 +3,12 @@
 A library that meets half a model guesses the other half: an empty vocabulary, random weights. Here it is refused.
 """
 
+import fnmatch
 import json
 import re
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+import shlex
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
@@ -29,6 +31,7 @@ WEIGHTS = {
     "unet": "diffusion_pytorch_model",
     "vae": "diffusion_pytorch_model",
 }
+SINGLE_FILES = (".safetensors", ".ckpt")
 PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".msgpack")
 HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 REMEDY = "choose a Stable Diffusion 1.x or 2.x model"
@@ -57,7 +60,7 @@ def check_source(source: str, variant: str | None = None) -> bool:
         check_folder(place, variant)
         return True
     if place.exists():
-        raise BaseNotSupported(f"{source} is a single file, and a folder is needed. {_conversion(source, 'single')}")
+        raise BaseNotSupported(f"{source} is a single file, and a folder is needed. {_conversion_of_file(place)}")
     if not HUB_ID.fullmatch(source):
         raise BaseNotSupported(f"There is nothing at {source}; name `demo`, the folder of a model, or a hub id.")
     return False
@@ -65,6 +68,8 @@ def check_source(source: str, variant: str | None = None) -> bool:
 
 def check_folder(folder: Path, variant: str | None = None) -> None:
     """Raise BaseNotSupported where a part of a model folder is missing, cut short or of another kind; names it."""
+    if not (folder / INDEX).is_file():
+        _refuse_single_file_within(folder)
     _check_index(read_object(folder / INDEX))
     for part in PARTS:
         configuration = folder / part / CONFIGURATIONS.get(part, "config.json")
@@ -73,6 +78,22 @@ def check_folder(folder: Path, variant: str | None = None) -> None:
             for file in weight_files(folder / part, WEIGHTS[part], variant):
                 _check_readable(file)
     _check_tokenizer(folder / "tokenizer")
+
+
+def check_names(source: str, names: Collection[str], variant: str | None, revision: str | None) -> None:
+    """Raise BaseNotSupported where a model on the hub has weights, and none that may be read; says what to do.
+
+    Args:
+        source: its id.
+        names: its files, each with the folder of its part.
+        variant: which weights to read where a part has several.
+        revision: of the model.
+    """
+    for part, stem in WEIGHTS.items():
+        within = [name.removeprefix(f"{part}/") for name in names if name.startswith(f"{part}/")]
+        readable = [name for chosen in (variant, None) for name in _named(stem, chosen) if name in within]
+        if within and not readable:
+            raise BaseNotSupported(_without_weights(PurePosixPath(source) / part, stem, within, revision))
 
 
 def read_object(file: Path) -> dict[str, Any]:
@@ -110,33 +131,64 @@ def weight_files(folder: Path, stem: str, variant: str | None) -> list[Path]:
         if not isinstance(shards, dict):
             raise BaseNotSupported(f"The model is damaged: {file} names no `weight_map`.")
         return [folder / str(name) for name in sorted(set(shards.values()))]
-    raise BaseNotSupported(_without_weights(folder, stem))
+    raise BaseNotSupported(_without_weights(folder, stem, [file.name for file in folder.glob("*")]))
 
 
 def _present(folder: Path, stem: str, variant: str | None) -> Iterator[Path]:
+    return (folder / name for name in _named(stem, variant) if (folder / name).is_file())
+
+
+def _named(stem: str, variant: str | None) -> tuple[str, str]:
+    """What weights are named, whole and in shards."""
     infix = f".{variant}" if variant else ""
-    named = (f"{stem}{infix}.safetensors", f"{stem}.safetensors.index{infix}.json")
-    return (folder / name for name in named if (folder / name).is_file())
+    return f"{stem}{infix}.safetensors", f"{stem}.safetensors.index{infix}.json"
 
 
-def _without_weights(folder: Path, stem: str) -> str:
-    lacking = f"The model is incomplete: there is no {folder / stem}.safetensors"
-    variants = sorted(file.name.split(".")[1] for file in folder.glob(f"{stem}.*.safetensors"))
-    if variants:
-        return f"{lacking}, only the variant {variants[0]}; set SEPME_MODEL_VARIANT={variants[0]}."
-    if any(file.suffix in PICKLES for file in folder.glob("*")):
-        return f"{lacking}, only pickled weights, which can run code. {_conversion(str(folder.parent), 'pickled')}"
+def _without_weights(part: PurePath, stem: str, names: Collection[str], revision: str | None = None) -> str:
+    """What is wrong with a part, of a folder or on the hub, whose files are named so."""
+    lacking = f"The model is incomplete: there is no {part / stem}.safetensors"
+    variant = _only_variant(names, (f"{stem}.*.safetensors", f"{stem}.safetensors.index.*.json"))
+    if variant:
+        return f"{lacking}, only the variant {variant}; set SEPME_MODEL_VARIANT={variant}."
+    if any(name.endswith(PICKLES) for name in names):
+        pickled = _only_variant(names, [f"*{stem}.*{suffix}" for suffix in PICKLES])
+        more = {"variant": pickled, "revision": revision}
+        chosen = "".join(f', {key}="{value}"' for key, value in more.items() if value)
+        command = _command(f"from_pretrained({_text(part.parent)}{chosen})", part.parent)
+        return f"{lacking}, only pickled weights, which can run code. If you trust them, convert the model: {command}"
     return f"{lacking}."
 
 
-def _conversion(source: str, form: str) -> str:
-    """How whoever trusts a file makes a folder of it; single files lack what only the hub holds."""
-    load = (
-        f"from_single_file({source!r})" if form == "single" else f"from_pretrained({source!r}, use_safetensors=False)"
-    )
-    target = source.removesuffix("/").removesuffix(".safetensors").removesuffix(".ckpt") + "-folder"
-    command = f"from diffusers import StableDiffusionPipeline as P; P.{load}.save_pretrained({target!r})"
-    return f'If you trust it, convert it with a network: python -c "{command}"'
+def _only_variant(names: Collection[str], patterns: Iterable[str]) -> str | None:
+    """The variant, the first by name, that files of a part have, such as ``fp16`` in ``model.fp16.safetensors``."""
+    found = {name.split(".")[-2] for pattern in patterns for name in fnmatch.filter(names, pattern)}
+    return min(found, default=None)
+
+
+def _refuse_single_file_within(folder: Path) -> None:
+    for file in sorted(folder.glob("*")):
+        if file.suffix in SINGLE_FILES:
+            raise BaseNotSupported(
+                f"{folder} has no {INDEX}; {file.name} in it is a single file. {_conversion_of_file(file)}"
+            )
+
+
+def _conversion_of_file(file: Path) -> str:
+    """How a folder is made of a single file, which lacks what only the hub holds."""
+    trust = "Convert it" if file.suffix == ".safetensors" else "It may run code; if you trust it, convert it"
+    target = file.with_suffix("") if file.suffix in SINGLE_FILES else file
+    return f"{trust}, with a network: {_command(f'from_single_file({_text(file)})', target)}"
+
+
+def _command(load: str, target: PurePath) -> str:
+    save = f"save_pretrained({_text(target.with_name(target.name + '-folder'))})"
+    code = f"from diffusers import StableDiffusionPipeline as P; P.{load}.{save}"
+    return f"python -c {shlex.quote(code)}"
+
+
+def _text(path: PurePath) -> str:
+    """A path as Python spells it, in the quotes that a shell leaves alone within others."""
+    return json.dumps(str(path), ensure_ascii=False)
 
 
 def _check_readable(file: Path) -> None:

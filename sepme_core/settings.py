@@ -173,7 +173,8 @@ class Settings(BaseSettings):
         default=1000,
         ge=1,
         le=1_000_000,
-        description="How many jobs may wait in each queue (`erase`, `generate`). What comes then is refused, 429.",
+        description="How many jobs may wait in each queue (`erase`, `generate`). What comes then is refused, 429; every"
+        " answer to a request for a job says in `RateLimit` how many more fit.",
     )
     disk_free_bytes: int = Field(
         default=268_435_456,
@@ -200,7 +201,8 @@ class Settings(BaseSettings):
         default=7.0,
         ge=0.05,
         le=36500,
-        description="How long the bytes of what was purged, and others that nothing refers to any more, are kept.",
+        description="How long the bytes of what was purged, and others that nothing refers to any more, are kept; and"
+        " lists of what was known once that no job and no increment refers to.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged.")
 

@@ -4,8 +4,14 @@ import re
 
 from sepme_core.base import Base
 
-WEIGHT = re.compile(r"\([^()]*:\s*[0-9]*\.?[0-9]+\s*\)")
-"""Such as ``(cat:1.3)``, which other programs take out of the prompt before they draw."""
+_NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
+WEIGHTING = re.compile(
+    rf"\((?:[^()]|\([^()]*\))*:\s*{_NUMBER}\s*\)"  # (cat:1.3)
+    r"|\({2,}+[^()]+\){2,}"  # ((cat))
+    r"|\[[^\[\]]*\w[^\[\]]*\]"  # [cat]
+    r"|<[a-z]+:[^<>/\s][^<>]*>"  # <lora:name:0.8>
+)
+"""What other programs take out of a prompt before they draw: weights, and tags of files to draw with."""
 
 
 def cut_off(base: Base, text: str) -> str:
@@ -25,7 +31,7 @@ def _warnings(base: Base, field: str, text: str) -> list[str]:
     rest = cut_off(base, text)
     if rest:
         said.append(f"{field}: the model reads {base.tokens - 2} tokens, and was not shown the end: {rest!r}")
-    weights = WEIGHT.findall(text)
-    if weights:
-        said.append(f"{field}: weights have no meaning here, and are read as letters: {', '.join(weights)}")
+    weighting = WEIGHTING.findall(text)
+    if weighting:
+        said.append(f"{field}: weighting has no meaning here, and is read as plain text: {', '.join(weighting)}")
     return said

@@ -37,8 +37,8 @@ class GenerateBody(Body):
     prompt: Annotated[
         Text,
         Field(
-            description="Plain words. What is beyond the model's `prompt_tokens` is cut, and weights such as (cat:1.3)"
-            " are read as letters; the result's `warnings` say so."
+            description="Plain words. What is beyond the model's `prompt_tokens` is cut; weighting such as (cat:1.3),"
+            " ((cat)), [cat] or <lora:name:0.8> is read as plain text. The result's `warnings` say so."
         ),
     ]
     negative_prompt: Text = ""

@@ -55,7 +55,8 @@ class Pictures(BaseModel):
     mask: Mask
     base_digest: str
     warnings: list[str] = Field(
-        default_factory=list, description="What they were drawn without: the end of a prompt that is too long, weights."
+        default_factory=list,
+        description="What they were drawn without: the end of a prompt that is too long, the meaning of weighting.",
     )
 
 

@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
+from app import rate_limits
 from app.holder import Holder
 from app.jobs import retries
 from app.jobs.answers import job_response, jobs_response
@@ -53,6 +54,7 @@ class Submission:
     idempotency_key: IdempotencyKey = None
     arrived: float = field(init=False, default_factory=monotonic)
     counted: retries.Try | None = field(init=False, default=None)
+    waiting: list[jobs.Waiting] = field(init=False, default_factory=list)
 
     def deadline(self, seconds: float = 0) -> float:
         """Until when the client waits (`time.monotonic`): as it asked for, else `seconds` from its arrival."""
@@ -79,6 +81,7 @@ class Submission:
         """
         sent = body.model_dump(mode="json")
         answer, accepted = await self.services.write(lambda session: self._once(session, sent, work))
+        rate_limits.note(self.request.scope, self.waiting)
         for queue in sorted({queue_of(job) for job in accepted if job["state"] == "queued"}):
             self.services.doorbell.ring(queue)
         return answer, accepted
@@ -121,7 +124,7 @@ class Submission:
         answer = work(session)
         if jobs.enqueued(session):
             refuse_where_full(self.services.settings)
-        jobs.admit(session, self.services.settings.queue_limit)
+        self.waiting = jobs.admit(session, self.services.settings.queue_limit)
         return answer
 
     def _remembered(self, session: Session, sent: dict[str, Any], work: Asking) -> Answer:

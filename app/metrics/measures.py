@@ -36,7 +36,7 @@ class Measures:
         )
         self.collected = Counter(
             "sepme_collected",
-            "Jobs and blobs deleted after their time.",
+            "Jobs, lists of what was known and blobs deleted after their time.",
             ["what"],
             registry=registry,
         )

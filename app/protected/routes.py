@@ -41,7 +41,8 @@ async def get_protected(name: SlugInPath, services: ServicesDependency) -> dict[
 async def put_protected(name: SlugInPath, submission: SubmissionDependency, body: ProtectedBody) -> Response:
     """Protect prompts: no increment may change them. Stored ones are re-projected, and serve as they are until then.
 
-    Where something is erased for good the answer is a job, which first sees whether that would be weakened.
+    The answer is a job where something is erased for good, which first sees whether that would be weakened; and where a
+    prompt may be longer than the model reads (`prompt_tokens` of GET /model): one that is, is refused.
     """
     answer, jobs = await submission.once(body, lambda session: ask(session, name, body.prompts, submission.holder))
     submission.services.ring()

@@ -6,13 +6,14 @@ megabyte would become a hundred.
 
 Stored, a row's `pinned` holds `knowledge`, a digest, and `besides`, names, in place of `known` and `protected`; its
 `request` holds in place of the bodies in `group` their names and a digest. `unfolded` and `whole` give back what was
-there.
+there. Whoever keeps calls `database.serialise` first, and pins what it is given in the same transaction: what nothing
+pins is collected in the end.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -112,8 +113,11 @@ def _keep(session: Session, listed: Mapping[str, Documents]) -> str:
         ids |= _ids(session, missing)
     numbered = {name: [ids[digest] for digest in found] for name, found in digests.items()}
     digest = digest_of(numbered)
-    if session.scalars(select(Knowledge.digest).where(Knowledge.digest == digest)).one_or_none() is None:
+    stored = session.execute(select(Knowledge.unpinned_at).where(Knowledge.digest == digest)).one_or_none()
+    if stored is None:
         insert_missing(session, Knowledge, [{"digest": digest, "entries": numbered}])
+    elif stored.unpinned_at is not None:  # see `unpinned`
+        session.execute(update(Knowledge).where(Knowledge.digest == digest).values(unpinned_at=None))
     return digest
 
 

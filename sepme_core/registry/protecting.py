@@ -1,4 +1,7 @@
-"""Prompts asked to be protected: at once, or by a job that first sees whether that weakens what is erased for good."""
+"""Prompts asked to be protected: at once, or by a job that first sees whether that may be.
+
+It may not where that weakens what is erased for good, nor where the model would not see the end of a prompt.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +15,7 @@ from sepme_core.registry.identifiers import new_id
 from sepme_core.registry.jobs.leases import Claim, held_row, put_back_if_overtaken
 from sepme_core.registry.jobs.rows import cancel_now, enqueue, finish, live_protection
 from sepme_core.registry.known import decided_concepts, protected_prompts
+from sepme_core.registry.lengths import surely_whole
 from sepme_core.registry.tables import Job, Protected
 
 
@@ -33,9 +37,10 @@ class Accepted:
 def accept(session: Session, name: str, prompts: list[str], holder: str) -> Accepted:
     """Protect prompts under a name, in place of what it held, or accept a job that does so if it may be.
 
-    A job it takes where something is erased for good on the base that is served, unless the prompts stay as they are;
-    until it has ended, what was protected before goes on to be. The job that is to protect other prompts under the
-    name is called off; one that is to protect the same goes on and is the answer.
+    A job it takes where something is erased for good on the base that is served, and where a prompt may be longer than
+    the model reads, unless the prompts stay as they are; until it has ended, what was protected before goes on to be.
+    The job that is to protect other prompts under the name is called off; one that is to protect the same goes on and
+    is the answer.
 
     Args:
         session: of `database.writing`. Ring for the queue `erase` then.
@@ -49,7 +54,8 @@ def accept(session: Session, name: str, prompts: list[str], holder: str) -> Acce
     if live is not None and live.request == request and not live.cancel_requested:
         return Accepted(None, live, row is None)
     pinned, successor = _pins(session, request), new_id()
-    at_once = not pinned["irrevocable"] or (row is not None and row.prompts == prompts)
+    unchanged = row is not None and row.prompts == prompts
+    at_once = unchanged or (not pinned["irrevocable"] and surely_whole(serving.current_model(session), prompts))
     if live is not None:
         other = "" if at_once else f", job {successor}"
         cancel_now(session, live, f"a later request to protect other prompts as {name!r}{other}")

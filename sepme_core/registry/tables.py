@@ -112,12 +112,13 @@ class KnownThing(Base):
 
 
 class Knowledge(Base):
-    """Lists of such entries: their ids by the name of the list. Never changed."""
+    """Lists of such entries: their ids by the name of the list, which never change."""
 
     __tablename__ = "knowledge"
 
     digest: Mapped[str] = mapped_column(DIGEST, primary_key=True)
     entries: Mapped[dict[str, Any]]
+    unpinned_at: Mapped[datetime | None]  # when nothing was seen to pin it, nor was anything given it since
 
 
 class FurtherName(Base):

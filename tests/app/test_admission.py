@@ -48,6 +48,41 @@ def test_of_many_that_come_at_once_no_more_wait_than_may(client: httpx.Client) -
     assert refused.headers["RateLimit"] == f'"waiting-generate";r=0;t={refused.headers["Retry-After"]}'
 
 
+POLICY = {queue: f'"waiting-{queue}";q={LIMIT};qu="concurrent-requests"' for queue in ("erase", "generate")}
+
+
+def said(answer: httpx.Response) -> tuple[int, str | None, str | None]:
+    return answer.status_code, answer.headers.get("RateLimit-Policy"), answer.headers.get("RateLimit")
+
+
+@pytest.mark.usefixtures("model")
+def test_whoever_is_accepted_is_told_how_many_more_may_wait(client: httpx.Client) -> None:
+    two = {"concepts": [{"name": "cat"}, {"name": "dog"}]}
+    assert said(client.post("/erasures", json=two)) == (202, POLICY["erase"], '"waiting-erase";r=1')
+    long = {"prompts": ["a sentence that nobody reads to its end " * 3]}
+    assert said(client.put("/protected/brand", json=long)) == (202, POLICY["erase"], '"waiting-erase";r=0')
+    for left in reversed(range(LIMIT)):
+        answer = client.post("/generate", json=PICTURE)
+        assert said(answer) == (202, POLICY["generate"], f'"waiting-generate";r={left}')
+    assert said(client.post("/concepts/fox/erase"))[:2] == (429, POLICY["erase"])
+
+
+@pytest.mark.usefixtures("model")
+def test_pictures_for_other_clients_say_it_too(client: httpx.Client) -> None:
+    answer = client.post("/v1/images/generations", json={"prompt": "a cat"}, headers={"Prefer": "wait=0"})
+    assert said(answer) == (504, POLICY["generate"], f'"waiting-generate";r={LIMIT - 1}')
+
+
+@pytest.mark.usefixtures("model")
+def test_where_nothing_was_counted_the_bound_alone_is_said(client: httpx.Client) -> None:
+    client.post("/concepts/cat/erase")
+    assert said(client.post("/concepts/cat/erase")) == (202, POLICY["erase"], None), "the job is that of before"
+    assert said(client.put("/protected/brand", json={"prompts": ["Acme"]})) == (201, POLICY["erase"], None)
+    assert said(client.post("/generate", json={})) == (422, POLICY["generate"], None)
+    assert said(client.post("/generate", content="{", headers={"Content-Type": "application/json"}))[2] is None
+    assert said(client.get("/jobs")) == (200, None, None)
+
+
 @pytest.mark.usefixtures("model")
 def test_pictures_that_wait_hold_up_no_erasure_and_what_is_under_way_is_answered(client: httpx.Client) -> None:
     for _ in range(LIMIT):

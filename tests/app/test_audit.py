@@ -36,6 +36,7 @@ def test_the_audit_tells_what_changed_as_a_chain_that_clients_can_check(
         assert entry["hash"] == previous
 
 
+@pytest.mark.usefixtures("model")
 def test_the_audit_is_listed_in_pages_and_by_concept(client: httpx.Client) -> None:
     for name in ("acme", "brand", "acme"):
         client.put(f"/protected/{name}", json={"prompts": [name + name]})

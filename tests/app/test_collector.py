@@ -7,14 +7,14 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, func, select, update
 
 from app.collector import DAY_SECONDS, Collector
 from sepme_core.registry import jobs
 from sepme_core.registry.blobs import Blobs, FolderBlobs
 from sepme_core.registry.clock import database_time
-from sepme_core.registry.database import writing
-from sepme_core.registry.tables import Image, Job
+from sepme_core.registry.database import reading, writing
+from sepme_core.registry.tables import Image, Job, Knowledge
 from sepme_core.settings import Settings
 from tests.app import working
 from tests.app.running import RunningService
@@ -187,6 +187,30 @@ def test_finished_jobs_are_forgotten_but_those_that_an_increment_came_by(
     assert waiting in left
     assert client.get(path).status_code == 404
     assert client.get("/concepts/cat").json()["digest"] == erased
+
+
+@pytest.mark.usefixtures("erased")
+def test_what_forgotten_jobs_alone_pinned_is_forgotten_after_the_grace(
+    client: httpx.Client, engine: Engine, collector: Collector
+) -> None:
+    waiting = client.post("/concepts/dog/erase").json()["id"]
+    client.post(f"/jobs/{waiting}/cancel")
+    before = lists(engine)
+    collector.collect()
+    assert lists(engine) == before, "the cancelled job pins it"
+    age_rows(engine, days=61)
+    collector.collect()
+    assert lists(engine) == before, "the grace has begun"
+    with writing(engine) as session:
+        marked = update(Knowledge).where(Knowledge.unpinned_at.is_not(None))
+        session.execute(marked.values(unpinned_at=database_time(-2 * GRACE_DAYS * DAY_SECONDS)))
+    collector.collect()
+    assert 0 < lists(engine) < before
+
+
+def lists(engine: Engine) -> int:
+    with reading(engine) as session:
+        return session.scalars(select(func.count()).select_from(Knowledge)).one()
 
 
 @pytest.mark.usefixtures("erased")

@@ -71,6 +71,14 @@ def test_every_post_and_put_takes_an_idempotency_key_and_a_preference(document: 
             assert names >= {"Idempotency-Key", "Prefer"}, path
 
 
+def test_every_answer_to_a_request_for_a_job_says_how_many_may_wait(document: dict[str, Any]) -> None:
+    for (method, path), operation in operations(document).items():
+        takes_jobs = method in ("post", "put") and path != "/jobs/{job_id}/cancel"
+        for status, response in operation["responses"].items():
+            said = {"RateLimit", "RateLimit-Policy"} & set(response.get("headers", {}))
+            assert len(said) == (2 if takes_jobs else 0), (method, path, status)
+
+
 def test_unknown_fields_are_refused_in_every_body(document: dict[str, Any]) -> None:
     for call, operation in operations(document).items():
         if "requestBody" in operation:

@@ -17,6 +17,7 @@ WAIT = {"Prefer": "wait=10"}
 KEY = {"Idempotency-Key": "2f1c"}
 
 
+@pytest.mark.usefixtures("model")
 def test_protected_prompts_are_put_read_and_deleted(client: httpx.Client) -> None:
     created = client.put("/protected/acme", json=LOGO)
     assert (created.status_code, created.json()["prompts"]) == (201, LOGO["prompts"])
@@ -30,6 +31,7 @@ def test_protected_prompts_are_put_read_and_deleted(client: httpx.Client) -> Non
         assert (answer.status_code, answer.json()["type"]) == (404, "/problems/protected-not-found")
 
 
+@pytest.mark.usefixtures("model")
 def test_protected_prompts_are_listed_by_name_in_pages(client: httpx.Client) -> None:
     for name in ("dog", "bee", "cat"):
         client.put(f"/protected/{name}", json={"prompts": [name]})
@@ -39,6 +41,7 @@ def test_protected_prompts_are_listed_by_name_in_pages(client: httpx.Client) -> 
     assert last["next_cursor"] is None
 
 
+@pytest.mark.usefixtures("model")
 def test_erasures_accepted_since_must_leave_them_alone(client: httpx.Client, engine: Engine) -> None:
     client.put("/protected/acme", json=LOGO)
     job_id = client.post("/concepts/cat/erase").json()["id"]
@@ -183,6 +186,7 @@ def test_the_same_key_is_the_same_job_and_in_the_end_what_it_protected(
     assert (ended.status_code, ended.json()) == (201, client.get("/protected/acme").json())
 
 
+@pytest.mark.usefixtures("model")
 def test_the_same_key_is_the_first_answer_though_others_were_protected_since(client: httpx.Client) -> None:
     first = client.put("/protected/acme", json=LOGO, headers=KEY)
     client.put("/protected/acme", json={"prompts": ["Acme"]})

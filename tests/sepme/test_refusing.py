@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,40 @@ def test_a_mistyped_path_is_refused_before_anything_is_started(tmp_path: Path, m
     said = refused(tmp_path / "home", SEPME_MODEL=model)
     assert said.startswith("sepme: SEPME_MODEL=")
     assert f"There is nothing at {model.replace('~', str(Path.home()))}" in said
+    assert not (tmp_path / "home").exists()
+
+
+def single_file(folder: Path) -> str:
+    (folder / "model.safetensors").touch()
+    return "model.safetensors"
+
+
+def pickled(folder: Path) -> str:
+    weights = Path(shutil.copytree(MODEL_FOLDER, folder / "model")) / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.rename(weights.with_suffix(".bin"))
+    return "model"
+
+
+def half_precision_alone(folder: Path) -> str:
+    weights = Path(shutil.copytree(MODEL_FOLDER, folder / "model")) / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.rename(weights.with_suffix(".fp16.safetensors"))
+    return "model"
+
+
+@pytest.mark.parametrize(
+    ("lay", "told"),
+    [
+        (single_file, ".from_single_file("),
+        (pickled, ".from_pretrained("),
+        (half_precision_alone, "set SEPME_MODEL_VARIANT=fp16"),
+    ],
+)
+def test_weights_that_are_not_taken_are_refused_with_what_to_do_before_anything_is_started(
+    tmp_path: Path, lay: Callable[[Path], str], told: str
+) -> None:
+    said = refused(tmp_path / "home", SEPME_MODEL=str(tmp_path / lay(tmp_path)))
+    assert said.startswith("sepme: SEPME_MODEL=")
+    assert told in said
     assert not (tmp_path / "home").exists()
 
 

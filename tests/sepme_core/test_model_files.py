@@ -1,15 +1,23 @@
 """A model folder that is not whole, or of another kind, is refused by the name of what is wrong."""
 
 import json
+import os
+import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
+from sepme_core.base import Base, load_base
 from sepme_core.demo import MODEL_FOLDER
 from sepme_core.model_files import BaseNotSupported, check_folder, check_source
+from tests.sepme_core.hub import serving
 
 
 @pytest.fixture
@@ -100,19 +108,79 @@ def test_every_shard_that_an_index_names_must_be_there(folder: Path) -> None:
         check_folder(folder)
 
 
-def test_pickled_weights_are_refused_with_the_command_that_converts_them(folder: Path) -> None:
+def test_shards_of_a_variant_are_named_too(folder: Path) -> None:
     weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
-    weights.rename(weights.with_suffix(".bin"))
-    with pytest.raises(BaseNotSupported, match=r"can run code.*use_safetensors=False.*save_pretrained") as refusal:
+    weights.rename(weights.with_name("diffusion_pytorch_model-00001-of-00001.fp16.safetensors"))
+    weights.with_name("diffusion_pytorch_model.safetensors.index.fp16.json").write_text("{}")
+    with pytest.raises(BaseNotSupported, match="SEPME_MODEL_VARIANT=fp16"):
         check_folder(folder)
-    assert "\n" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "model.ckpt"])
-def test_a_single_file_is_refused_with_the_command_that_makes_a_folder_of_it(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).touch()
-    with pytest.raises(BaseNotSupported, match=r"from_single_file\('.*'\)\.save_pretrained\('.*model-folder'\)"):
-        check_source(str(tmp_path / name))
+@pytest.mark.parametrize("suffix", [".bin", ".fp16.bin"])
+def test_pickled_weights_are_refused_with_the_command_that_converts_them(
+    tmp_path: Path, base: Base, suffix: str
+) -> None:
+    folder = Path(shutil.copytree(MODEL_FOLDER, tmp_path / "it's a model"))
+    weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    torch.save(load_file(weights), weights.with_suffix(suffix))
+    weights.unlink()
+    with pytest.raises(BaseNotSupported, match="which can run code") as refusal:
+        check_folder(folder)
+    said, _, command = str(refusal.value).partition("python -c ")
+    assert "\n" not in said + command
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    (code,) = shlex.split(command)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120, env=environment)
+    assert load_base(f"{folder}-folder", device="cpu").digest == base.digest
+
+
+@pytest.mark.parametrize(("name", "trust"), [("model.safetensors", "Convert it"), ("model.ckpt", "if you trust it")])
+@pytest.mark.parametrize("within", [True, False], ids=["in its folder", "by its name"])
+def test_a_single_file_is_refused_with_the_command_that_makes_a_folder_of_it(
+    tmp_path: Path, name: str, trust: str, within: bool
+) -> None:
+    file = tmp_path / name
+    file.touch()
+    with pytest.raises(BaseNotSupported, match=trust) as refusal:
+        check_source(str(tmp_path if within else file))
+    (code,) = shlex.split(str(refusal.value).partition("python -c ")[2])
+    assert f'from_single_file("{file}").save_pretrained("{tmp_path / "model"}-folder")' in code
+
+
+@pytest.mark.parametrize(
+    ("suffix", "told"),
+    [
+        (".fp16.safetensors", "set SEPME_MODEL_VARIANT=fp16"),
+        (".bin", 'P.from_pretrained("nobody/model", revision="main").save_pretrained("nobody/model-folder")'),
+        (".fp16.bin", 'P.from_pretrained("nobody/model", variant="fp16", revision="main")'),
+    ],
+)
+def test_a_model_on_the_hub_whose_weights_are_not_taken_is_refused_with_what_to_do(
+    tmp_path: Path, folder: Path, suffix: str, told: str
+) -> None:
+    weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.rename(weights.with_suffix(suffix))
+    with serving(folder) as address:
+        said = refused_by(address, tmp_path)
+    assert "BaseNotSupported: The model is incomplete: there is no nobody/model/unet/diffusion" in said
+    assert told in said
+
+
+def test_a_hub_that_cannot_be_reached_is_said_in_one_line(tmp_path: Path, folder: Path) -> None:
+    with serving(folder) as address:
+        pass
+    said = refused_by(address, tmp_path)
+    assert "BaseNotSupported: There is no folder nobody/model, and no such model could be fetched from the hub" in said
+
+
+def refused_by(hub: str, place: Path) -> str:
+    """The last line of a process that would load a model from a hub."""
+    code = "from sepme_core.loading import load_pipeline; load_pipeline('nobody/model', 'main', None)"
+    environment = {**os.environ, "HF_ENDPOINT": hub, "HF_HOME": str(place / "cache"), "HF_HUB_OFFLINE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False, env=environment
+    )
+    return done.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("source", ["/no/such/model", "./model", "a/b/c", "~/model"])

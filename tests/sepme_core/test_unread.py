@@ -1,6 +1,7 @@
 """What the model does not read of a prompt is said, word by word."""
 
 import json
+import time
 from io import BytesIO
 
 import pytest
@@ -8,7 +9,7 @@ from PIL import Image
 
 from sepme_core.base import Base
 from sepme_core.generation import PictureRequest, generate
-from sepme_core.unread import cut_off, warnings_of
+from sepme_core.unread import WEIGHTING, cut_off, warnings_of
 
 LONG = "a cat " * 7  # two tokens each: all that the demo model reads
 
@@ -39,11 +40,42 @@ def test_a_negative_prompt_is_held_against_the_same_length(base: Base) -> None:
     assert "'heart'" in warning
 
 
-@pytest.mark.parametrize("prompt", ["a (cat:1.3)", "(a cat :.5)", "(cat:2), (fox:0.7)"])
-def test_weights_are_said_to_mean_nothing(base: Base, prompt: str) -> None:
-    assert any("weights have no meaning here" in each for each in warnings_of(base, prompt))
+@pytest.mark.parametrize(
+    ("prompt", "told"),
+    [
+        ("a (cat:1.3)", "(cat:1.3)"),
+        ("(a cat :.5)", "(a cat :.5)"),
+        ("(cat:2), (fox: 0.7)", "(cat:2), (fox: 0.7)"),
+        ("(a (big) cat:1.2)", "(a (big) cat:1.2)"),
+        ("a ((cat))", "((cat))"),
+        ("(((cat)))", "(((cat)))"),
+        ("((cat:1.1))", "((cat:1.1))"),
+        ("a [cat]", "[cat]"),
+        ("[cat:fox:0.5]", "[cat:fox:0.5]"),
+        ("a cat <lora:name:0.8>", "<lora:name:0.8>"),
+        ("<lora:fur> ((cat)) [fox]", "<lora:fur>, ((cat)), [fox]"),
+    ],
+)
+def test_weighting_is_said_to_be_read_as_plain_text(base: Base, prompt: str, told: str) -> None:
+    said = f"prompt: weighting has no meaning here, and is read as plain text: {told}"
+    assert said in warnings_of(base, prompt)
 
 
-@pytest.mark.parametrize("prompt", ["a cat", "a cat (big)", "at 12:30 a cat"])
-def test_brackets_and_colons_alone_are_no_weights(base: Base, prompt: str) -> None:
+def test_weighting_is_said_beside_the_picture_that_it_did_not_weigh(base: Base) -> None:
+    (picture,) = generate(base, PictureRequest("(cat:1.3)", steps=1, width=64, height=64))
+    (warning,) = picture.record["warnings"]
+    assert "(cat:1.3)" in warning
+
+
+@pytest.mark.parametrize(
+    "prompt", ["a cat", "a cat (big)", "at 12:30 a cat", "a cat BREAK a fox", "cat AND fox", "a < b: c >", "cat []"]
+)
+def test_brackets_colons_and_words_alone_are_no_weighting(base: Base, prompt: str) -> None:
     assert warnings_of(base, prompt) == []
+
+
+@pytest.mark.parametrize("part", ["(", "((", "[", "<a:", "(a:", "(a:1", ":1"])
+def test_no_prompt_takes_long_to_look_through(part: str) -> None:
+    started = time.perf_counter()
+    WEIGHTING.findall(part * 1000)
+    assert time.perf_counter() - started < 1

@@ -3,9 +3,15 @@
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
+from sepme_core.base import Base
 from sepme_core.registry import concepts, protecting
 from sepme_core.registry.database import reading, writing
+from sepme_core.registry.lengths import surely_whole
+from sepme_core.unread import cut_off
 from tests.worker.masks import publish, random_increment
 from tests.worker.residents import answer
 from tests.worker.rows import accepted_erasure, problem, row, versions
@@ -47,8 +53,10 @@ def test_one_made_together_with_it_is_refused_too_and_told_whose_phrase_it_is(re
     assert problem(resident.engine, heart)["errors"][0]["pointer"] == "#/prompts/0"
 
 
-def test_a_job_that_protects_is_refused_likewise(resident: Resident) -> None:
-    publish(resident, random_increment(resident.base, "fox"), irrevocable=True)
+@pytest.mark.parametrize("irrevocable", [True, False])
+def test_prompts_to_protect_are_refused_likewise_whatever_is_erased(resident: Resident, irrevocable: bool) -> None:
+    if irrevocable:
+        publish(resident, random_increment(resident.base, "fox"), irrevocable=True)
     with writing(resident.engine) as session:
         job = protecting.accept(session, "our-mascot", ["a heart", LONG], "tests").job
     assert job is not None
@@ -57,3 +65,27 @@ def test_a_job_that_protects_is_refused_likewise(resident: Resident) -> None:
     with reading(resident.engine) as session:
         assert concepts.protected_prompts(session) == []
     assert row(resident.engine, job.id).state == "failed"
+
+
+def test_prompts_that_fit_though_a_worker_has_to_look_are_protected(resident: Resident) -> None:
+    with writing(resident.engine) as session:
+        job = protecting.accept(session, "our-mascot", ["a kingfisher of paper"], "tests").job
+    assert job is not None
+    answer(resident, job.id)
+    assert row(resident.engine, job.id).state == "succeeded", row(resident.engine, job.id).problem
+
+
+ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=20)
+
+
+def test_what_is_taken_for_whole_without_a_look_is_read_to_its_end(base: Base) -> None:
+    model = base.describe()
+
+    @hypothesis_settings(deadline=None, max_examples=300)
+    @given(ANY_TEXT)
+    @example("\u0390\U0001d160 \u212b")
+    @example("\u0130STANBUL")
+    def holds(prompt: str) -> None:
+        assert not surely_whole(model, [prompt]) or cut_off(base, prompt) == ""
+
+    holds()

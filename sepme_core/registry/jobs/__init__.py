@@ -9,7 +9,7 @@ says which is claimed next; `admission` bounds how many wait.
 from sepme_core.registry.documents import LIVE_STATES
 from sepme_core.registry.documents import job_document as document
 from sepme_core.registry.events import after as events_after
-from sepme_core.registry.jobs.admission import admit
+from sepme_core.registry.jobs.admission import Waiting, admit
 from sepme_core.registry.jobs.leases import (
     Claim,
     cancel_requested,
@@ -69,6 +69,7 @@ __all__ = [
     "Published",
     "Remade",
     "StoredIncrement",
+    "Waiting",
     "admit",
     "cancel_now",
     "cancel_requested",

@@ -23,29 +23,34 @@ LONGEST_SECONDS = 3600
 
 @dataclass(frozen=True)
 class Waiting:
-    """How many wait in a queue, and how long it takes until one more fits where `limit` of them may."""
+    """How many wait in a queue where `limit` of them may."""
 
     queue: str
     waiting: int
     limit: int
-    retry_seconds: int
 
 
-def admit(session: Session, limit: int) -> None:
+def admit(session: Session, limit: int) -> list[Waiting]:
     """Refuse what the transaction has enqueued where more than `limit` jobs would then wait in one queue.
+
+    Returns:
+        How many wait now, of each queue that got something.
 
     Raises:
         QueueFull: the caller rolls back, and nothing was accepted.
     """
     added = enqueued(session)
     if not added:
-        return
+        return []
     lock_admission(session)
+    counted = []
     for queue in sorted(set(added)):
         waiting = _waiting(session, queue)
         if waiting > limit:
             seconds = retry_seconds(session, queue, waiting - limit)
             raise QueueFull(queue, waiting - added.count(queue), limit, seconds)
+        counted.append(Waiting(queue, waiting, limit))
+    return counted
 
 
 def retry_seconds(session: Session, queue: str, places: int) -> int:

@@ -1,16 +1,19 @@
 """What a long history costs: nothing that is not answered, and nothing twice."""
 
+import re
 import tracemalloc
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, String, cast, func, insert, select
+from sqlalchemy import JSON, Column, Engine, String, cast, event, func, insert, select
+from sqlalchemy.orm import Session
 
 from sepme_core.canonical import digest_of_bytes
-from sepme_core.registry import concepts, increments, jobs, knowledge
+from sepme_core.registry import audit, concepts, increments, jobs, knowledge, protected
 from sepme_core.registry.clock import timestamp
 from sepme_core.registry.database import reading, writing
-from sepme_core.registry.tables import Concept, Increment, Job, Knowledge, KnownThing
+from sepme_core.registry.tables import Base, Concept, Increment, Job, Knowledge, KnownThing
 from tests.sepme_core.registry.reprojecting import due, known_names, look
 from tests.sepme_core.registry.work import BASE, HOLDER, announce, claimed, erase, get_job, publish
 
@@ -48,6 +51,57 @@ def test_a_list_reads_of_all_versions_what_it_answers_and_one_certificate(engine
     assert [version["version"] for version in document["versions"]] == list(range(1, 51))
     assert document["certificate"]["version"] == 50
     assert peak < 3 * MEGABYTE
+
+
+def is_json(column: Column[Any]) -> bool:
+    return isinstance(column.type, JSON)
+
+
+def list_jobs(session: Session) -> list[dict[str, Any]]:
+    return [jobs.document(job) for job in jobs.list_page(session, None, 50).items]
+
+
+def list_concepts(session: Session) -> list[dict[str, Any]]:
+    return concepts.documents(session, concepts.list_page(session, None, 50).items)
+
+
+def list_audit(session: Session) -> list[dict[str, Any]]:
+    return [audit.document(entry) for entry in audit.page(session, None, 50).items]
+
+
+def list_protected(session: Session) -> list[dict[str, Any]]:
+    return [protected.document(row) for row in protected.list_page(session, None, 50).items]
+
+
+@pytest.mark.parametrize(
+    ("listing", "documents"),
+    [
+        (list_jobs, {"jobs.request", "jobs.result", "jobs.problem"}),
+        (list_concepts, {"concepts.prompts", "concepts.protect", "increments.certificate", "further_names.prompts"}),
+        (list_audit, {"audit.details"}),
+        (list_protected, {"protected.prompts"}),
+    ],
+)
+def test_a_list_reads_no_document_that_it_does_not_answer(
+    engine: Engine, listing: Callable[[Session], list[dict[str, Any]]], documents: set[str]
+) -> None:
+    erase(engine, "cat")
+    with writing(engine) as session:
+        protected.put(session, "brand", ["a red can"], HOLDER)
+    asked: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        asked.append(statement)
+
+    columns = {
+        f"{table}.{column.name}" for table, each in Base.metadata.tables.items() for column in each.c if is_json(column)
+    }
+    with reading(engine) as session:
+        event.listen(engine, "before_cursor_execute", note)
+        assert listing(session)
+        event.remove(engine, "before_cursor_execute", note)
+    named = {word for statement in asked for word in re.findall(r"[a-z_]+\.[a-z_]+", statement)}
+    assert named & columns == documents
 
 
 def test_the_database_spells_a_moment_as_everything_else_does(engine: Engine) -> None:

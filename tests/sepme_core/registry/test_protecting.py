@@ -15,6 +15,7 @@ from tests.sepme_core.registry.work import (
     BASE,
     HOLDER,
     OTHER_BASE,
+    PROMPT_TOKENS,
     accept,
     announce,
     claim,
@@ -71,11 +72,27 @@ def irrevocable(engine: Engine) -> None:
 
 
 def test_where_nothing_is_erased_for_good_prompts_are_protected_at_once(engine: Engine) -> None:
+    announce(engine)
     first = put(engine, "brand", "a red can")
     erase(engine, "cat")
     again = put(engine, "brand", "a blue can")
     assert (first.is_new, first.job, again.is_new, again.job) == (True, None, False, None)
     assert prompts(engine) == {"brand": ["a blue can"]}
+
+
+def test_a_prompt_that_may_be_longer_than_the_model_reads_takes_a_job_though_nothing_is_erased(engine: Engine) -> None:
+    announce(engine)
+    assert put(engine, "brand", "r" * PROMPT_TOKENS).row is not None
+    longer = ["a red can", "r" * PROMPT_TOKENS + "!"]
+    held = claimed(engine, asked(engine, "brand", *longer))
+    assert prompts(engine) == {"brand": ["r" * PROMPT_TOKENS]}
+    assert end(engine, held)
+    assert put(engine, "brand", *longer).row is not None, "they stay as they are"
+
+
+def test_before_any_model_is_known_a_worker_has_to_look(engine: Engine) -> None:
+    assert end(engine, claimed(engine, asked(engine, "brand", "a red can")))
+    assert prompts(engine) == {"brand": ["a red can"]}
 
 
 def test_what_is_erased_for_good_elsewhere_or_never_reprojected_needs_no_job(engine: Engine) -> None:
@@ -154,6 +171,7 @@ def test_other_prompts_call_the_job_off_though_it_runs(engine: Engine) -> None:
 
 
 def test_prompts_that_stay_as_they_are_call_the_job_for_others_off(engine: Engine) -> None:
+    announce(engine)
     put(engine, "brand", "a red can")
     erase(engine, "nudity", irrevocable=True)
     job_id = asked(engine, "brand", "a blue can")
@@ -164,6 +182,7 @@ def test_prompts_that_stay_as_they_are_call_the_job_for_others_off(engine: Engin
 
 @pytest.mark.parametrize("before", [True, False])
 def test_giving_up_a_name_calls_the_job_off(engine: Engine, before: bool) -> None:
+    announce(engine)
     if before:
         put(engine, "brand", "a red can")
     erase(engine, "nudity", irrevocable=True)

@@ -17,6 +17,7 @@ from sepme_core.registry.tables import Concept
 
 BASE = digest_of_bytes(b"base")
 OTHER_BASE = digest_of_bytes(b"another base")
+PROMPT_TOKENS = 14
 HOLDER = "operator"
 
 Result = TypeVar("Result")
@@ -24,7 +25,8 @@ Result = TypeVar("Result")
 
 def announce(engine: Engine, base_digest: str = BASE) -> None:
     with writing(engine) as session:
-        serving.announce_model(session, {"name": "demo", "base_digest": base_digest})
+        description = {"name": "demo", "base_digest": base_digest, "limits": {"prompt_tokens": PROMPT_TOKENS}}
+        serving.announce_model(session, description)
 
 
 def accept(engine: Engine, name: str, **body: Any) -> concepts.Accepted:

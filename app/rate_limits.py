@@ -1,0 +1,88 @@
+"""How many jobs may wait and how many more fit, on every answer of the routes that take them.
+
+The fields of draft-ietf-httpapi-ratelimit-headers. The policy is of how many wait at once, so it has no window; what is
+left is said where the request was admitted or refused by it, since nothing else has counted.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sepme_core.registry.jobs import Waiting
+from sepme_core.settings import Settings
+
+POLICY, LEFT = "RateLimit-Policy", "RateLimit"
+QUEUES: Mapping[tuple[str, str], str] = {
+    ("POST", "/concepts/{name}/erase"): "erase",
+    ("POST", "/erasures"): "erase",
+    ("POST", "/erasures/again"): "erase",
+    ("PUT", "/protected/{name}"): "erase",
+    ("POST", "/generate"): "generate",
+    ("POST", "/v1/images/generations"): "generate",
+}
+"""The routes that take jobs, and the queue they wait in."""
+
+_DOCUMENTED = {
+    POLICY: {
+        "description": "How many jobs may wait at once in the queue, as in "
+        '`"waiting-erase";q=1000;qu="concurrent-requests"` (draft-ietf-httpapi-ratelimit-headers).',
+        "schema": {"type": "string"},
+    },
+    LEFT: {
+        "description": 'How many more may come, as in `"waiting-erase";r=997`; in a 429, `t` is in how many seconds '
+        "there is room. Left out where the request made no job and none was refused.",
+        "schema": {"type": "string"},
+    },
+}
+
+
+def policy(queue: str, limit: int) -> str:
+    """The bound on those that wait in a queue."""
+    return f'"waiting-{queue}";q={limit};qu="concurrent-requests"'
+
+
+def left(waiting: Waiting, seconds: int | None = None) -> str:
+    """How many more fit in a queue, and in how many seconds there is room where there is none now."""
+    until = "" if seconds is None else f";t={seconds}"
+    return f'"waiting-{waiting.queue}";r={max(waiting.limit - waiting.waiting, 0)}{until}'
+
+
+def note(scope: Scope, counted: Sequence[Waiting]) -> None:
+    """Remember for the answer to a request what was counted when it was admitted."""
+    scope.setdefault("state", {})["waiting"] = list(counted)
+
+
+class RateLimitMiddleware:
+    """Sets the fields of an answer that does not have them yet."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app = app
+        self.limit = settings.queue_limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and complete the headers of its answer."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        state = scope.setdefault("state", {})
+
+        async def complete(message: Message) -> None:
+            queue = QUEUES.get((scope["method"], getattr(scope.get("route"), "path", "")))
+            if message["type"] == "http.response.start" and queue is not None:
+                headers = MutableHeaders(scope=message)
+                headers.setdefault(POLICY, policy(queue, self.limit))
+                for waiting in state.get("waiting", ()):
+                    headers.setdefault(LEFT, left(waiting))
+            await send(message)
+
+        await self.app(scope, receive, complete)
+
+
+def describe(document: dict[str, Any]) -> dict[str, Any]:
+    """Say in an OpenAPI document which answers have the fields."""
+    for method, path in QUEUES:
+        for response in document["paths"][path][method.lower()]["responses"].values():
+            response["headers"] = {**response.get("headers", {}), **_DOCUMENTED}
+    return document
