@@ -161,8 +161,8 @@ class Settings(BaseSettings):
         default=5,
         ge=1,
         le=100,
-        description="How many workers a job may lose before it is ended as failed. Fewer spare workers what a job does to"
-        " them; more spare jobs what is done to workers.",
+        description="How many workers a job may lose before it is ended as failed. Fewer spare workers what a job does"
+        " to them; more spare jobs what is done to workers.",
     )
     pulse_file: Path | None = Field(
         default=None,

@@ -11,7 +11,7 @@ from worker import erase, generate, problems, protect, reproject
 from worker.lease import Cancelled, GaveWay, Lease, LeaseLost, PutBack
 from worker.resident import Resident
 from worker.storing import store_picture
-from worker.trouble import MOST_PUT_BACK, insist, is_trouble, pause_after, said
+from worker.trouble import MOST_PUT_BACK, insist, is_trouble, is_usable, pause_after, said, wait_out
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ def _put_back(resident: Resident, claim: jobs.Claim, error: Exception) -> None:
         _fail(resident, claim, problems.of_trouble(reason, MOST_PUT_BACK))
         return
     logger.warning("Job %s is put back: %s", claim.job_id, reason)
-    resident.drain.sleep(pause_after(troubles))
+    wait_out(resident.drain, pause_after(troubles), lambda: is_usable(resident.engine, resident.blobs))
 
 
 def _fail(resident: Resident, claim: jobs.Claim, document: problems.Document, pictures: Sequence[Picture] = ()) -> None:

@@ -20,7 +20,9 @@ from tests.worker.masks import asked_for, publish, random_increment
 from tests.worker.residents import answer, queued, working
 from tests.worker.rows import accepted_erasure, claimed, events, problem, row, run_out
 from worker import work
+from worker.drain import Drain
 from worker.resident import Resident
+from worker.trouble import wait_out
 
 
 def test_a_ring_makes_the_job_succeed_and_a_second_ring_does_nothing(resident: Resident) -> None:
@@ -124,6 +126,27 @@ def test_a_full_disk_puts_the_job_back_with_the_reason_until_there_is_room(
     disk.full = False
     assert work.do_next(worker, lambda: None)
     assert row(resident.engine, job_id).state == "succeeded"
+
+
+def test_the_pause_after_trouble_ends_where_the_disk_has_room_again(
+    resident: Resident, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.work.pause_after", lambda _troubles: 30.0)
+    disk = FullDisk(Path(resident.settings.blob_url.removeprefix("file://")))
+    worker = replace(drawing(resident), blobs=disk)
+    asked_for(resident, [])
+    emptied = threading.Timer(1.5, lambda: setattr(disk, "full", False))
+    emptied.start()
+    began = time.monotonic()
+    assert work.do_next(worker, lambda: None)
+    assert not disk.full
+    assert time.monotonic() - began < 15
+
+
+def test_what_a_trial_does_not_meet_is_not_tried_every_moment() -> None:
+    began = time.monotonic()
+    wait_out(Drain(0), 0.5, lambda: True)
+    assert time.monotonic() - began >= 0.5
 
 
 def test_trouble_that_does_not_end_ends_the_job_with_what_to_mend(
