@@ -100,7 +100,7 @@ def open_services(settings: Settings) -> Services:
     )
 
 
-def get_services(request: Request) -> Services:
+async def get_services(request: Request) -> Services:
     """The services of the application that answers the request."""
     services: Services = request.app.state.services
     return services

@@ -22,7 +22,7 @@ from sepme_core.registry import jobs
 router = APIRouter(tags=["jobs"], responses=PROBLEM_RESPONSE)
 
 
-def get_job_id(job_id: Annotated[str, Path(description="The job's id, out of its `Location`.")]) -> str:
+async def get_job_id(job_id: Annotated[str, Path(description="The job's id, out of its `Location`.")]) -> str:
     """An id out of the path. What cannot be one is not looked for."""
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", job_id):
         raise Problem(catalogue.JOB_NOT_FOUND, f"No job has the id {job_id!r}.")

@@ -14,8 +14,8 @@ from app.holder import Holder
 from app.jobs import retries
 from app.jobs.answers import job_response, jobs_response
 from app.jobs.waiting import Document, finished_jobs, read_jobs
-from app.preferences import PreferenceDependency
-from app.services import ServicesDependency
+from app.preferences import Preference, PreferenceDependency
+from app.services import Services, ServicesDependency
 from app.storage import refuse_where_full
 from sepme_core.canonical import digest_of
 from sepme_core.registry import idempotency, jobs
@@ -47,10 +47,10 @@ class Submission:
     """One request: who sends it, under which key, and how long the client waits."""
 
     request: Request
-    services: ServicesDependency
-    holder: Holder
-    preference: PreferenceDependency
-    idempotency_key: IdempotencyKey = None
+    services: Services
+    holder: str
+    preference: Preference
+    idempotency_key: str | None = None
     arrived: float = field(init=False, default_factory=monotonic)
     counted: retries.Try | None = field(init=False, default=None)
 
@@ -151,4 +151,15 @@ def queue_of(job: Document) -> str:
     return "generate" if job["kind"] == "generate" else "erase"
 
 
-SubmissionDependency = Annotated[Submission, Depends()]
+async def get_submission(
+    request: Request,
+    services: ServicesDependency,
+    holder: Holder,
+    preference: PreferenceDependency,
+    idempotency_key: IdempotencyKey = None,
+) -> Submission:
+    """The request that may make jobs."""
+    return Submission(request, services, holder, preference, idempotency_key)
+
+
+SubmissionDependency = Annotated[Submission, Depends(get_submission)]
