@@ -4,8 +4,9 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import bindparam, func, select, tuple_
 from sqlalchemy.orm import Session, defer
+from sqlalchemy.orm.attributes import set_committed_value
 
 from sepme_core.registry import clock, cursors, events
 from sepme_core.registry.cursors import Selected
@@ -121,10 +122,12 @@ def get(session: Session, job_id: str) -> Job:
     return find(session, Job, job_id, UnknownJob)
 
 
+_LOCKED = select(Job).where(Job.id == bindparam("id")).with_for_update()
+
+
 def locked(session: Session, job_id: str) -> Job | None:
     """Return a job that no other transaction changes until this one ends, as it is now."""
-    found = select(Job).where(Job.id == job_id).with_for_update()
-    return session.scalars(found, execution_options={"populate_existing": True}).one_or_none()
+    return session.scalars(_LOCKED, {"id": job_id}, execution_options={"populate_existing": True}).one_or_none()
 
 
 def live_erasure(session: Session, concept: str) -> Job | None:
@@ -206,13 +209,15 @@ def job_states(session: Session, ids: Collection[str]) -> dict[str, str]:
     return {row.id: row.state for row in rows}
 
 
+_MARKS = select(Job.id, Job.state, Job.event_count).where(Job.id.in_(bindparam("ids", expanding=True)))
+
 Mark = tuple[str, int]
 """The state of a job and how many events it has: where these are the same, nothing has happened to it."""
 
 
 def marks(session: Session, ids: Collection[str]) -> dict[str, Mark]:
     """Return the mark of each of these jobs that there is, by id."""
-    rows = session.execute(select(Job.id, Job.state, Job.event_count).where(Job.id.in_(ids)))
+    rows = session.execute(_MARKS, {"ids": list(ids)})
     return {row.id: (row.state, row.event_count) for row in rows}
 
 
@@ -275,5 +280,5 @@ def finish(session: Session, job: Job, state: str, data: dict[str, Any]) -> None
     job.finished_at = clock.now(session)
     job.lease_until = None
     session.flush()
-    events.append(session, job.id, state, data)
-    session.refresh(job, ["event_count"])
+    ended = events.append(session, job.id, state, data)
+    set_committed_value(job, "event_count", ended.sequence)
