@@ -78,10 +78,7 @@ class Submission:
             What the work answered, now or when the key was seen first, and the jobs as documents.
         """
         sent = body.model_dump(mode="json")
-        answer, accepted = await self.services.write(lambda session: self._once(session, sent, work))
-        for queue in sorted({queue_of(job) for job in accepted if job["state"] == "queued"}):
-            self.services.doorbell.ring(queue)
-        return answer, accepted
+        return await self.services.write(lambda session: self._once(session, sent, work), self._ring)
 
     async def answer(self, accepted: Sequence[Document]) -> Response:
         """The answer for one job, after the wait that was asked for."""
@@ -98,7 +95,7 @@ class Submission:
         if deadline <= monotonic():
             return accepted
         job_ids = [job["id"] for job in accepted]
-        found = await finished_jobs(self.services, self.request, job_ids, deadline)
+        found = await finished_jobs(self.services, self.request, job_ids, deadline, known=accepted)
         return await self._after_waiting(found)
 
     async def _after_waiting(self, found: Sequence[Document]) -> Sequence[Document]:
@@ -111,6 +108,11 @@ class Submission:
         if states == {("generate", "succeeded")} and counted and not await self.request.is_disconnected():
             await self.services.write(lambda session: retries.answered(session, counted))
         return found
+
+    def _ring(self, answered: tuple[Answer, list[Document]]) -> None:
+        """Ring for the jobs that wait, at once: an answer comes later."""
+        for queue in sorted({queue_of(job) for job in answered[1] if job["state"] == "queued"}):
+            self.services.doorbell.ring(queue)
 
     def _once(self, session: Session, sent: dict[str, Any], work: Asking) -> tuple[Answer, list[Document]]:
         answer = self._remembered(session, sent, work)

@@ -4,15 +4,55 @@ import inspect
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Iterator, Sequence
 
+import httpx
+import pytest
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
+from sqlalchemy.orm import Session
 
+from app.jobs import waiting
+from app.jobs.waiting import Document
 from app.main import ROUTERS
 from sepme_core.settings import Settings
+from tests.app.running import RunningService
 
 SERVING = "uvicorn.Server.run = lambda server: print(gc.get_freeze_count(), len(gc.get_objects()))"
+
+
+@pytest.mark.usefixtures("model", "service")
+def test_who_waits_for_a_new_job_has_it_read_no_second_time_before_its_end(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = waiting.read_jobs
+    reads: list[float] = []
+
+    def note(session: Session, job_ids: Sequence[str]) -> list[Document]:
+        reads.append(time.monotonic())
+        return read(session, job_ids)
+
+    monkeypatch.setattr(waiting, "read_jobs", note)
+    started = time.monotonic()
+    assert client.post("/concepts/cat/erase", headers={"Prefer": "wait=1"}).status_code == 202
+    assert [each - started > 0.9 for each in reads] == [True]
+
+
+@pytest.mark.usefixtures("model")
+def test_the_ring_does_not_wait_for_the_event_loop(
+    service: RunningService, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rung_in: list[str] = []
+
+    def note(_queue: str) -> None:
+        rung_in.append(threading.current_thread().name)
+
+    monkeypatch.setattr(service.services.doorbell, "ring", note)
+    assert client.post("/concepts/cat/erase").status_code == 202
+    assert len(rung_in) == 1
+    assert rung_in != ["uvicorn"]
 
 
 def calls(dependant: Dependant) -> Iterator[object]:
