@@ -1,5 +1,6 @@
 """The front end as a process of its own: `python -m app`, settings from the environment."""
 
+import gc
 import logging
 
 import uvicorn
@@ -13,7 +14,10 @@ def main() -> None:
     """Serve until told to stop."""
     settings = Settings()
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    uvicorn.Server(configuration(create_app(settings), settings)).run()
+    application = create_app(settings)
+    gc.collect()
+    gc.freeze()  # all of this stays: to look through it for garbage would hold up answers by a tenth of a second
+    uvicorn.Server(configuration(application, settings)).run()
 
 
 if __name__ == "__main__":

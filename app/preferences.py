@@ -59,7 +59,7 @@ def parse(values: list[str], limit: float) -> Preference:
     return Preference(min(int(named["wait"]), int(limit)), asynchronous)
 
 
-def get_preference(
+async def get_preference(
     request: Request,
     services: ServicesDependency,
     prefer: Annotated[

@@ -49,9 +49,12 @@ class Services:
         """Ask the registry in one read-only transaction. The answer must not need the session any more."""
         return await self.reads.run(lambda: self._read(question))
 
-    async def write(self, change: Callable[[Session], Answer]) -> Answer:
-        """Change the registry in one transaction. The answer must not need the session any more."""
-        return await self.writes.run(lambda: self._write(change))
+    async def write(self, change: Callable[[Session], Answer], then: Callable[[Answer], None] | None = None) -> Answer:
+        """Change the registry in one transaction. The answer must not need the session any more.
+
+        `then` is called with it in the same thread, as soon as the change has been committed.
+        """
+        return await self.writes.run(lambda: self._write(change, then))
 
     def ring(self) -> None:
         """Ring for the jobs that a change may have made by the way: they are no answer to a client."""
@@ -71,9 +74,12 @@ class Services:
         with self.reading() as session:
             return question(session)
 
-    def _write(self, change: Callable[[Session], Answer]) -> Answer:
+    def _write(self, change: Callable[[Session], Answer], then: Callable[[Answer], None] | None) -> Answer:
         with database.writing(self.engine) as session:
-            return change(session)
+            answer = change(session)
+        if then is not None:
+            then(answer)
+        return answer
 
 
 def open_services(settings: Settings) -> Services:
@@ -100,7 +106,7 @@ def open_services(settings: Settings) -> Services:
     )
 
 
-def get_services(request: Request) -> Services:
+async def get_services(request: Request) -> Services:
     """The services of the application that answers the request."""
     services: Services = request.app.state.services
     return services

@@ -33,7 +33,7 @@ def parse(values: list[str]) -> str | None:
     return joined
 
 
-def get_if_match(
+async def get_if_match(
     request: Request,
     if_match: Annotated[
         str | None, Header(alias="If-Match", description="The `ETag` of the concept as you know it, or `*`.")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from anyio import to_thread
 from fastapi import APIRouter, Body, Query
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
@@ -17,6 +17,7 @@ from app.holder import Holder
 from app.jobs.responses import JOB_RESPONSES
 from app.jobs.schemas import JobDocument
 from app.jobs.submission import SubmissionDependency
+from app.json_text import json_response
 from app.pages import PageDependency
 from app.problems.responses import PROBLEM_RESPONSE
 from app.services import ServicesDependency
@@ -36,7 +37,7 @@ class RestoreQuery(BaseModel):
 @router.get("/concepts", response_model=ConceptPage)
 async def list_concepts(query: PageDependency, services: ServicesDependency) -> Response:
     """All concepts, by name."""
-    return await services.read(lambda session: JSONResponse(listing.page(session, query)))
+    return await services.read(lambda session: json_response(listing.page(session, query)))
 
 
 @router.get("/concepts/{name}", response_model=ConceptDocument)
@@ -45,8 +46,8 @@ async def get_concept(name: SlugInPath, services: ServicesDependency) -> Respons
 
     Its `ETag` is for `If-Match`.
     """
-    concept, tag = await services.read(lambda session: listing.one(session, name))
-    return JSONResponse(concept, headers={"ETag": tag})
+    concept = await services.read(lambda session: concepts.text(session, name))
+    return json_response(concept.text, {"ETag": concept.etag})
 
 
 @router.get(
@@ -113,5 +114,5 @@ async def restore_concept(
     if query.purge:
         await services.write(lambda session: concepts.purge(session, name, holder, if_match))
         return Response(status_code=HTTPStatus.NO_CONTENT)
-    concept, tag = await services.write(lambda session: listing.restore(session, name, holder, if_match))
-    return JSONResponse(concept, headers={"ETag": tag})
+    concept = await services.write(lambda session: listing.restore(session, name, holder, if_match))
+    return json_response(concept.text, {"ETag": concept.etag})

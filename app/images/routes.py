@@ -26,7 +26,7 @@ PNG, JSON = "image/png", "application/json"
 FOR_EVER = "private, max-age=31536000, immutable"
 
 
-def get_image_id(
+async def get_image_id(
     image_id: Annotated[
         str,
         Path(
@@ -45,8 +45,8 @@ def get_image_id(
 class ImageRequest:
     """Which representation of a picture is asked for."""
 
-    accept: Annotated[str | None, Header(include_in_schema=False)] = None
-    if_none_match: Annotated[str | None, Header(alias="If-None-Match")] = None
+    accept: str | None
+    if_none_match: str | None
 
     @property
     def media_type(self) -> str:
@@ -66,6 +66,14 @@ class ImageRequest:
         return held.strip() == "*" or tag in [part.strip().removeprefix("W/") for part in held.split(",")]
 
 
+async def get_image_request(
+    accept: Annotated[str | None, Header(include_in_schema=False)] = None,
+    if_none_match: Annotated[str | None, Header(alias="If-None-Match")] = None,
+) -> ImageRequest:
+    """What the request's headers ask for."""
+    return ImageRequest(accept, if_none_match)
+
+
 @router.get(
     "/images/{image_id}",
     response_class=Response,
@@ -80,7 +88,7 @@ class ImageRequest:
 )
 async def get_image(
     image_id: Annotated[str, Depends(get_image_id)],
-    wanted: Annotated[ImageRequest, Depends()],
+    wanted: Annotated[ImageRequest, Depends(get_image_request)],
     services: ServicesDependency,
 ) -> Response:
     """A finished picture as PNG; with `Accept: application/json` its record."""

@@ -3,7 +3,7 @@
 import re
 from http import HTTPStatus
 from time import monotonic
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
@@ -13,16 +13,17 @@ from app.jobs import events
 from app.jobs.schemas import CancelBody, JobDocument, JobPage, JobQuery
 from app.jobs.submission import SubmissionDependency
 from app.jobs.waiting import finished_jobs
+from app.json_text import json_response
 from app.preferences import PreferenceDependency
 from app.problems import Problem, catalogue
 from app.problems.responses import PROBLEM_RESPONSE
 from app.services import ServicesDependency
-from sepme_core.registry import jobs
+from sepme_core.registry import jobs, json_text
 
 router = APIRouter(tags=["jobs"], responses=PROBLEM_RESPONSE)
 
 
-def get_job_id(job_id: Annotated[str, Path(description="The job's id, out of its `Location`.")]) -> str:
+async def get_job_id(job_id: Annotated[str, Path(description="The job's id, out of its `Location`.")]) -> str:
     """An id out of the path. What cannot be one is not looked for."""
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", job_id):
         raise Problem(catalogue.JOB_NOT_FOUND, f"No job has the id {job_id!r}.")
@@ -35,12 +36,13 @@ JobId = Annotated[str, Depends(get_job_id)]
 @router.get("/jobs", response_model=JobPage)
 async def list_jobs(query: Annotated[JobQuery, Query()], services: ServicesDependency) -> Response:
     """Jobs, the newest first."""
-    return await services.read(lambda session: JSONResponse(_page(session, query)))
+    return await services.read(lambda session: json_response(_page(session, query)))
 
 
-def _page(session: Session, query: JobQuery) -> dict[str, Any]:
-    page = jobs.list_page(session, **query.model_dump())
-    return {"items": [jobs.document(job) for job in page.items], "next_cursor": page.next_cursor}
+def _page(session: Session, query: JobQuery) -> str:
+    page = jobs.page_of_texts(session, **query.model_dump())
+    items = json_text.array(each.text for each in page.items)
+    return json_text.document({"next_cursor": page.next_cursor}, {"items": items})
 
 
 @router.get("/jobs/{job_id}", response_model=JobDocument)

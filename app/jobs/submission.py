@@ -15,8 +15,8 @@ from app.holder import Holder
 from app.jobs import retries
 from app.jobs.answers import job_response, jobs_response
 from app.jobs.waiting import Document, finished_jobs, read_jobs
-from app.preferences import PreferenceDependency
-from app.services import ServicesDependency
+from app.preferences import Preference, PreferenceDependency
+from app.services import Services, ServicesDependency
 from app.storage import refuse_where_full
 from sepme_core.canonical import digest_of
 from sepme_core.registry import idempotency, jobs
@@ -48,10 +48,10 @@ class Submission:
     """One request: who sends it, under which key, and how long the client waits."""
 
     request: Request
-    services: ServicesDependency
-    holder: Holder
-    preference: PreferenceDependency
-    idempotency_key: IdempotencyKey = None
+    services: Services
+    holder: str
+    preference: Preference
+    idempotency_key: str | None = None
     arrived: float = field(init=False, default_factory=monotonic)
     counted: retries.Try | None = field(init=False, default=None)
     waiting: list[jobs.Waiting] = field(init=False, default_factory=list)
@@ -80,10 +80,8 @@ class Submission:
             What the work answered, now or when the key was seen first, and the jobs as documents.
         """
         sent = body.model_dump(mode="json")
-        answer, accepted = await self.services.write(lambda session: self._once(session, sent, work))
+        answer, accepted = await self.services.write(lambda session: self._once(session, sent, work), self._ring)
         rate_limits.note(self.request.scope, self.waiting)
-        for queue in sorted({queue_of(job) for job in accepted if job["state"] == "queued"}):
-            self.services.doorbell.ring(queue)
         return answer, accepted
 
     async def answer(self, accepted: Sequence[Document]) -> Response:
@@ -101,7 +99,7 @@ class Submission:
         if deadline <= monotonic():
             return accepted
         job_ids = [job["id"] for job in accepted]
-        found = await finished_jobs(self.services, self.request, job_ids, deadline)
+        found = await finished_jobs(self.services, self.request, job_ids, deadline, known=accepted)
         return await self._after_waiting(found)
 
     async def _after_waiting(self, found: Sequence[Document]) -> Sequence[Document]:
@@ -114,6 +112,11 @@ class Submission:
         if states == {("generate", "succeeded")} and counted and not await self.request.is_disconnected():
             await self.services.write(lambda session: retries.answered(session, counted))
         return found
+
+    def _ring(self, answered: tuple[Answer, list[Document]]) -> None:
+        """Ring for the jobs that wait, at once: an answer comes later."""
+        for queue in sorted({queue_of(job) for job in answered[1] if job["state"] == "queued"}):
+            self.services.doorbell.ring(queue)
 
     def _once(self, session: Session, sent: dict[str, Any], work: Asking) -> tuple[Answer, list[Document]]:
         answer = self._remembered(session, sent, work)
@@ -154,4 +157,15 @@ def queue_of(job: Document) -> str:
     return "generate" if job["kind"] == "generate" else "erase"
 
 
-SubmissionDependency = Annotated[Submission, Depends()]
+async def get_submission(
+    request: Request,
+    services: ServicesDependency,
+    holder: Holder,
+    preference: PreferenceDependency,
+    idempotency_key: IdempotencyKey = None,
+) -> Submission:
+    """The request that may make jobs."""
+    return Submission(request, services, holder, preference, idempotency_key)
+
+
+SubmissionDependency = Annotated[Submission, Depends(get_submission)]

@@ -29,8 +29,12 @@ def read_jobs(session: Session, job_ids: Sequence[str]) -> list[Document]:
 
 
 async def finished_jobs(
-    services: Services, request: Request, job_ids: Sequence[str], deadline: float
-) -> list[Document]:
+    services: Services,
+    request: Request,
+    job_ids: Sequence[str],
+    deadline: float,
+    known: Sequence[Document] | None = None,
+) -> Sequence[Document]:
     """Wait until all jobs have finished or there is a reason to stop waiting.
 
     Reasons to stop are: the time is up, the client has gone, the server drains. The jobs go on in any case.
@@ -40,11 +44,12 @@ async def finished_jobs(
         request: Whose client is waiting.
         job_ids: The jobs.
         deadline: When to stop at the latest (`time.monotonic`).
+        known: The jobs as they were a moment ago, if they have just been read.
 
     Returns:
         The jobs as they are then, as documents, in the order of their ids.
     """
-    found = await services.read(lambda session: read_jobs(session, job_ids))
+    found = known if known is not None else await services.read(lambda session: read_jobs(session, job_ids))
     if deadline <= monotonic() or all(job["state"] in FINISHED for job in found):
         return found
 

@@ -99,6 +99,7 @@ class FolderBlobs:
         self._incoming = folder / "incoming"
         self._leaving = folder / "leaving"
         self._incoming.mkdir(parents=True, exist_ok=True)
+        self._make_subfolders()
         self._sweep_incoming()
 
     def put(self, data: bytes) -> str:
@@ -107,7 +108,7 @@ class FolderBlobs:
         place = self._place(digest)
         if self._renewed(digest):
             return digest
-        place.parent.mkdir(exist_ok=True)
+        self._make_subfolder(place.parent)
         descriptor, name = tempfile.mkstemp(dir=self._incoming)
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -120,7 +121,6 @@ class FolderBlobs:
             Path(name).unlink(missing_ok=True)
             raise
         _flush_folder(place.parent)
-        _flush_folder(self._folder)
         return digest
 
     def get(self, digest: str) -> bytes:
@@ -212,6 +212,22 @@ class FolderBlobs:
             raise ValueError(f"{digest!r} is not a digest of the form sha256:<64 hexadecimal digits>")
         hexadecimal = digest.removeprefix("sha256:")
         return self._folder / hexadecimal[:2] / hexadecimal[2:]
+
+    def _make_subfolders(self) -> None:
+        """Make all of them now, so that who puts a blob waits for the disk twice and not three times.
+
+        Where that fails the store can be read all the same, and `put` says why nothing can be stored.
+        """
+        with suppress(OSError):
+            for first in range(256):
+                (self._folder / f"{first:02x}").mkdir(exist_ok=True)
+            _flush_folder(self._folder)
+
+    def _make_subfolder(self, subfolder: Path) -> None:
+        """Make one again that somebody took away."""
+        if not subfolder.is_dir():
+            subfolder.mkdir(exist_ok=True)
+            _flush_folder(self._folder)
 
     def _sweep_incoming(self) -> None:
         """Remove what a process that died left half written; younger files may be another process's at work."""

@@ -73,9 +73,12 @@ def _spelt_on_sqlite(element: spelt, compiler: SQLCompiler, **options: Any) -> s
     return f"(replace({compiler.process(element.clauses, **options)}, ' ', 'T') || 'Z')"
 
 
+_NOW = select(database_time())
+
+
 def now(session: Session) -> datetime:
     """Ask the database for the time, in UTC."""
-    return session.execute(select(database_time())).scalar_one()
+    return session.execute(_NOW).scalar_one()
 
 
 def timestamp(moment: datetime | None) -> str | None:

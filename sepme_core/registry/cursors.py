@@ -5,9 +5,9 @@ import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from sepme_core.registry.errors import CursorInvalid
@@ -15,6 +15,19 @@ from sepme_core.registry.tables import Concept, Protected
 
 Row = TypeVar("Row")
 Named = TypeVar("Named", Concept, Protected)
+Selected = TypeVar("Selected", bound=Select[*tuple[Any, ...]])
+
+
+class HasName(Protocol):
+    """What is listed by name."""
+
+    @property
+    def name(self) -> str:
+        """By which it is sorted."""
+        ...
+
+
+Listed = TypeVar("Listed", bound=HasName)
 
 
 @dataclass(frozen=True)
@@ -52,10 +65,21 @@ def page_by_name(session: Session, table: type[Named], cursor: str | None, limit
     Raises:
         CursorInvalid: where the cursor is not one of such a listing.
     """
-    found = select(table).order_by(table.name).limit(limit + 1)
-    if cursor is not None:
-        found = found.where(table.name > decode(cursor, 1)[0])
-    rows = list(session.scalars(found))
+    return page_of_names(list(session.scalars(after_name(select(table), table, cursor, limit))), limit)
+
+
+def after_name(rows: Selected, table: type[Named], cursor: str | None, limit: int) -> Selected:
+    """Select of a table's rows those of one page, by name, and one more.
+
+    Raises:
+        CursorInvalid: where the cursor is not one of such a listing.
+    """
+    ordered = rows.order_by(table.name).limit(limit + 1)
+    return ordered if cursor is None else ordered.where(table.name > decode(cursor, 1)[0])
+
+
+def page_of_names(rows: Sequence[Listed], limit: int) -> Page[Listed]:
+    """Return the page out of what `after_name` selected."""
     return Page(rows[:limit], encode(rows[limit - 1].name) if len(rows) > limit else None)
 
 

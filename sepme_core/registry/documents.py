@@ -1,9 +1,9 @@
 """Concepts, masks and jobs as the JSON documents that clients see."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from sepme_core.canonical import digest_of
@@ -20,12 +20,8 @@ def concept_documents(session: Session, concepts: Sequence[Concept]) -> list[dic
     names = [concept.name for concept in concepts]
     versions = increments.listed(session, names)
     certificates = increments.certificates(session, names)
-    live = select(Job.concept, Job.id).where(
-        Job.kind.in_(CONCEPT_WORK), Job.state.in_(LIVE_STATES), Job.concept.in_(names)
-    )
     further = further_names.by_concept(session, names)
-    # Descending, so that of two jobs the erasure stays in the dictionary: it is what an operator asked for.
-    jobs = {row.concept: row.id for row in session.execute(live.order_by(Job.kind.desc()))}
+    jobs = work_under_way(session, names)
     return [
         _concept_document(
             concept,
@@ -36,6 +32,21 @@ def concept_documents(session: Session, concepts: Sequence[Concept]) -> list[dic
         )
         for concept in concepts
     ]
+
+
+_WORK_UNDER_WAY = (
+    select(Job.concept, Job.id)
+    .where(Job.kind.in_(CONCEPT_WORK), Job.state.in_(LIVE_STATES))
+    .where(Job.concept.in_(bindparam("names", expanding=True)))
+    # Descending, so that of two jobs the erasure stays in the dictionary: it is what an operator asked for.
+    .order_by(Job.kind.desc())
+)
+
+
+def work_under_way(session: Session, names: Collection[str]) -> dict[str, str]:
+    """Return the id of the job that is queued or running for each of these concepts that has one, by name."""
+    found = session.execute(_WORK_UNDER_WAY, {"names": names})
+    return {row.concept: row.id for row in found if row.concept is not None}
 
 
 def _concept_document(
@@ -83,7 +94,7 @@ def job_document(job: Job) -> dict[str, Any]:
         "kind": job.kind,
         "state": job.state,
         "concept": job.concept,
-        "request": _answered(job.request),
+        "request": answered_request(job.request),
         "progress": {"step": job.step, "of": job.of, "message": job.message},
         "attempt": job.attempt,
         "cancel_requested": job.cancel_requested,
@@ -96,7 +107,7 @@ def job_document(job: Job) -> dict[str, Any]:
     }
 
 
-def _answered(request: Mapping[str, Any]) -> Mapping[str, Any]:
+def answered_request(request: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a stored request as it is answered: of those made together with it the names, each has its own job."""
     if "group" not in request:
         return request

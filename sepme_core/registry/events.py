@@ -2,10 +2,14 @@
 
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from sepme_core.registry.tables import Event, Job
+
+_COUNTING = (
+    update(Job).where(Job.id == bindparam("counted")).values(event_count=Job.event_count + 1).returning(Job.event_count)
+)
 
 
 def append(session: Session, job_id: str, kind: str, data: dict[str, Any]) -> Event:
@@ -14,8 +18,8 @@ def append(session: Session, job_id: str, kind: str, data: dict[str, Any]) -> Ev
     The counter stands on the job's row, whose lock makes two writers take their turns; so sequences have no gaps, and
     a reader who has seen n never misses n − 1.
     """
-    counting = update(Job).where(Job.id == job_id).values(event_count=Job.event_count + 1).returning(Job.event_count)
-    sequence = session.execute(counting, execution_options={"synchronize_session": False}).scalar_one()
+    counted = session.execute(_COUNTING, {"counted": job_id}, execution_options={"synchronize_session": False})
+    sequence = counted.scalar_one()
     event = Event(job_id=job_id, sequence=sequence, kind=kind, data=data)
     session.add(event)
     session.flush()

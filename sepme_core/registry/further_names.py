@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from sepme_core.registry import audit
@@ -25,11 +25,15 @@ def resolved(session: Session, names: Iterable[str]) -> dict[str, str]:
     return {name: further.get(name, name) for name in asked}
 
 
+_OF_CONCEPTS = (
+    select(FurtherName).where(FurtherName.concept.in_(bindparam("names", expanding=True))).order_by(FurtherName.name)
+)
+
+
 def by_concept(session: Session, concepts: Iterable[str]) -> dict[str, list[FurtherName]]:
     """Return the further names of each of these concepts, by name."""
     found: dict[str, list[FurtherName]] = {concept: [] for concept in concepts}
-    wanted = select(FurtherName).where(FurtherName.concept.in_(list(found)))
-    for further in session.scalars(wanted.order_by(FurtherName.name)):
+    for further in session.scalars(_OF_CONCEPTS, {"names": list(found)}):
         found[further.concept].append(further)
     return found
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from sepme_core.registry.blobs import Blobs
@@ -84,13 +84,21 @@ def next_version(session: Session, name: str) -> int:
     return (latest or 0) + 1
 
 
-LISTED = (
-    Increment.version,
-    Increment.digest,
-    Increment.base_digest,
-    Increment.bytes,
-    Increment.reason,
-    spelt(Increment.created_at),
+SUBSTITUTE = Increment.certificate[("substitute", "phrase")].as_string()
+"""The phrase that `substitute` gives, by the database."""
+
+_LISTED = (
+    select(
+        Increment.concept,
+        Increment.version,
+        Increment.digest,
+        Increment.base_digest,
+        Increment.bytes,
+        Increment.reason,
+        spelt(Increment.created_at),
+    )
+    .where(Increment.concept.in_(bindparam("names", expanding=True)))
+    .order_by(Increment.concept, Increment.version)
 )
 
 
@@ -100,8 +108,7 @@ def listed(session: Session, names: Collection[str]) -> dict[str, list[dict[str,
     Nothing else of a version is read: certificates and what was pinned are most of a long history.
     """
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
-    stored = select(Increment.concept, *LISTED).where(Increment.concept.in_(names))
-    for row in session.execute(stored.order_by(Increment.concept, Increment.version)):
+    for row in session.execute(_LISTED, {"names": names}):
         found[row[0]].append(
             {
                 "version": row[1],

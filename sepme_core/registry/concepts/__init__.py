@@ -2,7 +2,7 @@
 
 `naming` tells which concept a request is about; `acceptance` decides what it needs, `substitutes` whether what is
 stored still draws nothing erased; `restoring` takes concepts out of the active set; `masks` resolves
-names to increments; `reading` lists them.
+names to increments; `reading` lists them, `texts` as clients are sent them.
 """
 
 from sepme_core.registry.concepts.acceptance import (
@@ -17,6 +17,9 @@ from sepme_core.registry.concepts.reading import document, documents, get, list_
 from sepme_core.registry.concepts.requests import NAME_FORM, erasure_request
 from sepme_core.registry.concepts.restoring import purge, restore
 from sepme_core.registry.concepts.tags import etag
+from sepme_core.registry.concepts.texts import ConceptText
+from sepme_core.registry.concepts.texts import one as text
+from sepme_core.registry.concepts.texts import page as page_of_texts
 from sepme_core.registry.documents import mask_document
 from sepme_core.registry.known import decided_concepts, known_concepts, protected_prompts
 from sepme_core.registry.tables import Concept
@@ -25,6 +28,7 @@ __all__ = [
     "NAME_FORM",
     "Accepted",
     "Concept",
+    "ConceptText",
     "MaskConcept",
     "MaskResolution",
     "accept_again",
@@ -41,8 +45,10 @@ __all__ = [
     "known_concepts",
     "list_page",
     "mask_document",
+    "page_of_texts",
     "protected_prompts",
     "purge",
     "resolve_mask",
     "restore",
+    "text",
 ]

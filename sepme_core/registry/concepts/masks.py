@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Row, Select, and_, select
+from sqlalchemy import Row, and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from sepme_core.registry.documents import LIVE_STATES, mask_document
@@ -56,6 +56,28 @@ class MaskResolution:
         }
 
 
+_Row = Row[str, str, bool, int, str, str]
+
+
+_WITH_INCREMENTS = (
+    select(
+        Concept.name,
+        Concept.state,
+        Concept.irrevocable,
+        Increment.version,
+        Increment.digest,
+        Increment.base_digest,
+    )
+    .join(Increment, and_(Increment.concept == Concept.name, Increment.version == Concept.version))
+    .order_by(Concept.name)
+)
+"""Concepts with their current increment, in one statement and so of one moment, by name."""
+_FOR_GOOD = and_(Concept.state == "erased", Concept.irrevocable)
+_ACTIVE = _WITH_INCREMENTS.where(Concept.state == "erased")
+_IRREVOCABLE = _WITH_INCREMENTS.where(_FOR_GOOD)
+_NAMED = _WITH_INCREMENTS.where(or_(Concept.name.in_(bindparam("names", expanding=True)), _FOR_GOOD))
+
+
 def resolve_mask(session: Session, erased: Literal["active"] | Sequence[str]) -> MaskResolution:
     """Resolve `"active"` (all that is erased now) or names, of which each means its stored increment, even if restored.
 
@@ -63,14 +85,14 @@ def resolve_mask(session: Session, erased: Literal["active"] | Sequence[str]) ->
     whatever is named.
     Raises nothing for names without an increment: it lists them.
     """
-    rows = session.execute(_with_increments()).all()
-    serving = [row for row in rows if row.state == "erased"]
-    irrevocable = tuple(row.name for row in serving if row.irrevocable)
+    stands_for: dict[str, str] = {}
     if erased == "active":
-        return MaskResolution(tuple(map(_mask_concept, serving)), (), (), irrevocable)
-    stands_for = resolved(session, erased)
-    wanted = {*stands_for.values(), *irrevocable}
-    found = tuple(_mask_concept(row) for row in rows if row.name in wanted)
+        rows = session.execute(_ACTIVE).all()
+    else:
+        stands_for = resolved(session, erased)
+        rows = session.execute(_NAMED, {"names": list(stands_for.values())}).all()
+    found = tuple(map(_mask_concept, rows))
+    irrevocable = tuple(row.name for row in rows if row.state == "erased" and row.irrevocable)
     with_increment = {concept.name for concept in found}
     without = {name for name, concept in stands_for.items() if concept not in with_increment}
     being_made = _being_made(session, {stands_for[name] for name in without}) if without else set()
@@ -84,28 +106,7 @@ def irrevocable_besides(session: Session, mask: Mapping[str, Any]) -> list[dict[
     A worker adds it to the pinned mask when it claims the job; pictures that were drawn without are not published.
     """
     within = {concept["name"] for concept in mask["concepts"]}
-    serving = _with_increments().where(Concept.state == "erased", Concept.irrevocable)
-    return [_mask_concept(row).document() for row in session.execute(serving) if row.name not in within]
-
-
-_Row = Row[str, str, bool, int, str, str]
-
-
-def _with_increments() -> Select[str, str, bool, int, str, str]:
-    """Select concepts with their current increment, in one statement and so of one moment, by name."""
-    pointed = and_(Increment.concept == Concept.name, Increment.version == Concept.version)
-    return (
-        select(
-            Concept.name,
-            Concept.state,
-            Concept.irrevocable,
-            Increment.version,
-            Increment.digest,
-            Increment.base_digest,
-        )
-        .join(Increment, pointed)
-        .order_by(Concept.name)
-    )
+    return [_mask_concept(row).document() for row in session.execute(_IRREVOCABLE) if row.name not in within]
 
 
 def _mask_concept(row: _Row) -> MaskConcept:

@@ -12,7 +12,12 @@ def etag(concept: Concept) -> str:
 
     It changes with what operators ask for, when it is accepted and when it takes effect, and with nothing else.
     """
-    return f'"{concept.tag}"'
+    return quoted(concept.tag)
+
+
+def quoted(tag: str) -> str:
+    """Spell an entity tag out of a concept's random word."""
+    return f'"{tag}"'
 
 
 def moved(session: Session, concept: Concept) -> None:

@@ -3,7 +3,7 @@
 `rows` makes, finds and cancels them; `leases` is what a worker does with one that it claimed; `presence` says what it
 is held against; `publishing` ends one with its result, `versions` that it makes and `substituting` others by the way;
 `reprojections` makes those that a newly decided concept calls for; `reaping` finds those that nobody works on; `turns`
-says which is claimed next; `admission` bounds how many wait.
+says which is claimed next; `admission` bounds how many wait; `texts` lists them as clients are sent them.
 """
 
 from sepme_core.registry.documents import LIVE_STATES
@@ -51,6 +51,8 @@ from sepme_core.registry.jobs.rows import (
     request_cancel,
 )
 from sepme_core.registry.jobs.substituting import Remade
+from sepme_core.registry.jobs.texts import JobText
+from sepme_core.registry.jobs.texts import page as page_of_texts
 from sepme_core.registry.jobs.turns import Claimant, next_in_turn, waits
 from sepme_core.registry.jobs.versions import StoredIncrement
 from sepme_core.registry.tables import Event, Job
@@ -62,6 +64,7 @@ __all__ = [
     "Claimant",
     "Event",
     "Job",
+    "JobText",
     "Mark",
     "Occasion",
     "Overtaken",
@@ -94,6 +97,7 @@ __all__ = [
     "marks",
     "next_in_turn",
     "occasion",
+    "page_of_texts",
     "park_exhausted",
     "pin_present",
     "publish_erasure",

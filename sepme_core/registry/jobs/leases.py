@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Float, and_, bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from sepme_core.registry import events, images, knowledge
@@ -16,6 +16,7 @@ from sepme_core.registry.clock import database_time
 from sepme_core.registry.documents import mask_document
 from sepme_core.registry.images import PictureRecord
 from sepme_core.registry.jobs.rows import finish, locked
+from sepme_core.registry.jobs.turns import LOST
 from sepme_core.registry.tables import Job
 
 NO_SYNCHRONISATION = {"synchronize_session": False}
@@ -35,27 +36,29 @@ class Claim:
     worker: str
 
 
+_CLAIMING = (  # built once: to build it again takes longer than the database takes
+    update(Job)
+    .where(Job.id == bindparam("claimed"), Job.cancel_requested.is_(False), or_(Job.state == "queued", LOST))
+    .values(
+        state="running",
+        attempt=Job.attempt + 1,
+        losses=Job.losses + case((Job.state == "running", 1), else_=0),
+        worker=bindparam("claimer"),
+        lease_until=database_time(bindparam("seconds", type_=Float)),
+        started_at=func.coalesce(Job.started_at, database_time()),
+    )
+    .returning(Job.attempt, Job.kind, Job.request, Job.pinned, Job.concept)
+)
+
+
 def claim(session: Session, job_id: str, *, worker: str, lease_seconds: float) -> Claim | None:
     """Claim a job that is queued or whose lease has run out, with one UPDATE: of many claimers one wins.
 
     Returns:
         None where the job is unknown, held by another, ended, or to be cancelled.
     """
-    lost = and_(Job.state == "running", Job.lease_until < database_time())
-    claiming = (
-        update(Job)
-        .where(Job.id == job_id, Job.cancel_requested.is_(False), or_(Job.state == "queued", lost))
-        .values(
-            state="running",
-            attempt=Job.attempt + 1,
-            losses=Job.losses + case((Job.state == "running", 1), else_=0),
-            worker=worker,
-            lease_until=database_time(lease_seconds),
-            started_at=func.coalesce(Job.started_at, database_time()),
-        )
-        .returning(Job.attempt, Job.kind, Job.request, Job.pinned, Job.concept)
-    )
-    row = session.execute(claiming, execution_options=NO_SYNCHRONISATION).one_or_none()
+    asked = {"claimed": job_id, "claimer": worker, "seconds": lease_seconds}
+    row = session.execute(_CLAIMING, asked, execution_options=NO_SYNCHRONISATION).one_or_none()
     if row is None:
         return None
     request, pinned = knowledge.whole(session, row.request), knowledge.unfolded(session, row.pinned)

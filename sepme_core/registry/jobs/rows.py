@@ -1,13 +1,15 @@
 """Jobs as operators and clients see them: made, found, listed, cancelled."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import bindparam, func, select, tuple_
 from sqlalchemy.orm import Session, defer
+from sqlalchemy.orm.attributes import set_committed_value
 
 from sepme_core.registry import clock, cursors, events
+from sepme_core.registry.cursors import Selected
 from sepme_core.registry.documents import LIVE_STATES
 from sepme_core.registry.errors import CursorInvalid, JobFinished, UnknownJob
 from sepme_core.registry.identifiers import new_id
@@ -16,6 +18,23 @@ from sepme_core.registry.tables import Job
 
 BY_REQUEST = "a request to cancel it"
 ENQUEUED = "sepme_enqueued"
+
+
+class IsJob(Protocol):
+    """What is listed as a job: when it was accepted, and its id."""
+
+    @property
+    def created_at(self) -> datetime:
+        """By which it is sorted."""
+        ...
+
+    @property
+    def id(self) -> str:
+        """By which jobs of the same moment are sorted."""
+        ...
+
+
+Listed = TypeVar("Listed", bound=IsJob)
 
 
 def enqueue(
@@ -103,10 +122,12 @@ def get(session: Session, job_id: str) -> Job:
     return find(session, Job, job_id, UnknownJob)
 
 
+_LOCKED = select(Job).where(Job.id == bindparam("id")).with_for_update()
+
+
 def locked(session: Session, job_id: str) -> Job | None:
     """Return a job that no other transaction changes until this one ends, as it is now."""
-    found = select(Job).where(Job.id == job_id).with_for_update()
-    return session.scalars(found, execution_options={"populate_existing": True}).one_or_none()
+    return session.scalars(_LOCKED, {"id": job_id}, execution_options={"populate_existing": True}).one_or_none()
 
 
 def live_erasure(session: Session, concept: str) -> Job | None:
@@ -153,8 +174,17 @@ def list_page(
     Raises:
         CursorInvalid: where the cursor is not one of this listing.
     """
-    wanted = {Job.kind: kind, Job.state: state, Job.concept: concept, Job.holder: holder}
-    found = select(Job).where(*(column == value for column, value in wanted.items() if value is not None))
+    found = wanted_jobs(select(Job), cursor, limit, kind=kind, state=state, concept=concept, holder=holder)
+    return page_of_jobs(list(session.scalars(found.options(defer(Job.pinned, raiseload=True)))), limit)
+
+
+def wanted_jobs(rows: Selected, cursor: str | None, limit: int, **wanted: str | None) -> Selected:
+    """Select of jobs those of one page, youngest first, and one more; `wanted` is what their columns are to hold.
+
+    Raises:
+        CursorInvalid: where the cursor is not one of this listing.
+    """
+    found = rows.where(*(getattr(Job, name) == value for name, value in wanted.items() if value is not None))
     if cursor is not None:
         moment, job_id = cursors.decode(cursor, 2)
         try:
@@ -162,8 +192,11 @@ def list_page(
         except ValueError as error:
             raise CursorInvalid(cursor) from error
         found = found.where(tuple_(Job.created_at, Job.id) < tuple_(created_at, job_id))
-    ordered = found.order_by(Job.created_at.desc(), Job.id.desc()).limit(limit + 1)
-    rows = list(session.scalars(ordered.options(defer(Job.pinned, raiseload=True))))
+    return found.order_by(Job.created_at.desc(), Job.id.desc()).limit(limit + 1)
+
+
+def page_of_jobs(rows: Sequence[Listed], limit: int) -> cursors.Page[Listed]:
+    """Return the page out of what `wanted_jobs` selected."""
     if len(rows) <= limit:
         return cursors.Page(rows, None)
     last = rows[limit - 1]
@@ -176,13 +209,15 @@ def job_states(session: Session, ids: Collection[str]) -> dict[str, str]:
     return {row.id: row.state for row in rows}
 
 
+_MARKS = select(Job.id, Job.state, Job.event_count).where(Job.id.in_(bindparam("ids", expanding=True)))
+
 Mark = tuple[str, int]
 """The state of a job and how many events it has: where these are the same, nothing has happened to it."""
 
 
 def marks(session: Session, ids: Collection[str]) -> dict[str, Mark]:
     """Return the mark of each of these jobs that there is, by id."""
-    rows = session.execute(select(Job.id, Job.state, Job.event_count).where(Job.id.in_(ids)))
+    rows = session.execute(_MARKS, {"ids": list(ids)})
     return {row.id: (row.state, row.event_count) for row in rows}
 
 
@@ -245,5 +280,5 @@ def finish(session: Session, job: Job, state: str, data: dict[str, Any]) -> None
     job.finished_at = clock.now(session)
     job.lease_until = None
     session.flush()
-    events.append(session, job.id, state, data)
-    session.refresh(job, ["event_count"])
+    ended = events.append(session, job.id, state, data)
+    set_committed_value(job, "event_count", ended.sequence)

@@ -5,7 +5,7 @@ A job may be for the workers of one base alone. Jobs that are optimised together
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, case, exists, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, case, exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from sepme_core.registry.clock import database_time
@@ -33,32 +33,37 @@ class Claimant:
     attempts: int
 
 
+def _due() -> tuple[ColumnElement[bool], ...]:
+    """What a claimant may claim, whose fields are parameters."""
+    other = aliased(Job)
+    held_elsewhere = (
+        exists()
+        .where(other.together == Job.together, other.worker != bindparam("worker"))
+        .where(Worker.name == other.worker, Worker.seen_at > database_time(-ALIVE_SECONDS))
+    )
+    return (
+        Job.queue == bindparam("queue"),
+        or_(Job.state == "queued", and_(LOST, Job.losses + 1 < bindparam("attempts"))),
+        Job.cancel_requested.is_(False),
+        or_(Job.base_digest.is_(None), Job.base_digest == bindparam("base_digest")),
+        or_(Job.together.is_(None), ~held_elsewhere),
+    )
+
+
+# Built once: to build them again takes longer than the database takes to answer.
+_TURN = (case((Job.kind == BY_THE_WAY, 1), else_=0), Job.created_at, Job.id)
+_NEXT = select(Job.id).where(*_due()).order_by(*_TURN).limit(1).with_for_update(skip_locked=True)
+_WAITS = select(exists().where(*_due()))
+
+
 def next_in_turn(session: Session, claimant: Claimant) -> str | None:
     """Return the id of the job to claim, locked past what others are about to claim; None where nothing waits.
 
     In the transaction that claims it, of `database.writing`.
     """
-    turn = (case((Job.kind == BY_THE_WAY, 1), else_=0), Job.created_at, Job.id)
-    waiting = select(Job.id).where(*_due(claimant)).order_by(*turn).limit(1)
-    return session.scalars(waiting.with_for_update(skip_locked=True)).one_or_none()
+    return session.scalars(_NEXT, vars(claimant)).one_or_none()
 
 
 def waits(session: Session, claimant: Claimant) -> bool:
     """Tell whether there is anything that it could claim."""
-    return bool(session.scalars(select(exists().where(*_due(claimant)))).one())
-
-
-def _due(claimant: Claimant) -> tuple[ColumnElement[bool], ...]:
-    other = aliased(Job)
-    held_elsewhere = (
-        exists()
-        .where(other.together == Job.together, other.worker != claimant.worker)
-        .where(Worker.name == other.worker, Worker.seen_at > database_time(-ALIVE_SECONDS))
-    )
-    return (
-        Job.queue == claimant.queue,
-        or_(Job.state == "queued", and_(LOST, Job.losses + 1 < claimant.attempts)),
-        Job.cancel_requested.is_(False),
-        or_(Job.base_digest.is_(None), Job.base_digest == claimant.base_digest),
-        or_(Job.together.is_(None), ~held_elsewhere),
-    )
+    return bool(session.scalars(_WAITS, vars(claimant)).one())

@@ -102,8 +102,9 @@ def test_putting_and_getting_at_once_never_shows_half_a_blob(blobs: Blobs) -> No
 KILLED_WHILE_WRITING = """
 import os, signal, sys
 from sepme_core.registry.blobs import open_blobs
+blobs = open_blobs(sys.argv[1])
 os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)
-open_blobs(sys.argv[1]).put(b"increment")
+blobs.put(b"increment")
 """
 
 
@@ -134,6 +135,30 @@ def test_a_disk_that_is_full_leaves_nothing_behind(
             blobs.put(b"increment")
     assert files(tmp_path) == []
     assert blobs.get(blobs.put(b"increment")) == b"increment"
+
+
+def test_who_puts_waits_for_the_disk_twice(
+    blobs: Blobs, blob_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[Path] = []
+    flush = os.fsync
+
+    def note(descriptor: int) -> None:
+        flushed.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    open_blobs(blob_url)
+    assert flushed == [tmp_path / "blobs"], "the subfolders last before anything is put into them"
+    flushed.clear()
+    blobs.put(b"increment")
+    (file,) = files(tmp_path)
+    assert [each.parent.name for each in flushed[:1]] + flushed[1:] == ["incoming", file.parent]
+    file.unlink()
+    file.parent.rmdir()
+    flushed.clear()
+    blobs.put(b"increment")
+    assert tmp_path / "blobs" in flushed, "a subfolder made again lasts too"
 
 
 def test_bytes_are_held_only_where_they_are_whole(blobs: Blobs, tmp_path: Path) -> None:

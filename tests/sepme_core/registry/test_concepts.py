@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from sqlalchemy import Engine, event
 from sepme_core.canonical import digest_of_bytes
 from sepme_core.registry import concepts
 from sepme_core.registry.database import reading
-from sepme_core.registry.errors import CursorInvalid
+from sepme_core.registry.errors import CursorInvalid, UnknownConcept
 from tests.sepme_core.registry.work import BASE, accept, announce, claimed, erase, get_concept, publish
 
 
@@ -61,6 +62,36 @@ def test_documents_of_several_are_those_of_each(engine: Engine) -> None:
     assert together == [get_concept(engine, name) for name in ("cat", "dog", "monet")]
 
 
+def test_the_texts_that_clients_are_sent_say_what_the_documents_say(engine: Engine) -> None:
+    announce(engine)
+    erase(engine, "cat", protect=['é \\ "a lion"'])
+    accept(engine, "a-cat", same_as="cat", prompts=["a cat"])
+    leaning = {"substitute": {"phrase": "a person", "close_to": []}, "leak": {"max": 1e-7, "concept": None}}
+    assert publish(engine, claimed(engine, accept(engine, "trump").job.id), certificate=leaning)
+    accept(engine, "trump", options={"seed": 1})
+    accept(engine, "monet")
+    with reading(engine) as session:
+        rows = concepts.list_page(session, None, 10).items
+        documents = concepts.documents(session, rows)
+        texts = concepts.page_of_texts(session, None, 10).items
+        assert len(texts) == 3
+        assert [json.loads(each.text) for each in texts] == documents
+        assert [(each.name, each.etag) for each in texts] == [(row.name, concepts.etag(row)) for row in rows]
+        assert concepts.text(session, "a-cat") == texts[0]
+        with pytest.raises(UnknownConcept):
+            concepts.text(session, "nobody")
+
+
+def test_pages_of_texts_are_those_of_concepts(engine: Engine) -> None:
+    for name in ("c", "a", "b"):
+        accept(engine, name)
+    with reading(engine) as session:
+        first = concepts.page_of_texts(session, None, 2)
+        second = concepts.page_of_texts(session, first.next_cursor, 2)
+        assert [[each.name for each in page.items] for page in (first, second)] == [["a", "b"], ["c"]]
+        assert second.next_cursor is None
+
+
 def test_documents_of_several_take_as_many_queries_as_one(engine: Engine) -> None:
     for name in ("cat", "dog", "monet"):
         erase(engine, name)
@@ -69,8 +100,14 @@ def test_documents_of_several_take_as_many_queries_as_one(engine: Engine) -> Non
     for limit in (1, 3):
         with reading(engine) as session:
             rows = concepts.list_page(session, None, limit).items
-            counts.append(count_queries(engine, partial(concepts.documents, session, rows)))
-    assert counts[0] == counts[1] > 0
+            counts.append(
+                [
+                    count_queries(engine, partial(concepts.documents, session, rows)),
+                    count_queries(engine, partial(concepts.page_of_texts, session, None, limit)),
+                ]
+            )
+    assert counts[0] == counts[1]
+    assert min(counts[0]) > 0
 
 
 def count_queries(engine: Engine, action: Callable[[], object]) -> int:

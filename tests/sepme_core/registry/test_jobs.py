@@ -1,3 +1,4 @@
+import json
 import re
 from dataclasses import replace
 from functools import partial
@@ -269,6 +270,26 @@ def test_jobs_are_listed_youngest_first_in_pages(engine: Engine) -> None:
     assert sorted(listed) == sorted(ids)
     created = {job_id: get_job(engine, job_id).created_at for job_id in ids}
     assert [created[job_id] for job_id in listed] == sorted(created.values(), reverse=True)
+
+
+def test_the_texts_that_clients_are_sent_say_what_the_documents_say(engine: Engine) -> None:
+    erase(engine, "cat")
+    failed = claimed(engine, enqueue_generation(engine).id)
+    with writing(engine) as session:
+        jobs.fail(session, failed, {"type": "/problems/é", "detail": 'a "detail"'})
+        bodies = [{"name": name, "prompts": [name]} for name in ("dog", "fish")]
+        concepts.accept_erasures(session, bodies, HOLDER, joint=True)
+    running = claimed(engine, enqueue_generation(engine).id)
+    request_cancel(engine, running.job_id)
+    with reading(engine) as session:
+        rows = jobs.list_page(session, None, 10).items
+        assert len({job.state for job in rows}) == 4
+        texts = jobs.page_of_texts(session, None, 10).items
+        assert [json.loads(each.text) for each in texts] == [jobs.document(job) for job in rows]
+        first = jobs.page_of_texts(session, None, 3)
+        second = jobs.page_of_texts(session, first.next_cursor, 3, kind="erase")
+        assert [each.id for each in first.items] == [job.id for job in rows[:3]]
+        assert [each.id for each in second.items] == [job.id for job in rows[3:] if job.kind == "erase"]
 
 
 def test_a_page_is_not_shifted_by_jobs_that_arrive_meanwhile(engine: Engine) -> None:

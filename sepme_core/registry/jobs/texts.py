@@ -1,0 +1,67 @@
+"""Jobs as the JSON text that clients are sent: what `documents.job_document` says.
+
+A result holds the whole concept as it was then, and a list has fifty: it is passed on as stored.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from sepme_core.registry import cursors, json_text
+from sepme_core.registry.clock import spelt
+from sepme_core.registry.documents import answered_request
+from sepme_core.registry.jobs.rows import page_of_jobs, wanted_jobs
+from sepme_core.registry.tables import Job
+
+_SPELT = {
+    "id": Job.id,
+    "kind": Job.kind,
+    "state": Job.state,
+    "concept": Job.concept,
+    "attempt": Job.attempt,
+    "cancel_requested": Job.cancel_requested,
+    "cancelled_by": Job.cancelled_by,
+    "created_at": spelt(Job.created_at),
+    "started_at": spelt(Job.started_at),
+    "finished_at": spelt(Job.finished_at),
+}
+_PASSED_ON = {
+    "request": json_text.stored(Job.request),
+    "result": json_text.stored(Job.result),
+    "problem": json_text.stored(Job.problem),
+}
+_PROGRESS = (Job.step, Job.of, Job.message)
+_ROWS = select(*_SPELT.values(), *_PASSED_ON.values(), *_PROGRESS)
+
+
+@dataclass(frozen=True)
+class JobText:
+    """A job as text."""
+
+    id: str
+    created_at: datetime
+    text: str
+
+
+def page(session: Session, cursor: str | None, limit: int, **wanted: str | None) -> cursors.Page[JobText]:
+    """Return `limit` jobs, youngest first, whose columns hold what is wanted.
+
+    Raises:
+        CursorInvalid: where the cursor is not one of this listing.
+    """
+    rows = session.execute(wanted_jobs(_ROWS, cursor, limit, **wanted))
+    return page_of_jobs([_text(tuple(row)) for row in rows], limit)
+
+
+def _text(row: tuple[Any, ...]) -> JobText:
+    members = dict(zip(_SPELT, row, strict=False))
+    passed_on = dict(zip(_PASSED_ON, row[len(_SPELT) :], strict=False))
+    step, of, message = row[-len(_PROGRESS) :]
+    members["progress"] = {"step": step, "of": of, "message": message}
+    if '"group"' in passed_on["request"]:
+        members["request"] = answered_request(json.loads(passed_on.pop("request")))
+    return JobText(members["id"], datetime.fromisoformat(members["created_at"]), json_text.document(members, passed_on))
