@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from benchmarks.service_speed import PORT
 
-QUESTIONS = ("/livez", "/concepts", "/concepts/c00000", "/jobs")
+QUESTIONS = ("/livez", "/concepts", "/concepts/c00000", "/jobs", "/jobs/c00000", "/model")
 PAUSE_SECONDS = 0.01
 """Between two questions: what is measured is how long one takes, not how many there may be."""
 
