@@ -35,6 +35,8 @@ async def wait_all(service: RunningService, job_ids: list[str], engine: Engine) 
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=service.url, timeout=60, verify=False, limits=limits) as client:
         waits = [asyncio.create_task(client.get(f"/jobs/{each}", headers={"Prefer": "wait=30"})) for each in job_ids]
+        while len(service.services.watcher._waiting) < len(job_ids):
+            await asyncio.sleep(0.05)
         await asyncio.sleep(1)
         with questions(engine) as asked:
             await asyncio.sleep(2)
