@@ -35,7 +35,9 @@ async def wait_all(service: RunningService, job_ids: list[str], engine: Engine) 
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=service.url, timeout=60, verify=False, limits=limits) as client:
         waits = [asyncio.create_task(client.get(f"/jobs/{each}", headers={"Prefer": "wait=30"})) for each in job_ids]
-        while len(service.services.watcher._waiting) < len(job_ids):
+        for _ in range(100):  # on a busy machine it takes them a while
+            if len(service.services.watcher._waiting) == len(job_ids):
+                break
             await asyncio.sleep(0.05)
         await asyncio.sleep(1)
         with questions(engine) as asked:
