@@ -6,6 +6,7 @@ from sepme_core.erasure import KnownConcept, check_irrevocable, irrevocable_weak
 from sepme_core.increment import Increment
 from sepme_core.registry import protecting
 from sepme_core.registry.database import writing
+from sepme_core.wordings import as_spoken
 from worker.fitting import check_whole
 from worker.increments import usable_increments
 from worker.lease import Lease, LeaseLost
@@ -42,12 +43,8 @@ def check_words(newcomer: KnownConcept, irrevocable: Sequence[Increment]) -> Non
     Raises:
         ErasureRefused: ``irrevocable-weakened``, for the first that is said by the same words.
     """
-    wanted = {_words(prompt): prompt for prompt in newcomer.prompts}
+    wanted = {as_spoken(prompt): prompt for prompt in newcomer.prompts}
     for trained in irrevocable:
-        for prompt in request_of(trained).prompts:
-            if _words(prompt) in wanted:
-                raise irrevocable_weakened(newcomer.name, trained.concept, same_words(wanted[_words(prompt)]))
-
-
-def _words(prompt: str) -> str:
-    return " ".join(prompt.casefold().split())  # as tokenizers of text encoders read it
+        for spoken in map(as_spoken, request_of(trained).prompts):
+            if spoken in wanted:
+                raise irrevocable_weakened(newcomer.name, trained.concept, same_words(wanted[spoken]))
