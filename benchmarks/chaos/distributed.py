@@ -16,6 +16,7 @@ import redis
 
 from benchmarks.chaos.service import Service, free_port
 from sepme.serve import broker
+from sepme.serve.plan import worker_command
 from sepme_core.registry.database import make_engine
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Distributed(Service):
         ]
         for queue in QUEUES:
             self._parts[f"worker-{queue}"] = [
-                Kept(worker_command(queue, copy), environment, self._log(f"worker-{queue}-{copy}"))
+                Kept(worker_command(f"{queue}-{copy}", queue, "info"), environment, self._log(f"worker-{queue}-{copy}"))
                 for copy in range(COPIES)
             ]
 
@@ -158,15 +159,6 @@ class Kept:
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             self._process.wait()
-
-
-def worker_command(queue: str, copy: int) -> Sequence[str]:
-    """How the containers start a worker."""
-    return (
-        *(sys.executable, "-m", "celery", "-A", "worker.application", "worker"),
-        *("--pool", "threads", "--concurrency", "1", "-Q", queue, "--hostname", f"{queue}-{copy}@%h"),
-        *("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO"),
-    )
 
 
 def start_postgresql(folder: Path) -> "PostgresServer":

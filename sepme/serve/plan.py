@@ -87,14 +87,19 @@ def _front_end(settings: Settings, environment: Mapping[str, str]) -> ChildPlan:
 def _worker(name: str, queue: str, settings: Settings, environment: Mapping[str, str]) -> ChildPlan:
     return ChildPlan(
         name=f"worker-{name}",
-        command=(
-            *(sys.executable, "-m", "celery", "-A", "worker.application", "worker"),
-            *("--pool", "threads", "--concurrency", "1", "-Q", queue, "--hostname", f"{name}@%h"),
-            *("--without-gossip", "--without-mingle", "--without-heartbeat"),
-            *("--loglevel", settings.log_level),
-        ),
+        command=worker_command(name, queue, settings.log_level),
         environment=environment,
         stop_seconds=settings.drain_seconds + SPARE_SECONDS,
         silent_seconds=settings.lease_seconds + SPARE_SECONDS,
         niceness=NICENESS[queue],
+    )
+
+
+def worker_command(name: str, queue: str, log_level: str) -> tuple[str, ...]:
+    """The command line of a worker: one job at a time, in a thread, and no talk among workers."""
+    return (
+        *(sys.executable, "-m", "celery", "-A", "worker.application", "worker"),
+        *("--pool", "threads", "--concurrency", "1", "-Q", queue, "--hostname", f"{name}@%h"),
+        *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+        *("--loglevel", log_level),
     )
