@@ -9,11 +9,12 @@ def surely_whole(model: Mapping[str, Any] | None, prompts: Iterable[str]) -> boo
     """Tell whether prompts are so short that the model that is served reads all of each.
 
     A token of CLIP's stands for one byte at least of what it makes of a prompt: composed, in small letters, without its
-    blanks. Where more bytes than tokens fit a worker has to look; so it has before any has announced its model.
+    blanks (of which only the space bar's is left out here: Python takes for blanks what a tokenizer does not). Where
+    more bytes than tokens fit a worker has to look; so it has before any has announced its model.
     """
     tokens = model.get("limits", {}).get("prompt_tokens") if model else None
     return tokens is not None and all(_bytes(prompt) <= tokens for prompt in prompts)
 
 
 def _bytes(prompt: str) -> int:
-    return len("".join(unicodedata.normalize("NFC", prompt).lower().split()).encode())
+    return len(unicodedata.normalize("NFC", prompt).lower().replace(" ", "").encode())

@@ -85,6 +85,7 @@ def test_what_is_taken_for_whole_without_a_look_is_read_to_its_end(base: Base) -
     @given(ANY_TEXT)
     @example("\u0390\U0001d160 \u212b")
     @example("\u0130STANBUL")
+    @example("000000\x1f\x80\x80\U00010000")
     def holds(prompt: str) -> None:
         assert not surely_whole(model, [prompt]) or cut_off(base, prompt) == ""
 
