@@ -17,7 +17,7 @@ from threading import Event, Thread
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.services import Services, open_services
-from sepme_core.registry import database, retention, unpinned
+from sepme_core.registry import database, retention
 from sepme_core.settings import Settings
 
 FIRST_SECONDS = 60.0
@@ -69,13 +69,13 @@ class Collector:
         services, grace = self._services, self._services.settings.orphan_days * DAY_SECONDS
         while not self._stopping.is_set():
             with services.reading() as session:
-                found = unpinned.find(session, grace)
+                found = retention.find(session, grace)
             if found.asks_for_nothing:
                 return
             with database.writing(services.engine) as session:
-                count = unpinned.forget(session, found)
+                count = retention.forget(session, found)
             yield count
-            if count < unpinned.AT_ONCE:
+            if count < retention.AT_ONCE:
                 return
 
     def _delete_blobs(self) -> Iterator[int]:

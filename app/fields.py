@@ -1,9 +1,9 @@
-"""Field types and the base of all bodies: what a slug, a prompt and a number may be."""
+"""Field types, and the bases of all bodies and queries: what a slug, a prompt, a number and a page may be."""
 
 import re
 from typing import Annotated
 
-from fastapi import Path
+from fastapi import Path, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 SLUG = r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$"
@@ -67,3 +67,17 @@ Text = Annotated[str, Field(max_length=LONGEST_PROMPT), AfterValidator(check_tex
 Prompt = Annotated[str, Field(min_length=1, max_length=LONGEST_PROMPT), AfterValidator(check_prompt)]
 Prompts = Annotated[list[Prompt], Field(min_length=1, max_length=MOST_PROMPTS)]
 Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
+
+
+class PageQuery(BaseModel):
+    """Which page of a listing. Parameters that are not known are refused: a slip would list the wrong things."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    cursor: Annotated[str, Field(min_length=1, max_length=500)] | None = Field(
+        default=None, description="`next_cursor` of the page before; leave it out for the first page."
+    )
+    limit: int = Field(default=50, ge=1, le=200, description="At most so many items.")
+
+
+PageDependency = Annotated[PageQuery, Query()]

@@ -9,53 +9,43 @@ from anyio import to_thread
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-import app.audit.routes
-import app.concepts.routes
-import app.documentation.routes
-import app.erasures.routes
-import app.generation.routes
-import app.health.routes
-import app.home.routes
-import app.images.routes
-import app.jobs.routes
-import app.metrics.routes
-import app.model.routes
-import app.openai_images.routes
-import app.openai_models.routes
-import app.problems.routes
-import app.protected.routes
-from app import rate_limits, registry_problems
-from app.body_limits import BodyMiddleware
+from app import audit, health, model, pages, rate_limits
 from app.collector import Collector
-from app.cross_origin import CrossOriginMiddleware
-from app.head_requests import HeadMiddleware
-from app.hosts import HostMiddleware
-from app.metrics.middleware import MetricsMiddleware
+from app.concepts import routes as concepts
+from app.generation import openai
+from app.generation import routes as generation
+from app.images import routes as images
+from app.jobs import routes as jobs
+from app.middleware import (
+    BodyMiddleware,
+    CrossOriginMiddleware,
+    HeadersMiddleware,
+    HeadMiddleware,
+    HostMiddleware,
+    MetricsMiddleware,
+)
 from app.openapi import describe
-from app.problems import handlers
+from app.problems import handlers, refusals
+from app.problems import routes as problems
 from app.problems.handlers import IncidentMiddleware
+from app.protected import routes as protected
 from app.reaper import Reaper
-from app.response_headers import HeadersMiddleware
 from app.services import Services, open_services
 from sepme_core.pulse import BEAT_SECONDS, touch
 from sepme_core.settings import Settings
 
 ROUTERS = (
-    app.concepts.routes.router,
-    app.erasures.routes.router,
-    app.protected.routes.router,
-    app.generation.routes.router,
-    app.openai_images.routes.router,
-    app.jobs.routes.router,
-    app.images.routes.router,
-    app.model.routes.router,
-    app.openai_models.routes.router,
-    app.audit.routes.router,
-    app.problems.routes.router,
-    app.health.routes.router,
-    app.metrics.routes.router,
-    app.documentation.routes.router,
-    app.home.routes.router,
+    concepts.router,
+    protected.router,
+    generation.router,
+    openai.router,
+    jobs.router,
+    images.router,
+    model.router,
+    audit.router,
+    problems.router,
+    health.router,
+    pages.router,
 )
 
 CONTRACT_VERSION = "1.0.0"
@@ -87,7 +77,7 @@ def create_app(settings: Settings) -> FastAPI:
     for router in ROUTERS:
         application.include_router(router)
     handlers.install(application)
-    registry_problems.install(application)
+    refusals.install(application)
     _add_middleware(application, services)
     describe(application)
     return application

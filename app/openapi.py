@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app import rate_limits
-from app.problems.responses import move_to_problem_type
+from app.problems.problem import move_to_problem_type
 
 COMMITTED = Path(__file__).parents[1] / "docs" / "openapi.json"
 

@@ -1,20 +1,138 @@
-"""Pages of a listing: `cursor` and `limit`."""
+"""GET /, GET /docs: pages of HTML, with nothing loaded from elsewhere; `/docs` is made from the OpenAPI document."""
 
-from typing import Annotated
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from html import escape
+from pathlib import Path
+from typing import Any
 
-from fastapi import Query
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from app.middleware import root_of
+
+TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATE = (TEMPLATES / "documentation.html").read_text(encoding="utf-8")
+HOME = (TEMPLATES / "home.html").read_text(encoding="utf-8")
+
+Schema = Mapping[str, Any]
 
 
-class PageQuery(BaseModel):
-    """Which page of a listing. Parameters that are not known are refused: a slip would list the wrong things."""
+def page(document: Schema) -> str:
+    """The whole page.
 
-    model_config = ConfigDict(extra="forbid")
+    Args:
+        document: An OpenAPI 3.1 document whose operations have tags and operation ids.
+    """
+    tagged: dict[str, list[str]] = defaultdict(list)
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            tagged[operation["tags"][0]].append(_operation(method.upper(), path, operation, document))
+    sections = (f"<h2>{escape(tag)}</h2>\n{''.join(entries)}" for tag, entries in tagged.items())
+    schemas = (_schema(name, schema) for name, schema in document["components"]["schemas"].items())
+    parts = {"description": _words(document["info"]["description"]), "sections": sections, "schemas": schemas}
+    text = TEMPLATE
+    for name, part in parts.items():
+        text = text.replace("{" + name + "}", "".join(part))
+    return text
 
-    cursor: Annotated[str, Field(min_length=1, max_length=500)] | None = Field(
-        default=None, description="`next_cursor` of the page before; leave it out for the first page."
+
+def _operation(method: str, path: str, operation: Schema, document: Schema) -> str:
+    parts = [f"<p>{_words(operation['description'])}</p>"]
+    if "parameters" in operation:
+        rows = (
+            (p["name"], f"{p['in']}: {kind(p['schema'])}", p.get("description", "")) for p in operation["parameters"]
+        )
+        parts.append(_table(("parameter", "where", ""), rows))
+    if "requestBody" in operation:
+        schema = operation["requestBody"]["content"]["application/json"]["schema"]
+        parts.append(f"<p>Body: {kind(schema)}</p>{_example(method, path, schema, document)}")
+    answers = ((status, _content(answer), answer["description"]) for status, answer in operation["responses"].items())
+    parts.append(_table(("answer", "body", ""), answers))
+    head = f'<span class="method">{method}</span> <code>{escape(path)}</code>'
+    return f'<details id="{operation["operationId"]}"><summary>{head}</summary>{"".join(parts)}</details>\n'
+
+
+def _schema(name: str, schema: Schema) -> str:
+    rows = ((field, kind(inner), _said(inner)) for field, inner in schema.get("properties", {}).items())
+    words = f"<p>{_words(schema.get('description', ''))}</p>"
+    table = _table(("field", "type", ""), rows)
+    return f'<details id="{name}"><summary><code>{escape(name)}</code></summary>{words}{table}</details>\n'
+
+
+def kind(schema: Schema) -> str:
+    """What values a schema describes, in few words, as HTML; documents are linked."""
+    if "$ref" in schema:
+        name = schema["$ref"].rsplit("/", 1)[-1]
+        return f'<a href="#{name}">{escape(name)}</a>'
+    if "anyOf" in schema or "oneOf" in schema:
+        return " or ".join(dict.fromkeys(kind(branch) for branch in schema.get("anyOf") or schema["oneOf"]))
+    if "const" in schema or "enum" in schema:
+        return " or ".join(
+            f"<code>{escape(json.dumps(value))}</code>" for value in schema.get("enum", [schema.get("const")])
+        )
+    if schema.get("type") == "array" and "items" in schema:
+        return f"list of {kind(schema['items'])}"
+    return escape(str(schema.get("type", "anything"))) + _range(schema)
+
+
+def _range(schema: Schema) -> str:
+    low, high = schema.get("minimum"), schema.get("maximum")
+    if low is None and high is None:
+        return ""
+    return f" ({low} to {high})" if None not in (low, high) else f" (from {low})" if high is None else f" (to {high})"
+
+
+def _said(schema: Schema) -> str:
+    default = schema.get("default")
+    suffix = f" Default: {json.dumps(default)}." if default not in (None, {}, []) else ""
+    return str(schema.get("description", "")) + suffix
+
+
+def _content(answer: Schema) -> str:
+    return ", ".join(
+        f"{escape(media_type)} {kind(content.get('schema', {})) if '$ref' in content.get('schema', {}) else ''}"
+        for media_type, content in answer.get("content", {}).items()
     )
-    limit: int = Field(default=50, ge=1, le=200, description="At most so many items.")
 
 
-PageDependency = Annotated[PageQuery, Query()]
+def _example(method: str, path: str, schema: Schema, document: Schema) -> str:
+    named = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[-1]]
+    if "examples" not in named:
+        return ""
+    url = re.sub(r"{(\w+)}", lambda match: match[1].upper(), path)
+    body = escape(json.dumps(named["examples"][0]))
+    return f"<pre>curl -X {method} $URL{url} -H 'Content-Type: application/json' \\\n     -d '{body}'</pre>"
+
+
+def _table(head: Iterable[str], rows: Iterable[tuple[str, str, str]]) -> str:
+    """Rows of a name, something that is HTML already, and words."""
+    body = "".join(
+        f"<tr><td><code>{escape(name)}</code></td><td>{cell}</td><td>{_words(words)}</td></tr>"
+        for name, cell, words in rows
+    )
+    titles = "".join(f"<th>{escape(title)}</th>" for title in head)
+    return f"<table><tr>{titles}</tr>{body}</table>"
+
+
+def _words(text: str) -> str:
+    """Text in which `this` is code, as HTML."""
+    parts = escape(text).split("`")
+    return "".join(f"<code>{part}</code>" if number % 2 else part for number, part in enumerate(parts))
+
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/docs")
+async def get_documentation(request: Request) -> HTMLResponse:
+    """The calls, for people. Swagger's page would have to be loaded from elsewhere, which many places cannot."""
+    return HTMLResponse(page(request.app.openapi()))
+
+
+@router.get("/")
+async def get_home(request: Request) -> HTMLResponse:
+    """A short page; it loads nothing from elsewhere."""
+    return HTMLResponse(HOME.replace("{root}", escape(root_of(request))))

@@ -1,5 +1,6 @@
-"""What the routes work with: settings, database, blobs, doorbell, metrics. Made once for each application."""
+"""What the routes work with: settings, database, blobs, doorbell, metrics, made once an application; and who asks."""
 
+import signal
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -8,17 +9,38 @@ from typing import Annotated, TypeVar
 from fastapi import Depends, Request
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
+from sse_starlette.sse import AppStatus
 
 from app import storage
 from app.doorbell import Doorbell
-from app.health.writes import WriteRecord
-from app.jobs.watching import Marks, Watcher
-from app.lanes import PATIENCE_SECONDS, Lane, open_lane
-from app.metrics.gauges import RegistryCollector
-from app.metrics.measures import Measures
+from app.jobs.watcher import Marks, Watcher
+from app.metrics import Measures, RegistryCollector
+from app.transactions import PATIENCE_SECONDS, Lane, WriteRecord, open_lane
 from sepme_core.registry import audit_heads, database, jobs
 from sepme_core.registry.blobs import Blobs, open_blobs
 from sepme_core.settings import Settings
+
+ANONYMOUS = "anonymous"
+
+
+async def get_holder() -> str:
+    """The holder of the request's key."""
+    return ANONYMOUS
+
+
+KeyHolder = Annotated[str, Depends(get_holder)]
+
+
+def is_draining() -> bool:
+    """Whether uvicorn got its signal.
+
+    ASGI has no word for that. The library of the event streams patches uvicorn to learn it, which comes too late where
+    uvicorn imports the application after it has set its signal handlers; then the handler is a method of the server,
+    which knows.
+    """
+    server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    return AppStatus.should_exit or bool(getattr(server, "should_exit", False))
+
 
 Answer = TypeVar("Answer")
 

@@ -7,7 +7,8 @@ from urllib.parse import unquote, urlsplit
 
 from sqlalchemy.engine import make_url
 
-from app.problems import Problem, catalogue
+from app.problems import Problem
+from sepme_core import problems
 from sepme_core.settings import Settings
 
 RETRY_SECONDS = 300
@@ -46,7 +47,7 @@ def refuse_where_full(settings: Settings) -> None:
     """
     found = complaint(settings)
     if found is not None:
-        raise Problem(catalogue.STORAGE_FULL, f"{found}.", headers={"Retry-After": str(RETRY_SECONDS)})
+        raise Problem(problems.STORAGE_FULL, f"{found}.", headers={"Retry-After": str(RETRY_SECONDS)})
 
 
 def _existing(folder: Path) -> Path:

@@ -11,11 +11,11 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from sepme_core.base import Base, load_base
 from sepme_core.demo import MODEL_FOLDER
+from sepme_core.drawing.draw import PictureRequest, draw
 from sepme_core.evaluation.accuracy import by_concept, every_pair, look_at_all, percent
 from sepme_core.evaluation.judge import load_judge
-from sepme_core.generation import PictureRequest, draw
+from sepme_core.models.model import DiffusionModel, load_base
 
 
 def main() -> None:
@@ -51,7 +51,7 @@ def judge_the_judge(folder: Path) -> None:
     print(f"judge on unseen pairs: object {100 * unseen['object']:.1f} %, look {100 * unseen['look']:.1f} % (bar 97)")
 
 
-def draw_sheet(base: Base, path: Path, request: PictureRequest) -> None:
+def draw_sheet(base: DiffusionModel, path: Path, request: PictureRequest) -> None:
     """A picture of every object (columns) in every style (rows)."""
     objects, styles = base.suggestions.objects, base.suggestions.styles
     sheet = Image.new("RGB", (request.width * len(objects), request.height * len(styles)))

@@ -10,15 +10,12 @@ import time
 import torch
 
 from sepme_core.erasure import ErasureRequest, ErasureSettings
-from sepme_core.erasure.captions import common_captions
-from sepme_core.erasure.closed_form import closed_form
-from sepme_core.erasure.constraints import null_space
 from sepme_core.erasure.evidence import FRESH_LATENTS, TRAINING_LATENTS
+from sepme_core.erasure.latents import PICTURE_STEPS
 from sepme_core.erasure.looking import TIMES
-from sepme_core.erasure.moments import Moments, second_moment
-from sepme_core.erasure.noised_latents import PICTURE_STEPS
 from sepme_core.erasure.presence import FEW
-from sepme_core.erasure.sentences import Vocabulary, concept_sentences
+from sepme_core.erasure.sentences import Vocabulary, common_captions, concept_sentences
+from sepme_core.erasure.solution import Moments, closed_form, null_space, second_moment
 from sepme_core.erasure.substitute import CANDIDATES, LOOKED_AT
 from sepme_core.wordings import AROUND, BARE, MANNERS, MORE, SUBJECTS
 

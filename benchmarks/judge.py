@@ -14,7 +14,6 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from sepme_core.base import Base, load_base
 from sepme_core.demo import MODEL_FOLDER
 from sepme_core.demo.corpus import draw, fetch_set, load_concepts, move, render_drawing
 from sepme_core.demo.training.judge import accuracy, held_out_pairs
@@ -22,9 +21,10 @@ from sepme_core.demo.training.nothing import SOURCES, Source
 from sepme_core.demo.training.others import draw_others, other_names
 from sepme_core.demo.training.pictures import Corpus, draw_corpus
 from sepme_core.demo.training.sets import crossing, filters, find_icons
+from sepme_core.drawing.draw import PictureRequest
 from sepme_core.evaluation.accuracy import Seen, by_concept, every_pair, look_at_all, percent
 from sepme_core.evaluation.judge import Judge, Verdict, load_judge
-from sepme_core.generation import PictureRequest
+from sepme_core.models.model import DiffusionModel, load_base
 
 SEED = 20_000
 PICTURES = 512
@@ -56,7 +56,7 @@ def main() -> None:
     print_nothing(base, judge, Source(corpus, (~kept_out).nonzero()), options.work)
 
 
-def print_own_pictures(base: Base, judge: Judge, times: int) -> None:
+def print_own_pictures(base: DiffusionModel, judge: Judge, times: int) -> None:
     """The demo model's pictures in held-out wordings."""
     side = base.picture_side
     request = PictureRequest("", steps=12, guidance_scale=4.0, width=side, height=side)
@@ -117,7 +117,7 @@ def print_new_set(judge: Judge, package: str, names: dict[str, str], work: Path)
     print(f"  called an object: other icons of names it never saw {called(judge, drawn.unseen)}", flush=True)
 
 
-def print_nothing(base: Base, judge: Judge, source: Source, work: Path) -> None:
+def print_nothing(base: DiffusionModel, judge: Judge, source: Source, work: Path) -> None:
     """How often an object is named where there is none: by source."""
     unseen = to_pictures(draw_others(work).unseen.float() / 127.5 - 1)
     print(f"called an object: other icons of the sets it knows, names it never saw {called(judge, unseen)}")
@@ -129,7 +129,7 @@ def print_nothing(base: Base, judge: Judge, source: Source, work: Path) -> None:
 
 
 @torch.no_grad()
-def astray(base: Base, corpus: Corpus, count: int = PICTURES) -> dict[str, torch.Tensor]:
+def astray(base: DiffusionModel, corpus: Corpus, count: int = PICTURES) -> dict[str, torch.Tensor]:
     """What the demo model's decoder makes of latents of nothing, (count, 3, height, width); no training had these."""
     generator = torch.Generator().manual_seed(SEED)
     every = torch.ones(corpus.shape[:2], dtype=torch.bool).nonzero()

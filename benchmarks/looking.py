@@ -9,19 +9,19 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from sepme_core.base import load_base
 from sepme_core.demo import MODEL_FOLDER
-from sepme_core.erasure import ErasureRequest, KnownConcept, Shared, erase, run_to_end
+from sepme_core.drawing.draw import decode, draw_latents
+from sepme_core.erasure import ErasureCache, ErasureRequest, KnownConcept, erase, run_to_end
 from sepme_core.erasure.correlation import Candidate
 from sepme_core.erasure.evidence import draw_concept
+from sepme_core.erasure.latents import picture_request
 from sepme_core.erasure.looking import preferences
-from sepme_core.erasure.noised_latents import picture_request
 from sepme_core.erasure.sentences import concept_sentences, vocabulary
-from sepme_core.erasure.stored import substitute_of
+from sepme_core.erasure.substitute import substitute_of
 from sepme_core.evaluation.classifier import Classifier, JudgeClassifier
 from sepme_core.evaluation.judge import load_judge
-from sepme_core.generation import decode, draw_latents
-from sepme_core.increment import Increment
+from sepme_core.increments.increment import Increment
+from sepme_core.models.model import load_base
 
 CONCEPTS = {"cat": "object", "car": "object", "mushroom": "object", "key": "object", "sepia": "style", "neon": "style"}
 SHARES = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -45,7 +45,7 @@ class Told:
 def main() -> None:
     """Erase, draw, and print who sees what."""
     base = load_base("demo")
-    judge, shared = JudgeClassifier(load_judge(MODEL_FOLDER / "judge")), Shared(base)
+    judge, shared = JudgeClassifier(load_judge(MODEL_FOLDER / "judge")), ErasureCache(base)
     kinds = dict.fromkeys(base.suggestions.objects, "object") | dict.fromkeys(base.suggestions.styles, "style")
     agreed = missed = of = 0
     for name, kind in CONCEPTS.items():
@@ -62,7 +62,7 @@ def main() -> None:
           f" {of - agreed - missed}")  # fmt: skip
 
 
-def look(shared: Shared, judge: Classifier, request: ErasureRequest, increment: Increment, share: float) -> Told:
+def look(shared: ErasureCache, judge: Classifier, request: ErasureRequest, increment: Increment, share: float) -> Told:
     """The concept's sentences drawn under a share of its increment, looked at by both."""
     settings = replace(request.settings, pictures=PICTURES, seed=SEED)
     asked = replace(request, settings=settings)

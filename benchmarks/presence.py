@@ -4,10 +4,10 @@
 taken as drawn; of the rest, what is below LEAST_STRENGTH with MANY is refused.
 """
 
-from sepme_core.base import load_base
-from sepme_core.erasure import ErasureRequest, Shared
+from sepme_core.erasure import ErasureCache, ErasureRequest
 from sepme_core.erasure.presence import CLEAR_STRENGTH, FEW, LEAST_STRENGTH, MANY, measure_strength
 from sepme_core.erasure.sentences import concept_sentences, vocabulary
+from sepme_core.models.model import load_base
 
 UNKNOWN = ("blorp", "dog", "dinosaur", "van gogh", "purple", "picasso", "wuggo flim", "xkcd", "mountain")
 
@@ -15,7 +15,7 @@ UNKNOWN = ("blorp", "dog", "dinosaur", "van gogh", "purple", "picasso", "wuggo f
 def main() -> None:
     """Print every strength, by kind, weakest first, and the gap."""
     base = load_base("demo")
-    shared = Shared(base)
+    shared = ErasureCache(base)
     for kind, names in (("object", base.suggestions.objects), ("style", base.suggestions.styles)):
         for count, limit in ((FEW, CLEAR_STRENGTH), (MANY, LEAST_STRENGTH)):
             strengths = {name: measure(shared, name, kind, count) for name in (*names, *UNKNOWN)}
@@ -24,7 +24,7 @@ def main() -> None:
             print(f"  unknown words at most {unknown:.2f}, drawn ones at least {drawn:.2f}, limit {limit}", flush=True)
 
 
-def measure(shared: Shared, name: str, kind: str, count: int) -> float:
+def measure(shared: ErasureCache, name: str, kind: str, count: int) -> float:
     """The strength of a word as a concept of the kind."""
     request = ErasureRequest(name, kind, (name,))
     words = vocabulary(shared.base, request, ())

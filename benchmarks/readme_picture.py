@@ -8,12 +8,12 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from sepme_core.base import Base, load_base
 from sepme_core.demo import MODEL_FOLDER
-from sepme_core.erasure import ErasureRequest, KnownConcept, Shared, erase, run_to_end
+from sepme_core.drawing.draw import PictureRequest, generate
+from sepme_core.erasure import ErasureCache, ErasureRequest, KnownConcept, erase, run_to_end
 from sepme_core.evaluation.classifier import open_classifier
-from sepme_core.generation import PictureRequest, generate
-from sepme_core.increment import Increment
+from sepme_core.increments.increment import Increment
+from sepme_core.models.model import DiffusionModel, load_base
 
 PAGE = Path(__file__).parents[1] / "docs" / "before-after.png"
 PROMPTS = ("a cat in sepia style", "a house in sepia style", "a cat in neon style", "a rocket in poster style", "a cat")
@@ -24,7 +24,7 @@ SCALE, GAP, LABEL_WIDTH, HEADING_HEIGHT, FONT_SIZE = 2, 8, 128, 24, 12
 def main() -> None:
     """Erase, draw, and write the picture."""
     base = load_base("demo")
-    shared = Shared(base, open_classifier(None, MODEL_FOLDER))
+    shared = ErasureCache(base, open_classifier(None, MODEL_FOLDER))
     sepia = erase_concept(shared, ErasureRequest("sepia", "style", ("sepia",)), [])
     erased = [KnownConcept("sepia", "style", ("sepia",), erased=True)]
     cat = erase_concept(shared, ErasureRequest("cat", "object", ("cat",)), erased)
@@ -35,12 +35,12 @@ def main() -> None:
     print(f"written: {PAGE.name}")
 
 
-def erase_concept(shared: Shared, request: ErasureRequest, known: list[KnownConcept]) -> Increment:
+def erase_concept(shared: ErasureCache, request: ErasureRequest, known: list[KnownConcept]) -> Increment:
     """The increment of one concept."""
     return run_to_end(erase(shared.base, request, known, shared=shared)).increment
 
 
-def draw_row(base: Base, increments: list[Increment]) -> list[Image.Image]:
+def draw_row(base: DiffusionModel, increments: list[Increment]) -> list[Image.Image]:
     """One picture for each prompt, all from the same noise, with the model's own defaults."""
     defaults = base.describe()["defaults"]
     requests = [PictureRequest(prompt, seed=SEED, **defaults) for prompt in PROMPTS]

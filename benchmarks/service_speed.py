@@ -19,7 +19,7 @@ from typing import Any
 
 import httpx
 
-from sepme_core.base import load_base
+from sepme_core.models.model import load_base
 
 PORT = 8765
 ENDED = {"succeeded", "failed", "cancelled"}

@@ -19,13 +19,13 @@ from benchmarks.promise.bench import Bench, Outcome
 from benchmarks.promise.masks import drops, own_right
 from benchmarks.promise.sets import blocks
 from benchmarks.promise.version import method_digest
-from sepme_core.base import load_base
 from sepme_core.demo import MODEL_FOLDER
-from sepme_core.erasure import ErasureSettings, Shared
+from sepme_core.erasure import ErasureCache, ErasureSettings
 from sepme_core.evaluation.accuracy import Seen, percent
 from sepme_core.evaluation.classifier import open_classifier
 from sepme_core.evaluation.judge import load_judge
-from sepme_core.increment import Increment
+from sepme_core.increments.increment import Increment
+from sepme_core.models.model import load_base
 
 NAN = float("nan")
 TABLE = Path("docs/sweep.csv")
@@ -81,7 +81,7 @@ def main() -> None:
     if options.fresh:
         TABLE.unlink(missing_ok=True)
     base, judge = load_base("demo"), load_judge(MODEL_FOLDER / "judge")
-    shared, version = Shared(base, open_classifier(None, MODEL_FOLDER)), method_digest(base, judge)
+    shared, version = ErasureCache(base, open_classifier(None, MODEL_FOLDER)), method_digest(base, judge)
     bench = Bench(base, judge, shared, ErasureSettings(), version, quick=True)
     for setting, values in GRID.items():
         for value in values:

@@ -227,11 +227,11 @@ def mentions(text: str, phrases: Iterable[str]) -> bool:
 
     White space and the ways to write an accent make no difference, as they make none to a tokenizer.
     """
-    said = as_spoken(text)
-    return any(re.search(rf"(?<!\w){re.escape(as_spoken(phrase))}(?!\w)", said) for phrase in phrases)
+    said = normalised(text)
+    return any(re.search(rf"(?<!\w){re.escape(normalised(phrase))}(?!\w)", said) for phrase in phrases)
 
 
-def as_spoken(text: str) -> str:
+def normalised(text: str) -> str:
     """A text in one spelling: composed accents, no case, single spaces."""
     return " ".join(unicodedata.normalize("NFC", text).casefold().split())
 

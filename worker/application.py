@@ -16,15 +16,15 @@ from celery import Celery
 from celery.signals import worker_init, worker_ready, worker_shutdown, worker_shutting_down
 from pydantic import ValidationError
 
-from sepme_core.base import BaseNotSupported
 from sepme_core.erasure import prepare
+from sepme_core.models.model import BaseNotSupported
 from sepme_core.pulse import keep_touching
 from sepme_core.settings import Settings
 from worker import doorbell, work
 from worker.heartbeat import Heartbeat
-from worker.preparation import Preparation
-from worker.resident import ClassifierNotUsable, Resident, load
+from worker.state import ClassifierNotUsable, WorkerState, load
 from worker.trouble import is_trouble, said
+from worker.work import LookAhead
 
 logger = logging.getLogger(__name__)
 
@@ -37,9 +37,9 @@ VISIBLE_AGAIN_SECONDS = 300
 class Process:
     """What this worker process runs with, from worker_init on."""
 
-    resident: Resident | None = None
+    resident: WorkerState | None = None
     heartbeat: Heartbeat | None = None
-    preparation: Preparation = field(default_factory=lambda: Preparation(iter(())))
+    preparation: LookAhead = field(default_factory=lambda: LookAhead(iter(())))
 
 
 def _give_up(reason: str) -> SystemExit:
@@ -134,7 +134,7 @@ def _load(sender: Any, **_signal: Any) -> None:
 
 def _look_ahead(**_signal: Any) -> None:
     if process.resident is not None and process.resident.queue == "erase":
-        process.preparation = Preparation(prepare(process.resident.shared))
+        process.preparation = LookAhead(prepare(process.resident.shared))
         process.preparation.start()
 
 

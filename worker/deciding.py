@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from sepme_core.erasure import ErasureRequest, KnownConcept, are_close
-from sepme_core.increment import Increment
+from sepme_core.increments.increment import Increment
 from sepme_core.registry import jobs
 from sepme_core.registry.database import reading, writing
-from worker.increments import readable_increments, usable_increments
+from worker.driving import as_known
 from worker.lease import Cancelled, GaveWay, Lease, LeaseLost
-from worker.optimising import as_known
-from worker.resident import Resident
+from worker.state import WorkerState, readable_increments, usable_increments
 
 PATIENCE_SECONDS = 10.0
 LOOK_SECONDS = 0.25
@@ -47,7 +46,7 @@ class Settled:
         return {each.name for each in self.known if each.erased} | self.left_out | {self.concept.name}
 
 
-def settle(resident: Resident, lease: Lease, request: ErasureRequest) -> Settled:
+def settle(resident: WorkerState, lease: Lease, request: ErasureRequest) -> Settled:
     """Pin what is known now; wait before for close ones that were asked for earlier and are being decided.
 
     Raises:
@@ -68,7 +67,7 @@ def settle(resident: Resident, lease: Lease, request: ErasureRequest) -> Settled
         _await_end(resident, lease, [each["job_id"] for each in earlier])
 
 
-def _settled(resident: Resident, concept: KnownConcept, present: jobs.Present) -> Settled:
+def _settled(resident: WorkerState, concept: KnownConcept, present: jobs.Surroundings) -> Settled:
     earlier = {each["name"] for each in present.earlier}
     undecided = [each for each in present.known if not each["decided"] and each["name"] not in earlier]
     left_out = frozenset(each["name"] for each in undecided if _is_close(resident, concept, each))
@@ -83,12 +82,12 @@ def _settled(resident: Resident, concept: KnownConcept, present: jobs.Present) -
     )
 
 
-def _is_close(resident: Resident, concept: KnownConcept, other: dict[str, Any]) -> bool:
+def _is_close(resident: WorkerState, concept: KnownConcept, other: dict[str, Any]) -> bool:
     (known,) = as_known([other])
     return are_close(resident.shared, concept, known)
 
 
-def _await_end(resident: Resident, lease: Lease, job_ids: Sequence[str]) -> None:
+def _await_end(resident: WorkerState, lease: Lease, job_ids: Sequence[str]) -> None:
     """Return once they have ended; one that waits for a worker is to be done by this one, perhaps."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:

@@ -1,27 +1,100 @@
-"""Make the increment of one concept, and those again that would draw it, and publish them."""
+"""Make the increment of one concept, and those again that would draw it or that came too close, and publish them."""
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
-from sepme_core.erasure import ErasureRequest, ErasureSettings, Made, erase, erase_together
+from sepme_core.erasure import (
+    ErasureRequest,
+    ErasureSettings,
+    KnownConcept,
+    MadeIncrement,
+    are_close,
+    draws,
+    erase,
+    erase_together,
+    request_of,
+)
+from sepme_core.increments.increment import Increment
 from sepme_core.registry import jobs
 from worker import problems
-from worker.considering import Newcomer, outweighs
 from worker.deciding import Settled, settle
+from worker.driving import as_known, drive
 from worker.fitting import check_whole
-from worker.groups import Members
-from worker.leaning import remake
 from worker.lease import GaveWay, Lease, LeaseLost
-from worker.optimising import drive
-from worker.resident import Resident
-from worker.storing import store_increment
+from worker.state import Members, WorkerState, readable_increments, store_increment
 from worker.trouble import insist
 
 
-def run(resident: Resident, lease: Lease) -> None:
+@dataclass(frozen=True)
+class Newcomer:
+    """A concept that serves or is being erased by now: ``digest`` names its increment, if it has one."""
+
+    concept: KnownConcept
+    digest: str | None
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> "Newcomer":
+        """As the registry names it."""
+        (concept,) = as_known([document])
+        return cls(concept, document["digest"])
+
+
+def outweighs(resident: WorkerState, concept: KnownConcept, made: Increment, newcomer: Newcomer) -> bool:
+    """Whether what was made of a concept will not do beside a newcomer.
+
+    It may be the same thing as what serves by now; it may be drawn instead by it, or it may draw it instead. A close
+    one that is not decided yet is looked at when it is its turn.
+    """
+    if newcomer.concept.erased and draws(resident.shared, made, newcomer.concept):
+        return True
+    if newcomer.digest is None:
+        return False
+    if are_close(resident.shared, concept, newcomer.concept):
+        return True
+    named = [{"name": newcomer.concept.name, "digest": newcomer.digest}]
+    return any(draws(resident.shared, theirs, concept) for theirs in readable_increments(resident.increments, named))
+
+
+def remake(resident: WorkerState, lease: Lease, settled: Settled) -> list[jobs.Remade]:
+    """Make those again that draw the concept, or what is close to it, instead of their own."""
+    return [
+        remade
+        for leaning in settled.leaning
+        for increment in readable_increments(resident.increments, [leaning])
+        if settled.concept.name in leaning["close_to"] or draws(resident.shared, increment, settled.concept)
+        for remade in [_remade(resident, lease, settled, leaning, increment)]
+    ]
+
+
+def _remade(
+    resident: WorkerState, lease: Lease, settled: Settled, leaning: dict[str, Any], increment: Increment
+) -> jobs.Remade:
+    started = time.monotonic()
+    known = [each for each in (*settled.known, settled.concept) if each.name != increment.concept]
+    again = erase(
+        resident.base,
+        _request_of(increment),
+        known,
+        settled.protected,
+        shared=resident.shared,
+        reason="substituted",
+    )
+    made = drive(lease, again)
+    return jobs.Remade(
+        leaning["name"], leaning["digest"], store_increment(resident.blobs, made, time.monotonic() - started)
+    )
+
+
+def _request_of(increment: Increment) -> ErasureRequest:
+    """What was overridden when it was made is overridden again: whoever erases its substitute cannot ask for that."""
+    overridden = increment.certificate.get("overridden") or increment.certificate["given_up"]
+    return replace(request_of(increment), override=bool(overridden))
+
+
+def run(resident: WorkerState, lease: Lease) -> None:
     """Do an erase job from the claim to the published versions.
 
     Raises:
@@ -56,7 +129,7 @@ def run(resident: Resident, lease: Lease) -> None:
         considered |= {each.concept.name for each in newcomers}
 
 
-def _alone(resident: Resident, lease: Lease, settled: Settled) -> Made:
+def _alone(resident: WorkerState, lease: Lease, settled: Settled) -> MadeIncrement:
     return drive(
         lease,
         erase(
@@ -71,7 +144,7 @@ def _alone(resident: Resident, lease: Lease, settled: Settled) -> Made:
     )
 
 
-def _together(resident: Resident, lease: Lease, settled: Settled) -> Made:
+def _together(resident: WorkerState, lease: Lease, settled: Settled) -> MadeIncrement:
     """The job's own member of a group that is optimised jointly, by this job or by the one before."""
     group = lease.claim.request["group"]
     requests = [_request(body) for body in group]

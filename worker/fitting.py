@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sepme_core.base import Base
-from sepme_core.unread import cut_off
+from sepme_core.models.model import DiffusionModel
+from sepme_core.models.prompts import cut_off
 from worker import problems
 
 
-def check_whole(base: Base, body: Mapping[str, Any]) -> None:
+def check_whole(base: DiffusionModel, body: Mapping[str, Any]) -> None:
     """Hold the phrases of a job's request, and of those made together with it, against the model's length.
 
     Raises:
@@ -22,7 +22,7 @@ def check_whole(base: Base, body: Mapping[str, Any]) -> None:
         raise problems.Refused(problems.of_invalid_fields(fields))
 
 
-def _cut(base: Base, body: Mapping[str, Any], at: str) -> Iterator[tuple[str, str]]:
+def _cut(base: DiffusionModel, body: Mapping[str, Any], at: str) -> Iterator[tuple[str, str]]:
     """Pointers of phrases that are too long, each with what is wrong."""
     for field in ("prompts", "protect"):
         for place, phrase in enumerate(body.get(field) or ()):
@@ -31,7 +31,7 @@ def _cut(base: Base, body: Mapping[str, Any], at: str) -> Iterator[tuple[str, st
         yield from _too_long(base, body["substitute"], f"{at}/substitute")
 
 
-def _too_long(base: Base, phrase: str, pointer: str) -> Iterator[tuple[str, str]]:
+def _too_long(base: DiffusionModel, phrase: str, pointer: str) -> Iterator[tuple[str, str]]:
     rest = cut_off(base, phrase)
     if rest:
         yield pointer, f"The model reads {base.tokens - 2} tokens, and would not see {rest!r}; say it in fewer words."

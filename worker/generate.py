@@ -2,20 +2,18 @@
 
 from typing import Any
 
-from sepme_core.generation import PictureRequest
-from sepme_core.generation import generate as draw
+from sepme_core.drawing.draw import PictureRequest
+from sepme_core.drawing.draw import generate as draw
+from sepme_core.models.prompts import warnings_of
 from sepme_core.registry import concepts, jobs
 from sepme_core.registry.database import reading
-from sepme_core.unread import warnings_of
 from worker import problems
-from worker.increments import usable_increments
 from worker.lease import Lease, LeaseLost
-from worker.resident import Resident
-from worker.storing import store_picture
+from worker.state import WorkerState, store_picture, usable_increments
 from worker.trouble import insist
 
 
-def run(resident: Resident, lease: Lease) -> None:
+def run(resident: WorkerState, lease: Lease) -> None:
     """Do a generate job from the claim to the published pictures.
 
     Raises:
@@ -40,7 +38,7 @@ def run(resident: Resident, lease: Lease) -> None:
         raise LeaseLost
 
 
-def _mask(resident: Resident, claim: jobs.Claim) -> dict[str, Any]:
+def _mask(resident: WorkerState, claim: jobs.Claim) -> dict[str, Any]:
     """The mask pinned when the request was accepted, and whatever is erased for good by now."""
     if claim.pinned["base_digest"] != resident.base.digest:
         names = [concept["name"] for concept in claim.pinned["mask"]["concepts"]]

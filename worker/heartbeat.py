@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from sepme_core.erasure import ErasureSettings, measure_capacity
 from sepme_core.registry import concepts, serving
 from sepme_core.registry.database import reading, writing
-from worker.optimising import as_known
-from worker.resident import Resident
+from worker.driving import as_known
+from worker.state import WorkerState
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class Heartbeat:
     measuring takes seconds that those who optimise could use.
     """
 
-    def __init__(self, resident: Resident, beat_seconds: float = BEAT_SECONDS) -> None:
+    def __init__(self, resident: WorkerState, beat_seconds: float = BEAT_SECONDS) -> None:
         self._resident = resident
         self._beat_seconds = beat_seconds
         self._over = threading.Event()

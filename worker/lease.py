@@ -1,9 +1,4 @@
-"""The hold of a worker on its job, kept up from a thread, looked at from the work.
-
-A claim is a lease on the row under an attempt's number. While it lasts no other worker claims the job; where it ran out
-(the process hung, the machine slept) another attempt may have begun, and whatever this one still writes is refused by
-the registry. So losing a lease costs time, never correctness.
-"""
+"""The hold of a worker on its job, kept up from a thread and looked at from the work; and how draining ends it."""
 
 import logging
 import os
@@ -17,7 +12,42 @@ from sqlalchemy import Engine
 
 from sepme_core.registry import jobs
 from sepme_core.registry.database import writing
-from worker.drain import Drain
+
+DRAIN_LOOK_SECONDS = 0.1
+
+
+class Drain:
+    """Whether the worker is stopping, and how long the job it holds may go on.
+
+    Thread-safe, and `begin` may run in a signal handler: it only sets a number.
+    """
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._deadline: float | None = None
+
+    def begin(self) -> None:
+        """The worker was told to stop; a second call changes nothing."""
+        if self._deadline is None:
+            self._deadline = self._clock() + self._seconds
+
+    @property
+    def begun(self) -> bool:
+        """Whether the worker is stopping: no new job is to be taken."""
+        return self._deadline is not None
+
+    @property
+    def over(self) -> bool:
+        """Whether the time for the job under way is up: it is to be put back."""
+        return self._deadline is not None and self._clock() >= self._deadline
+
+    def sleep(self, seconds: float) -> None:
+        """Wait so long, or until the worker is told to stop."""
+        deadline = self._clock() + seconds
+        while not self.begun and self._clock() < deadline:
+            time.sleep(min(DRAIN_LOOK_SECONDS, seconds))
+
 
 logger = logging.getLogger(__name__)
 

@@ -3,19 +3,17 @@
 import time
 
 from sepme_core.erasure import reproject
-from sepme_core.increment import Increment
+from sepme_core.increments.increment import Increment
 from sepme_core.registry import concepts, increments, jobs
 from sepme_core.registry.database import reading
 from sepme_core.registry.errors import UnknownConcept
-from worker.increments import readable_increments, usable_increment
+from worker.driving import as_known, drive
 from worker.lease import Lease, LeaseLost
-from worker.optimising import as_known, drive
-from worker.resident import Resident
-from worker.storing import store_increment
+from worker.state import WorkerState, readable_increments, store_increment, usable_increment
 from worker.trouble import insist
 
 
-def run(resident: Resident, lease: Lease) -> None:
+def run(resident: WorkerState, lease: Lease) -> None:
     """Do a reproject job from the claim to the published version; the old version serves until then.
 
     Raises:
@@ -34,7 +32,7 @@ def run(resident: Resident, lease: Lease) -> None:
         raise LeaseLost
 
 
-def _serving(resident: Resident, name: str) -> list[Increment]:
+def _serving(resident: WorkerState, name: str) -> list[Increment]:
     """The version that stands for the concept, if it can be read."""
     with reading(resident.engine) as session:
         try:

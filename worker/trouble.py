@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from sepme_core.registry.blobs import Blobs
 from sepme_core.registry.database import writing
-from worker.drain import Drain
+from worker.lease import Drain
 
 logger = logging.getLogger(__name__)
 

@@ -1,21 +1,21 @@
-"""From a look at the queue to the end of a job: claim the row, do the work, and say on the row how it ended."""
+"""From a look at the queue to the end of a job: claim it, do the work, say how it ended; between jobs look ahead."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from sepme_core.drawing.draw import Picture
 from sepme_core.erasure import ErasureRefused
-from sepme_core.generation import Picture
 from sepme_core.registry import jobs
 from sepme_core.registry.database import writing
 from worker import erase, generate, problems, protect, reproject
 from worker.lease import Cancelled, GaveWay, Lease, LeaseLost, PutBack
-from worker.resident import Resident
-from worker.storing import store_picture
+from worker.state import WorkerState, store_picture
 from worker.trouble import MOST_PUT_BACK, insist, is_trouble, is_usable, pause_after, said, wait_out
 
 logger = logging.getLogger(__name__)
 
-WORK: Mapping[str, Callable[[Resident, Lease], None]] = {
+WORK: Mapping[str, Callable[[WorkerState, Lease], None]] = {
     "erase": erase.run,
     "protect": protect.run,
     "reproject": reproject.run,
@@ -23,7 +23,7 @@ WORK: Mapping[str, Callable[[Resident, Lease], None]] = {
 }
 
 
-def do_next(resident: Resident, pass_on: Callable[[], None]) -> bool:
+def do_next(resident: WorkerState, pass_on: Callable[[], None]) -> bool:
     """Claim the job whose turn it is in this worker's queue, and do it. False where nothing is to be done here.
 
     ``pass_on`` is called where more waits: another worker may be idle.
@@ -45,7 +45,7 @@ def do_next(resident: Resident, pass_on: Callable[[], None]) -> bool:
     return True
 
 
-def do(resident: Resident, claim: jobs.Claim) -> None:
+def do(resident: WorkerState, claim: jobs.Claim) -> None:
     """Do a job that was claimed, and say how it ended."""
     logger.info("Job %s: %s, attempt %d.", claim.job_id, claim.kind, claim.attempt)
     settings = resident.settings
@@ -59,7 +59,7 @@ def do(resident: Resident, claim: jobs.Claim) -> None:
         _do(resident, lease)
 
 
-def _do(resident: Resident, lease: Lease) -> None:
+def _do(resident: WorkerState, lease: Lease) -> None:
     claim = lease.claim
     try:
         WORK[claim.kind](resident, lease)
@@ -92,7 +92,7 @@ def _do(resident: Resident, lease: Lease) -> None:
         logger.info("Job %s is done.", claim.job_id)
 
 
-def _put_back(resident: Resident, claim: jobs.Claim, error: Exception) -> None:
+def _put_back(resident: WorkerState, claim: jobs.Claim, error: Exception) -> None:
     """Leave it to a later attempt, its own or another worker's, and wait a little; at last give it up."""
     reason = said(error)
     troubles = insist(resident.engine, lambda session: jobs.put_back_for_trouble(session, claim, reason, MOST_PUT_BACK))
@@ -104,6 +104,49 @@ def _put_back(resident: Resident, claim: jobs.Claim, error: Exception) -> None:
     wait_out(resident.drain, pause_after(troubles), lambda: is_usable(resident.engine, resident.blobs))
 
 
-def _fail(resident: Resident, claim: jobs.Claim, document: problems.Document, pictures: Sequence[Picture] = ()) -> None:
+def _fail(
+    resident: WorkerState, claim: jobs.Claim, document: problems.Document, pictures: Sequence[Picture] = ()
+) -> None:
     stored = [store_picture(resident.blobs, picture) for picture in pictures]
     insist(resident.engine, lambda session: jobs.fail(session, claim, document, stored))
+
+
+logger = logging.getLogger(__name__)
+
+
+class LookAhead:
+    """Work in small pieces, done in a thread between jobs. To be started and stopped from one thread at a time.
+
+    Args:
+        pieces: does a piece of the work at every step.
+    """
+
+    def __init__(self, pieces: Iterator[None]) -> None:
+        self._pieces = pieces
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._done = False
+
+    def start(self) -> None:
+        """Begin, or go on where it was left; nothing where all is done."""
+        if self._done:
+            return
+        self._over.clear()
+        self._thread = threading.Thread(target=self._work, name="preparation", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Return once the piece under way is done, with nothing under way."""
+        self._over.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _work(self) -> None:
+        try:
+            while not self._over.is_set():
+                next(self._pieces)
+        except StopIteration:
+            self._done = True
+        except Exception:  # the jobs make what is missing, and say what is wrong
+            self._done = True
+            logger.exception("The worker could not look ahead at what erasures have in common.")

@@ -1,7 +1,7 @@
-"""GET /concepts, GET /concepts/{name} and its /lora, POST /concepts/{name}/erase, DELETE /concepts/{name}."""
+"""Concepts: GET /concepts, GET, DELETE /concepts/{name} and its /lora, POST /concepts/{name}/erase, POST /erasures."""
 
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Literal
 
 from anyio import to_thread
 from fastapi import APIRouter, Body, Query
@@ -9,19 +9,98 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
-from app.concepts import listing, lora
-from app.concepts.entity_tags import IfMatch
-from app.concepts.schemas import ConceptDocument, ConceptPage, ErasureBody
-from app.fields import SlugInPath
-from app.holder import Holder
-from app.jobs.responses import JOB_RESPONSES
-from app.jobs.schemas import JobDocument
-from app.jobs.submission import SubmissionDependency
-from app.json_text import json_response
-from app.pages import PageDependency
-from app.problems.responses import PROBLEM_RESPONSE
-from app.services import ServicesDependency
-from sepme_core.registry import concepts
+from app.concepts.schemas import AgainBody, ConceptDocument, ConceptPage, ErasureBody, ErasuresBody
+from app.fields import PageDependency, PageQuery, SlugInPath
+from app.headers import IfMatch, json_response
+from app.jobs.schemas import JOB_RESPONSES, JOBS_RESPONSES, JobDocument, JobList
+from app.jobs.submission import Submission, SubmissionDependency
+from app.model import served_model
+from app.problems.problem import PROBLEM_RESPONSE, InvalidField, Problem, invalid
+from app.problems.refusals import NOT_ITSELF
+from app.services import KeyHolder, Services, ServicesDependency
+from sepme_core import problems
+from sepme_core.registry import concepts, increments, json_text, serving
+from sepme_core.registry.errors import BlobDamaged, BlobMissing, ConceptNamedTwice, SameAsItself
+
+
+def page(session: Session, query: PageQuery) -> str:
+    """One page of the concepts, and the room that is left.
+
+    Raises:
+        CursorInvalid: Where the cursor is not one of this listing.
+    """
+    found = concepts.page_of_texts(session, query.cursor, query.limit)
+    model = serving.current_model(session)
+    rest = {"next_cursor": found.next_cursor, "capacity": model.get("capacity") if model else None}
+    return json_text.document(rest, {"items": json_text.array(each.text for each in found.items)})
+
+
+def restore(session: Session, name: str, holder: str, if_match: str | None) -> concepts.ConceptText:
+    """Restore a concept; the concept as it is then.
+
+    Raises:
+        UnknownConcept, ConceptIrrevocable, ConceptMoved: As the registry says.
+    """
+    concepts.restore(session, name, holder, if_match)
+    return concepts.text(session, name)
+
+
+MEDIA_TYPE = "application/octet-stream"  # safetensors has no registered media type
+
+
+class LoraQuery(BaseModel):
+    """For which program the file is. Parameters that are not known are refused: a slip would give another file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: Literal["diffusers", "kohya"] = Field(
+        default="diffusers",
+        description="By whose names: `diffusers` (PEFT) for diffusers' `load_lora_weights`; `kohya` for ComfyUI,"
+        " AUTOMATIC1111 and other programs that look for `lora_unet_…`. They ignore names they do not know.",
+    )
+
+    def tag(self, digest: str) -> str:
+        """The entity tag of an increment's file in this format."""
+        return f'"{digest}"' if self.format == "diffusers" else f'"{digest}-{self.format}"'
+
+    def file_name(self, concept: str) -> str:
+        """What the file is called."""
+        return f"{concept}.safetensors" if self.format == "diffusers" else f"{concept}-{self.format}.safetensors"
+
+
+def stored_digest(session: Session, name: str) -> str:
+    """The digest of the increment that stands for a concept, whether it serves or is restored.
+
+    Raises:
+        UnknownConcept: Where there is none with the name.
+        Problem: `concept-never-erased`.
+    """
+    concept = concepts.get(session, name)
+    increment = increments.current(session, concept)
+    if increment is not None:
+        return increment.digest
+    live = concepts.document(session, concept)["job"]
+    detail = f"{name!r} has no increment yet." if live else f"{name!r} was never erased."
+    raise Problem(problems.CONCEPT_NEVER_ERASED, detail, concept=name, job=f"/jobs/{live}" if live else None)
+
+
+def read_lora(services: Services, name: str, digest: str, query: LoraQuery) -> bytes:
+    """The LoRA file of a stored increment, in the format asked for.
+
+    Raises:
+        Problem: `increment-damaged`.
+    """
+    from sepme_core.increments.lora import (
+        NoIncrement,
+        lora_of_increment,  # numpy, which nothing else needs here
+    )
+
+    try:
+        return lora_of_increment(services.blobs.get(digest), query.format)
+    except (BlobMissing, BlobDamaged, NoIncrement) as error:
+        detail = f"The increment of {name!r} cannot be used: {error}."
+        raise Problem(problems.INCREMENT_DAMAGED, detail, concept=name) from error
+
 
 router = APIRouter(tags=["concepts"], responses=PROBLEM_RESPONSE)
 
@@ -37,7 +116,7 @@ class RestoreQuery(BaseModel):
 @router.get("/concepts", response_model=ConceptPage)
 async def list_concepts(query: PageDependency, services: ServicesDependency) -> Response:
     """All concepts, by name."""
-    return await services.read(lambda session: json_response(listing.page(session, query)))
+    return await services.read(lambda session: json_response(page(session, query)))
 
 
 @router.get("/concepts/{name}", response_model=ConceptDocument)
@@ -56,24 +135,22 @@ async def get_concept(name: SlugInPath, services: ServicesDependency) -> Respons
     responses={
         200: {
             "description": "The file.",
-            "content": {lora.MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
+            "content": {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
         }
     },
 )
-async def get_lora(
-    name: SlugInPath, query: Annotated[lora.LoraQuery, Query()], services: ServicesDependency
-) -> Response:
+async def get_lora(name: SlugInPath, query: Annotated[LoraQuery, Query()], services: ServicesDependency) -> Response:
     """The concept's increment as a LoRA file (safetensors), restored or not, by the names of the program it is for.
 
     It belongs to the model whose digest stands in its metadata. `ETag` is the increment's digest, and the format.
     """
-    digest = await services.read(lambda session: lora.stored_digest(session, name))
-    data = await to_thread.run_sync(lora.read_lora, services, name, digest, query)
+    digest = await services.read(lambda session: stored_digest(session, name))
+    data = await to_thread.run_sync(read_lora, services, name, digest, query)
     headers = {
         "ETag": query.tag(digest),
         "Content-Disposition": f'attachment; filename="{query.file_name(name)}"',
     }
-    return Response(data, media_type=lora.MEDIA_TYPE, headers=headers)
+    return Response(data, media_type=MEDIA_TYPE, headers=headers)
 
 
 @router.post("/concepts/{name}/erase", response_model=JobDocument, responses=JOB_RESPONSES)
@@ -104,7 +181,7 @@ async def restore_concept(
     name: SlugInPath,
     query: Annotated[RestoreQuery, Query()],
     services: ServicesDependency,
-    holder: Holder,
+    holder: KeyHolder,
     if_match: IfMatch,
 ) -> Response:
     """Restore a concept: it leaves the active set, and a job that is erasing it is cancelled. Idempotent.
@@ -114,5 +191,71 @@ async def restore_concept(
     if query.purge:
         await services.write(lambda session: concepts.purge(session, name, holder, if_match))
         return Response(status_code=HTTPStatus.NO_CONTENT)
-    concept = await services.write(lambda session: listing.restore(session, name, holder, if_match))
+    concept = await services.write(lambda session: restore(session, name, holder, if_match))
     return json_response(concept.text, {"ETag": concept.etag})
+
+
+@router.post("/erasures", response_model=JobList, responses=JOBS_RESPONSES)
+async def erase_concepts(submission: SubmissionDependency, body: ErasuresBody) -> Response:
+    """Erase several concepts: accepted all or none, one job each, the same bytes whatever order they finish in."""
+    refuse_repeats([concept.name for concept in body.concepts])
+    refuse_lone_joint(body)
+    accepted = await submission.accept(body, lambda session: _accept(session, body, submission))
+    return await submission.answer_all(accepted)
+
+
+@router.post("/erasures/again", response_model=JobList, responses=JOBS_RESPONSES)
+async def erase_again(
+    submission: SubmissionDependency, body: Annotated[AgainBody, Body(default_factory=AgainBody)]
+) -> Response:
+    """Erase all that is stored for another model again, for the one that is served. What is restored stays so."""
+    accepted = await submission.accept(body, lambda session: _accept_again(session, submission.holder))
+    return await submission.answer_all(accepted)
+
+
+def refuse_repeats(names: list[str]) -> None:
+    """Each concept once.
+
+    Raises:
+        Problem: `invalid-request`, with a pointer to every name that came before.
+    """
+    repeated = [place for place, name in enumerate(names) if name in names[:place]]
+    if repeated:
+        detail = "must not name a concept that this request has named before"
+        raise invalid(
+            *(InvalidField(location="body", pointer=f"#/concepts/{place}/name", detail=detail) for place in repeated)
+        )
+
+
+def refuse_lone_joint(body: ErasuresBody) -> None:
+    """A joint erasure has two concepts at least.
+
+    Raises:
+        Problem: `invalid-request`.
+    """
+    if body.joint and len(body.concepts) == 1:
+        detail = "must be false for one concept: there is nothing to optimise it with"
+        raise invalid(InvalidField(location="body", pointer="#/joint", detail=detail))
+
+
+def _accept(session: Session, body: ErasuresBody, submission: Submission) -> list[str]:
+    requests = [concept.request(concept.name) for concept in body.concepts]
+    try:
+        accepted = concepts.accept_erasures(
+            session, requests, submission.holder, joint=body.joint, blobs=submission.services.blobs
+        )
+    except ConceptNamedTwice as error:
+        field = "name" if requests[error.place]["same_as"] is None else "same_as"
+        raise _misnamed(error.place, field, f"comes to {error.name!r}, which this request has named before") from error
+    except SameAsItself as error:
+        raise _misnamed(error.place, "same_as", NOT_ITSELF) from error
+    return [one.job.id for one in accepted]
+
+
+def _misnamed(place: int, field: str, detail: str) -> Problem:
+    return invalid(InvalidField(location="body", pointer=f"#/concepts/{place}/{field}", detail=detail))
+
+
+def _accept_again(session: Session, holder: str) -> list[str]:
+    base_digest = served_model(session)["base_digest"]
+    return [accepted.job.id for accepted in concepts.accept_again(session, base_digest, holder)]

@@ -1,4 +1,4 @@
-"""What a concept is over HTTP, and what an erasure may be asked with."""
+"""What a concept is over HTTP, and what erasures of one or of several may be asked with."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -167,3 +167,24 @@ class ConceptPage(BaseModel):
     items: list[ConceptDocument]
     next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null on the last one.")
     capacity: Capacity | None = Field(default=None, description="Room left in the model that is served.")
+
+
+class NamedErasure(ErasureBody):
+    """One of several erasures: the body of a single one, and its name."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "van-gogh", "kind": "style"}]})
+
+    name: Slug
+
+
+class ErasuresBody(Body):
+    """The concepts to erase: accepted all or none."""
+
+    concepts: Annotated[list[NamedErasure], Field(min_length=1, max_length=100)]
+    joint: bool = Field(
+        default=False, description="True: optimise them together, balanced against each other; two at least."
+    )
+
+
+class AgainBody(Body):
+    """Nothing is to be said about erasing again; the body may be left out."""

@@ -1,16 +1,16 @@
-"""Accept a request for pictures: complete it, pin its mask, write its job, all in one transaction."""
+"""Accept a request for pictures: complete it by the model's defaults and limits, pin its mask, write its job."""
 
-from collections.abc import Mapping, Sequence
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from sqlalchemy.orm import Session
 
-from app.generation.limits import complete
 from app.generation.schemas import GenerateBody
-from app.model.readiness import served_model
-from app.problems import Problem, catalogue
-from app.problems.problem import InvalidField
-from app.problems.validation import pointer
+from app.model import served_model
+from app.problems import Problem
+from app.problems.problem import InvalidField, invalid, pointer
+from sepme_core import problems
 from sepme_core.registry import concepts, further_names, jobs
 from sepme_core.registry.concepts import MaskResolution
 
@@ -71,7 +71,7 @@ def _unknown(missing: Sequence[str], erased: Sequence[str]) -> Problem:
     ]
     listed = [error.model_dump(exclude_none=True) for error in errors]
     return Problem(
-        catalogue.UNKNOWN_CONCEPTS, f"No increment for {', '.join(missing)}.", concepts=list(missing), errors=listed
+        problems.UNKNOWN_CONCEPTS, f"No increment for {', '.join(missing)}.", concepts=list(missing), errors=listed
     )
 
 
@@ -80,17 +80,67 @@ def _in_progress(session: Session, names: Sequence[str]) -> Problem:
     live = {name: jobs.live_erasure(session, concept) for name, concept in stands_for.items()}
     links = {name: f"/jobs/{job.id}" for name, job in live.items() if job is not None}
     detail = f"Still being erased: {', '.join(names)}."
-    return Problem(
-        catalogue.CONCEPT_IN_PROGRESS, detail, headers={"Retry-After": "5"}, concepts=list(names), jobs=links
-    )
+    return Problem(problems.CONCEPT_IN_PROGRESS, detail, headers={"Retry-After": "5"}, concepts=list(names), jobs=links)
 
 
 def _for_another_base(mask: MaskResolution, names: Sequence[str], base_digest: str) -> Problem:
     made_for = {concept.name: concept.base_digest for concept in mask.concepts if concept.name in names}
     return Problem(
-        catalogue.INCREMENT_FOR_ANOTHER_BASE,
+        problems.INCREMENT_FOR_ANOTHER_BASE,
         f"Made for another base than {base_digest}: {', '.join(names)}.",
         concepts=list(names),
         made_for=made_for,
         base_digest=base_digest,
     )
+
+
+DRAWN_SEEDS = 2**32
+_RANGES = ("count", "steps", "guidance_scale", "width", "height")
+
+
+def complete(body: GenerateBody, model: Mapping[str, Any], spoken: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The whole request: what was asked, and the model's defaults for the rest.
+
+    Args:
+        body: The request.
+        model: The model's description, its `defaults` and `limits`.
+        spoken: Names of fields where the client's body has others, as in `{"count": "n"}`.
+
+    Raises:
+        Problem: `invalid-request`, naming every field that is out of the model's range.
+    """
+    request = body.model_dump(mode="json")
+    for name, default in model["defaults"].items():
+        if request.get(name, default) is None:
+            request[name] = default
+    if request["seed"] is None:
+        request["seed"] = secrets.randbelow(DRAWN_SEEDS)
+    names = spoken or {}
+    fields = [
+        InvalidField(location="body", pointer=f"#/{names.get(name, name)}", detail=detail)
+        for name, detail in _out_of_range(request, model["limits"])
+    ]
+    if fields:
+        raise invalid(*fields)
+    return request
+
+
+def _out_of_range(request: Mapping[str, Any], limits: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name in _RANGES:
+        low, high = limits[name]
+        if not low <= request[name] <= high:
+            rule = f"must be {low}" if low == high else f"must be from {low} to {high}"
+            yield name, f"{name} {rule} for this model, not {request[name]}"
+    least = limits.get("least_steps", {}).get(request["scheduler"], 1)
+    if limits["steps"][0] <= request["steps"] < least:
+        yield (
+            "steps",
+            f"steps must be at least {least} with the scheduler {request['scheduler']}, not {request['steps']}",
+        )
+    multiple = limits["multiple_of"]
+    for name in ("width", "height"):
+        if request[name] % multiple:
+            yield name, f"{name} must be a multiple of {multiple} for this model, not {request[name]}"
+    if request["scheduler"] not in limits["schedulers"]:
+        known = ", ".join(limits["schedulers"])
+        yield "scheduler", f"scheduler must be one of {known} for this model, not {request['scheduler']!r}"

@@ -5,11 +5,10 @@ from fastapi.responses import Response
 
 from app.generation.acceptance import accept
 from app.generation.schemas import GenerateBody
-from app.jobs.responses import JOB_RESPONSES
-from app.jobs.schemas import JobDocument
+from app.jobs.schemas import JOB_RESPONSES, JobDocument
 from app.jobs.submission import SubmissionDependency
-from app.model.readiness import wait_for_model
-from app.problems.responses import PROBLEM_RESPONSE
+from app.model import wait_for_model
+from app.problems.problem import PROBLEM_RESPONSE
 
 router = APIRouter(tags=["generation"], responses=PROBLEM_RESPONSE)
 

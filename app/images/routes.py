@@ -2,23 +2,50 @@
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Header, Path
 from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
-from app.images.negotiation import negotiate
-from app.images.schemas import ImageDocument
-from app.problems import Problem, catalogue
-from app.problems.responses import PROBLEM_RESPONSE
+from app.headers import negotiate
+from app.jobs.schemas import Mask, Picture
+from app.problems import Problem
+from app.problems.problem import PROBLEM_RESPONSE
 from app.services import Services, ServicesDependency
+from sepme_core import problems
 from sepme_core.registry import images, jobs
-from sepme_core.registry.clock import timestamp
 from sepme_core.registry.errors import BlobDamaged, BlobMissing
 from sepme_core.registry.tables import Image, Job
+from sepme_core.registry.types import timestamp
+
+
+class Replay(BaseModel):
+    """How a picture is made again: pictures of one batch differ by rounding from those that are drawn alone."""
+
+    request: dict[str, Any] = Field(description="The body for POST /generate, all pictures of the batch at once.")
+    row: int = Field(description="Which of them it is, from 0.")
+
+
+class ImageDocument(Picture):
+    """A picture and its record.
+
+    On the same kind of device, under the same increments and library versions, the whole batch again is the same bytes.
+    """
+
+    job: str = Field(description="Path of the job that made it.")
+    digest: str = Field(description="Of the PNG, by sha256.")
+    bytes: int = Field(description="Size of the PNG.")
+    base_digest: str
+    mask: Mask
+    record: dict[str, Any] = Field(description="As it stands in the PNG's metadata.")
+    replay: Replay | None = Field(description="How it is made again; null of what was drawn to look at an erasure.")
+    created_at: datetime
+
 
 router = APIRouter(tags=["images"], responses=PROBLEM_RESPONSE)
 
@@ -37,7 +64,7 @@ async def get_image_id(
 ) -> str:
     """An id out of the path. What cannot be one is not looked for."""
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", image_id):
-        raise Problem(catalogue.IMAGE_NOT_FOUND, f"No picture has the id {image_id!r}.")
+        raise Problem(problems.IMAGE_NOT_FOUND, f"No picture has the id {image_id!r}.")
     return image_id
 
 
@@ -57,7 +84,7 @@ class ImageRequest:
         """
         chosen = negotiate(self.accept, (PNG, JSON))
         if chosen is None:
-            raise Problem(catalogue.NOT_ACCEPTABLE, f"There is no {self.accept}.", available=[PNG, JSON])
+            raise Problem(problems.NOT_ACCEPTABLE, f"There is no {self.accept}.", available=[PNG, JSON])
         return chosen
 
     def has(self, tag: str) -> bool:
@@ -114,9 +141,9 @@ def read_png(services: Services, digest: str) -> bytes:
     try:
         return services.blobs.get(digest)
     except BlobMissing as error:
-        raise Problem(catalogue.IMAGE_GONE, "The picture's bytes were deleted.") from error
+        raise Problem(problems.IMAGE_GONE, "The picture's bytes were deleted.") from error
     except BlobDamaged as error:
-        raise Problem(catalogue.IMAGE_DAMAGED, f"The bytes have the digest {error.found}.", digest=digest) from error
+        raise Problem(problems.IMAGE_DAMAGED, f"The bytes have the digest {error.found}.", digest=digest) from error
 
 
 def _document(session: Session, image_id: str) -> dict[str, Any]:

@@ -9,15 +9,15 @@ from fastapi import APIRouter, Body, Depends, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 from sqlalchemy.orm import Session
 
-from app.jobs import events
+from app.headers import PreferenceDependency, json_response
+from app.jobs import waiting
 from app.jobs.schemas import CancelBody, JobDocument, JobPage, JobQuery
 from app.jobs.submission import SubmissionDependency
 from app.jobs.waiting import finished_jobs
-from app.json_text import json_response
-from app.preferences import PreferenceDependency
-from app.problems import Problem, catalogue
-from app.problems.responses import PROBLEM_RESPONSE
+from app.problems import Problem
+from app.problems.problem import PROBLEM_RESPONSE
 from app.services import ServicesDependency
+from sepme_core import problems
 from sepme_core.registry import jobs, json_text
 
 router = APIRouter(tags=["jobs"], responses=PROBLEM_RESPONSE)
@@ -26,7 +26,7 @@ router = APIRouter(tags=["jobs"], responses=PROBLEM_RESPONSE)
 async def get_job_id(job_id: Annotated[str, Path(description="The job's id, out of its `Location`.")]) -> str:
     """An id out of the path. What cannot be one is not looked for."""
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", job_id):
-        raise Problem(catalogue.JOB_NOT_FOUND, f"No job has the id {job_id!r}.")
+        raise Problem(problems.JOB_NOT_FOUND, f"No job has the id {job_id!r}.")
     return job_id
 
 
@@ -60,14 +60,16 @@ async def get_job(
     responses={
         200: {
             "description": "`progress` events, then one of `succeeded`, `failed`, `cancelled`.",
-            "content": events.CONTENT,
+            "content": waiting.CONTENT,
         },
         204: {"description": "The job has finished and `Last-Event-ID` is its last event: nothing will follow."},
     },
 )
-async def follow_job(job_id: JobId, services: ServicesDependency, last_event_id: events.LastEventId = None) -> Response:
+async def follow_job(
+    job_id: JobId, services: ServicesDependency, last_event_id: waiting.LastEventId = None
+) -> Response:
     """Follow a job by server-sent events; what came after `Last-Event-ID` is sent again."""
-    return await events.stream(services, job_id, int(last_event_id or 0))
+    return await waiting.stream(services, job_id, int(last_event_id or 0))
 
 
 @router.post("/jobs/{job_id}/cancel", status_code=HTTPStatus.ACCEPTED, response_model=JobDocument)

@@ -1,4 +1,4 @@
-"""What a job is over HTTP."""
+"""What a job is over HTTP, and what the OpenAPI document says of requests that make jobs."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -6,8 +6,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.concepts.schemas import ConceptDocument
-from app.fields import Body, Slug
-from app.pages import PageQuery
+from app.fields import Body, PageQuery, Slug
+from app.problems.problem import PROBLEM_RESPONSE, Responses
 from app.protected.schemas import ProtectedDocument
 
 JobKind = Literal["erase", "reproject", "protect", "generate", "evaluate"]
@@ -106,3 +106,28 @@ class JobList(BaseModel):
     """The jobs of one request."""
 
     items: list[JobDocument]
+
+
+_APPLIED = {"Preference-Applied": {"description": "The wait that was granted.", "schema": {"type": "string"}}}
+_RETRY = {"Retry-After": {"description": "Seconds until it is worth looking.", "schema": {"type": "integer"}}}
+_LOCATION = {"Location": {"description": "Path of the job.", "schema": {"type": "string"}}}
+
+
+def _responses(model: type[Any], accepted_headers: dict[str, Any]) -> Responses:
+    return {
+        200: {
+            "description": "Finished within the wait, or nothing was left to do.",
+            "model": model,
+            "headers": _APPLIED,
+        },
+        202: {
+            "description": "Accepted; the work is under way.",
+            "model": model,
+            "headers": {**accepted_headers, **_RETRY, **_APPLIED},
+        },
+        **PROBLEM_RESPONSE,
+    }
+
+
+JOB_RESPONSES = _responses(JobDocument, _LOCATION)
+JOBS_RESPONSES = _responses(JobList, {})

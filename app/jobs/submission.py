@@ -1,25 +1,73 @@
-"""Accept a request once: under its idempotency key, in one transaction with the jobs it makes."""
+"""A request that makes jobs: accepted once, in one transaction with its jobs, and answered with them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from time import monotonic
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
-from fastapi.responses import Response
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from app import rate_limits
-from app.holder import Holder
+from app.headers import Preference, PreferenceDependency
 from app.jobs import retries
-from app.jobs.answers import job_response, jobs_response
-from app.jobs.waiting import Document, finished_jobs, read_jobs
-from app.preferences import Preference, PreferenceDependency
-from app.services import Services, ServicesDependency
+from app.jobs.waiting import FINISHED, Document, finished_jobs, read_jobs
+from app.problems import Problem, document_response
+from app.services import KeyHolder, Services, ServicesDependency
 from app.storage import refuse_where_full
+from sepme_core import problems
 from sepme_core.canonical import digest_of
 from sepme_core.registry import idempotency, jobs
+
+RETRY_SECONDS = 1
+
+
+def failure(job: Document) -> Document | None:
+    """The problem of a job that did not do its work, with the path of the job; None where it did or still may."""
+    link = f"/jobs/{job['id']}"
+    if job["state"] == "failed":
+        slug = str(job["problem"]["type"]).rsplit("/", 1)[-1]
+        remedy = {"remedy": problems.BY_SLUG[slug].remedy} if slug in problems.BY_SLUG else {}
+        return {**remedy, **job["problem"], "job": link}
+    if job["state"] == "cancelled":
+        by = job["cancelled_by"]
+        detail = f"The job was cancelled by {by}." if by else "The job was cancelled before it was done."
+        return Problem(problems.JOB_CANCELLED, detail, job=link, cancelled_by=by).document()
+    return None
+
+
+def job_response(job: Document, preference: Preference) -> Response:
+    """200 and the finished job, 202 and one under way, or the problem of a failed one that the client waited for."""
+    link = f"/jobs/{job['id']}"
+    problem = failure(job)
+    if problem is not None and preference.wait is not None:
+        return document_response(problem, instance=link, headers=preference.applied)
+    if job["state"] in FINISHED:
+        return JSONResponse(job, headers={"Content-Location": link, **preference.applied})
+    headers = {"Location": link, "Retry-After": str(RETRY_SECONDS), **preference.applied}
+    return JSONResponse(job, HTTPStatus.ACCEPTED, headers)
+
+
+def jobs_response(jobs: Sequence[Document], preference: Preference) -> Response:
+    """The same for several jobs. Failures are one problem: its status is theirs where they agree, else 409."""
+    failures = [problem for job in jobs if (problem := failure(job)) is not None]
+    if any(job["state"] not in FINISHED for job in jobs):
+        headers = {"Retry-After": str(RETRY_SECONDS), **preference.applied}
+        return JSONResponse({"items": list(jobs)}, HTTPStatus.ACCEPTED, headers)
+    if failures and preference.wait is not None:
+        return document_response(_joined(failures, len(jobs)), instance="/erasures", headers=preference.applied)
+    return JSONResponse({"items": list(jobs)}, headers=preference.applied)
+
+
+def _joined(failures: Sequence[Document], of: int) -> Document:
+    detail = f"{len(failures)} of {of} erasures did not succeed."
+    document = Problem(problems.ERASURES_FAILED, detail, problems=list(failures)).document()
+    statuses = {int(problem["status"]) for problem in failures}
+    return document | {"status": statuses.pop()} if len(statuses) == 1 else document
+
 
 Work = Callable[[Session], Sequence[str]]
 """What a request does in its transaction. Returns the ids of its jobs."""
@@ -160,7 +208,7 @@ def queue_of(job: Document) -> str:
 async def get_submission(
     request: Request,
     services: ServicesDependency,
-    holder: Holder,
+    holder: KeyHolder,
     preference: PreferenceDependency,
     idempotency_key: IdempotencyKey = None,
 ) -> Submission:

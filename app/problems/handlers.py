@@ -17,9 +17,8 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.problems import catalogue
-from app.problems.problem import Problem, document_response, invalid
-from app.problems.validation import invalid_fields
+from app.problems.problem import Problem, document_response, invalid, invalid_fields
+from sepme_core import problems
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +77,7 @@ async def _answer_validation(request: Request, error: Exception) -> Response:
 def _malformed(text: str, position: int, complaint: str) -> Problem:
     at = json.JSONDecodeError(complaint, text, position)
     return Problem(
-        catalogue.MALFORMED_JSON,
+        problems.MALFORMED_JSON,
         f"{complaint} at line {at.lineno}, column {at.colno}.",
         line=at.lineno,
         column=at.colno,
@@ -94,27 +93,27 @@ async def _answer_http(request: Request, error: Exception) -> Response:
             query = request.scope["query_string"].decode("latin-1")
             return RedirectResponse(known + (f"?{query}" if query else ""), HTTPStatus.PERMANENT_REDIRECT)
         case 404:
-            return respond(request, Problem(catalogue.PATH_NOT_FOUND, f"There is nothing at {path}."))
+            return respond(request, Problem(problems.PATH_NOT_FOUND, f"There is nothing at {path}."))
         case 405:
             allowed = allowed_methods(request)
             detail = f"{path} does not know {request.method}; it knows {', '.join(allowed)}."
             problem = Problem(
-                catalogue.METHOD_NOT_ALLOWED, detail, headers={"Allow": ", ".join(allowed)}, allowed=allowed
+                problems.METHOD_NOT_ALLOWED, detail, headers={"Allow": ", ".join(allowed)}, allowed=allowed
             )
             return respond(request, problem)
         case 413:
             return respond(request, too_large())
         case 400:
-            return respond(request, Problem(catalogue.MALFORMED_JSON, "The body cannot be read as JSON in UTF-8."))
+            return respond(request, Problem(problems.MALFORMED_JSON, "The body cannot be read as JSON in UTF-8."))
         case status:
-            document = Problem(catalogue.HTTP_ERROR, str(error.detail)).document() | {"status": status}
+            document = Problem(problems.HTTP_ERROR, str(error.detail)).document() | {"status": status}
             return document_response(document, instance=path, headers=error.headers)
 
 
 def too_large() -> Problem:
     """The problem for a body above the limit; the rest of it is not read, so the connection ends."""
     detail = f"The body is larger than {LIMIT_BYTES} bytes."
-    return Problem(catalogue.BODY_TOO_LARGE, detail, headers={"Connection": "close"}, limit_bytes=LIMIT_BYTES)
+    return Problem(problems.BODY_TOO_LARGE, detail, headers={"Connection": "close"}, limit_bytes=LIMIT_BYTES)
 
 
 def _without_slash(request: Request) -> str | None:
@@ -143,14 +142,14 @@ async def _answer_database(request: Request, error: Exception) -> Response:
         return respond(request, incident(request.scope, error))
     logger.warning("The database is not usable: %s", getattr(error, "orig", None) or error)
     detail = "The request could not be read from or written to the database; nothing was changed."
-    return respond(request, Problem(catalogue.DATABASE_UNAVAILABLE, detail, headers={"Retry-After": "5"}))
+    return respond(request, Problem(problems.DATABASE_UNAVAILABLE, detail, headers={"Retry-After": "5"}))
 
 
 def incident(scope: Scope, error: Exception) -> Problem:
     """Log an error nobody expected under a number, and tell the caller that number alone."""
     number = secrets.token_hex(8)
     logger.error("incident %s at %s %s", number, scope.get("method"), scope.get("path"), exc_info=error)
-    return Problem(catalogue.INTERNAL_ERROR, "An error that nobody foresaw was logged.", incident=number)
+    return Problem(problems.INTERNAL_ERROR, "An error that nobody foresaw was logged.", incident=number)
 
 
 class IncidentMiddleware:
@@ -175,7 +174,7 @@ class IncidentMiddleware:
             await self.app(scope, receive, watch)
         except CancelledError:  # the server stops, and its grace period is over
             if not started:
-                problem = Problem(catalogue.SERVICE_STOPPING, "The service was stopped before the answer was ready.")
+                problem = Problem(problems.SERVICE_STOPPING, "The service was stopped before the answer was ready.")
                 await respond(Request(scope), problem)(scope, receive, send)
             raise
         except Exception as error:

@@ -1,21 +1,52 @@
 """GET /protected, and GET, PUT, DELETE /protected/{name}."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter
-from fastapi.responses import Response
+from fastapi.responses import JSONResponse, Response
+from sqlalchemy.orm import Session
 
-from app.fields import SlugInPath
-from app.holder import Holder
-from app.jobs.responses import JOB_RESPONSES
-from app.jobs.submission import SubmissionDependency
-from app.pages import PageDependency
-from app.problems.responses import PROBLEM_RESPONSE
-from app.protected.protection import ask, respond
+from app.fields import PageDependency, SlugInPath
+from app.headers import Preference
+from app.jobs.schemas import JOB_RESPONSES
+from app.jobs.submission import Answer, SubmissionDependency, failure, job_response
+from app.problems import document_response
+from app.problems.problem import PROBLEM_RESPONSE
 from app.protected.schemas import ProtectedBody, ProtectedDocument, ProtectedPage
-from app.services import ServicesDependency
-from sepme_core.registry import protected, protecting
+from app.services import KeyHolder, ServicesDependency
+from sepme_core.registry import protected
+
+
+def ask(session: Session, name: str, prompts: list[str], holder: str) -> Answer:
+    """Have the prompts protected, now or by a job.
+
+    Returns:
+        The job under `jobs`, or what is protected under `protected`; and whether it `is_new` under that name, which
+        holds until the job has ended: whoever protects or gives up the name meanwhile calls the job off.
+    """
+    accepted = protected.accept(session, name, prompts, holder)
+    return {
+        "jobs": [accepted.job.id] if accepted.job else [],
+        "protected": protected.document(accepted.row) if accepted.row else None,
+        "is_new": accepted.is_new,
+    }
+
+
+def respond(answer: Answer, jobs: Sequence[dict[str, Any]], preference: Preference) -> Response:
+    """201 or 200 and what is protected, 202 and the job under way, or the problem that it ended with."""
+    status = HTTPStatus.CREATED if answer["is_new"] else HTTPStatus.OK
+    if not jobs:
+        return JSONResponse(answer["protected"], status, preference.applied)
+    (job,) = jobs
+    problem = failure(job)
+    if problem is not None:
+        return document_response(problem, instance=f"/jobs/{job['id']}", headers=preference.applied)
+    if job["state"] == "succeeded":
+        return JSONResponse(job["result"], status, preference.applied)
+    return job_response(job, preference)
+
 
 router = APIRouter(tags=["protected"], responses=PROBLEM_RESPONSE)
 
@@ -50,6 +81,6 @@ async def put_protected(name: SlugInPath, submission: SubmissionDependency, body
 
 
 @router.delete("/protected/{name}", status_code=HTTPStatus.NO_CONTENT)
-async def delete_protected(name: SlugInPath, services: ServicesDependency, holder: Holder) -> None:
+async def delete_protected(name: SlugInPath, services: ServicesDependency, holder: KeyHolder) -> None:
     """Protect these prompts no longer; a job that is to protect prompts under this name is cancelled."""
-    await services.write(lambda session: protecting.give_up(session, name, holder))
+    await services.write(lambda session: protected.give_up(session, name, holder))

@@ -16,7 +16,7 @@ import redis
 
 from benchmarks.chaos.service import Service, free_port
 from sepme.serve import broker
-from sepme.serve.plan import worker_command
+from sepme.serve.processes import worker_command
 from sepme_core.registry.database import make_engine
 
 if TYPE_CHECKING:

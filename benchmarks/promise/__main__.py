@@ -13,12 +13,12 @@ from benchmarks.promise.cases import Case, cases
 from benchmarks.promise.store import FOLDER, claimed, write_json
 from benchmarks.promise.table import lines, side_by_side
 from benchmarks.promise.version import method_digest
-from sepme_core.base import load_base
 from sepme_core.canonical import digest_of
 from sepme_core.demo import MODEL_FOLDER
-from sepme_core.erasure import ErasureSettings, Shared
+from sepme_core.erasure import ErasureCache, ErasureSettings
 from sepme_core.evaluation.classifier import open_classifier
 from sepme_core.evaluation.judge import load_judge
+from sepme_core.models.model import load_base
 
 MEASURED = Path("docs/measured")
 
@@ -28,7 +28,7 @@ def main() -> None:
     options = read_options()
     settings = ErasureSettings.from_options(json.loads(options.settings))
     base, judge = load_base("demo"), load_judge(MODEL_FOLDER / "judge")
-    shared = Shared(base, open_classifier(None, MODEL_FOLDER))
+    shared = ErasureCache(base, open_classifier(None, MODEL_FOLDER))
     bench = Bench(base, judge, shared, settings, method_digest(base, judge), options.quick)
     folder, results = folder_for(settings, options.quick), {}
     for name, case in cases(options.start).items():

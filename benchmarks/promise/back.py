@@ -6,9 +6,9 @@ from typing import Any
 from benchmarks.promise.bench import Bench
 from benchmarks.promise.figures import Bars, Figure
 from benchmarks.promise.sets import WORDINGS, companions
-from sepme_core.demo.wordings import say
+from sepme_core.demo.saying import say
 from sepme_core.evaluation.similarity import structural_similarity
-from sepme_core.increment import Increment
+from sepme_core.increments.increment import Increment
 from sepme_core.wordings import listed
 
 LISTED = Bars(0.995, 0.98, least=True)

@@ -11,16 +11,16 @@ from PIL import Image
 
 from benchmarks.promise.sets import sets_of
 from benchmarks.promise.store import FOLDER, recall_json, recall_pictures, write, write_json
-from sepme_core.base import Base
 from sepme_core.canonical import digest_of
+from sepme_core.drawing.draw import PictureRequest, draw
 from sepme_core.erasure import (
+    ErasureCache,
     ErasureRefused,
     ErasureRequest,
     ErasureSettings,
     KnownConcept,
-    Made,
+    MadeIncrement,
     Progress,
-    Shared,
     erase,
     reproject,
     run_to_end,
@@ -28,8 +28,8 @@ from sepme_core.erasure import (
 from sepme_core.erasure.substitute import wants_substitute
 from sepme_core.evaluation.accuracy import Asked, Seen, look_at_all
 from sepme_core.evaluation.judge import Judge, Verdict
-from sepme_core.generation import PictureRequest, draw
-from sepme_core.increment import Increment
+from sepme_core.increments.increment import Increment
+from sepme_core.models.model import DiffusionModel
 
 STEPS, GUIDANCE = 12, 4.0
 LEAST_PICTURES, QUICK_PICTURES = 40, 6
@@ -49,9 +49,9 @@ class Outcome:
 class Bench:
     """What every case works with; ``version`` is the method's digest."""
 
-    base: Base
+    base: DiffusionModel
     judge: Judge
-    shared: Shared
+    shared: ErasureCache
     settings: ErasureSettings
     version: str
     quick: bool
@@ -108,7 +108,7 @@ class Bench:
         key = ["reprojected", increment.digest, [asdict(each) for each in known]]
         return self._recall(key, lambda: reproject(self.base, increment, known, shared=self.shared))
 
-    def _recall(self, key: Sequence[object], make: Callable[[], Generator[Progress, None, Made]]) -> Outcome:
+    def _recall(self, key: Sequence[object], make: Callable[[], Generator[Progress, None, MadeIncrement]]) -> Outcome:
         path = FOLDER / "increments" / f"{digest_of([self.version, *key])[7:39]}.json"
         data = path.with_suffix(".safetensors")
         if not path.exists():
@@ -117,7 +117,7 @@ class Bench:
         increment = None if said["refused"] else Increment.from_bytes(data.read_bytes(), base=self.base)
         return Outcome(increment, said["refused"], said["numbers"], said["seconds"])
 
-    def _made(self, make: Callable[[], Generator[Progress, None, Made]], data: Path) -> dict[str, Any]:
+    def _made(self, make: Callable[[], Generator[Progress, None, MadeIncrement]], data: Path) -> dict[str, Any]:
         began, refused, numbers = time.process_time(), "", {}
         try:
             write(data, run_to_end(make()).increment.to_bytes())

@@ -12,9 +12,9 @@ from benchmarks.promise.leaks import leak_on_other_wordings
 from benchmarks.promise.masks import FROM_ZERO, OWN, SIX, SIXTEEN, MaskBars, in_one_mask
 from benchmarks.promise.names import two_names
 from benchmarks.promise.sets import block
-from sepme_core.base import load_base
+from sepme_core.drawing.draw import draw
 from sepme_core.erasure import ErasureSettings
-from sepme_core.generation import draw
+from sepme_core.models.model import load_base
 
 MASKS = {
     "sixteen-objects": SIXTEEN,

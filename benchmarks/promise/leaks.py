@@ -6,9 +6,9 @@ from typing import Any
 from benchmarks.promise.bench import Bench
 from benchmarks.promise.figures import ALL, Bars, Figure
 from benchmarks.promise.sets import WORDINGS, companions
-from sepme_core.demo.wordings import say
+from sepme_core.demo.saying import say
 from sepme_core.erasure.certificate import measure_leak
-from sepme_core.increment import Increment
+from sepme_core.increments.increment import Increment
 from sepme_core.wordings import mentions
 
 COMPANY = 3  # as many as certificates are measured with

@@ -9,7 +9,7 @@ from benchmarks.promise.figures import AS_IT_IS, Bars, Figure
 from benchmarks.promise.nothing import chance_of_any
 from benchmarks.promise.sets import blocks
 from sepme_core.evaluation.accuracy import Asked, Seen, by_concept, percent, select
-from sepme_core.increment import Increment
+from sepme_core.increments.increment import Increment
 
 OWN = Bars(1, 5)
 ABOVE_CHANCE = 3.0

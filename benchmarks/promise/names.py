@@ -9,9 +9,9 @@ from typing import Any
 from benchmarks.promise.bench import Bench, Outcome
 from benchmarks.promise.figures import ALL, Bars, Figure
 from benchmarks.promise.nothing import PICTURES, judged, objects_in_nothing, styles_unasked
-from sepme_core.demo.wordings import with_article
+from sepme_core.demo.saying import with_article
 from sepme_core.erasure import ErasureRequest, KnownConcept
-from sepme_core.increment import Increment
+from sepme_core.increments.increment import Increment
 from sepme_core.wordings import fill
 
 WORDINGS = {"object": ("a {}", "the {}", "{} picture"), "style": ("{} style", "in the style of {}")}

@@ -11,9 +11,9 @@ from benchmarks.promise.bench import Bench
 from benchmarks.promise.sets import BLOCK, block
 from benchmarks.promise.store import FOLDER, recall_json
 from sepme_core.canonical import digest_of
+from sepme_core.demo.saying import with_article
 from sepme_core.demo.training.nothing import Source, draw_nothing
 from sepme_core.demo.training.pictures import Corpus
-from sepme_core.demo.wordings import with_article
 from sepme_core.evaluation.judge import Verdict
 
 SEED = 60_000

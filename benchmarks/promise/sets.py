@@ -3,8 +3,8 @@
 import random
 from collections.abc import Collection, Sequence
 
-from sepme_core.base import Suggestions
 from sepme_core.evaluation.accuracy import Asked
+from sepme_core.models.model import Suggestions
 
 DRAWN = "the promise, November 2026"
 WORDINGS = (

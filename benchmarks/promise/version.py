@@ -4,18 +4,19 @@ import ast
 from pathlib import Path
 
 import sepme_core
-from sepme_core import cross_attention, wordings
-from sepme_core.base import Base
+from sepme_core import wordings
 from sepme_core.canonical import digest_of
-from sepme_core.erasure.captions import captions_digest
+from sepme_core.erasure.sentences import captions_digest
 from sepme_core.evaluation.judge import Judge
-from sepme_core.increment_format import FORMAT
+from sepme_core.increments.format import FORMAT
+from sepme_core.models import cross_attention
+from sepme_core.models.model import DiffusionModel
 
 ONLY_SAYING = {"__init__.py", "request.py", "made.py", "finishing.py", "driving.py", "preparing.py", "settings.py"}
 """Modules of the eraser that decide nothing; the settings stand beside the digest."""
 
 
-def method_digest(base: Base, judge: Judge) -> str:
+def method_digest(base: DiffusionModel, judge: Judge) -> str:
     """Of the eraser's code without comments and docstrings, the increments' format, base, captions and judge."""
     folder = Path(sepme_core.__file__ or "").parent / "erasure"
     paths = [path for path in sorted(folder.glob("*.py")) if path.name not in ONLY_SAYING]

@@ -1,20 +1,76 @@
-"""One supervised process: started in a process group of its own, noted in a pid file, its output kept in a log."""
+"""One supervised process: in a process group of its own, with a pid file, a log that turns over, and backoff."""
 
+import logging
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import IO
 
 from sepme.serve import pid_files
-from sepme.serve.log import ChildLog
 from sepme.serve.state_folder import make_private
+
+FIRST_SECONDS = 0.2  # a worker killed by accident is back at once: its job's lease runs out in eight seconds
+MOST_SECONDS = 30.0
+CALM_SECONDS = 20.0  # a child that lived this long had started, and worked; what ended it is no reason to wait
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """Deaths in a row, and the wait they ask for: 0.2 s, 0.4 s, 0.8 s … 30 s."""
+
+    deaths: int = 0
+
+    def after_death(self, lived_seconds: float) -> "Backoff":
+        """The backoff once a child has died that lived this many seconds."""
+        return Backoff(1 if lived_seconds >= CALM_SECONDS else self.deaths + 1)
+
+    @property
+    def seconds(self) -> float:
+        """The wait in seconds before the next start."""
+        if self.deaths == 0:
+            return 0.0
+        doublings = min(self.deaths - 1, 16)  # 2**16 is far beyond MOST_SECONDS; the bound only keeps the power small
+        return min(MOST_SECONDS, FIRST_SECONDS * 2.0**doublings)
+
+
+LOG_BYTES = 5_000_000
+LOG_COUNT = 3
+
+
+class ChildLog(RotatingFileHandler):
+    """Lines of one child. A disk that is full loses them, and neither ends the child nor floods the terminal."""
+
+    def __init__(self, file: Path, say: Callable[[str], None]) -> None:
+        super().__init__(file, maxBytes=LOG_BYTES, backupCount=LOG_COUNT, encoding="utf-8", delay=True)
+        self._say = say
+        self._said: set[str] = set()
+
+    def write(self, line: str) -> None:
+        """Add a line."""
+        self.handle(logging.makeLogRecord({"msg": line}))
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802, ARG002 - logging's own name and form
+        """Say why a line could not be written, unless that was said before."""
+        error = sys.exc_info()[1]
+        cause = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        if cause not in self._said:
+            self._said.add(cause)
+            self._say(f"{self.baseFilename} cannot be written ({cause}): what is said there is lost until it can.")
+
+    def close(self) -> None:
+        """Close the file, whatever of it could not be written."""
+        with suppress(OSError):
+            super().close()
+
 
 MOST_NICE = 19
 TAIL_LINES = 12

@@ -5,14 +5,92 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
-from sepme.serve import broker, greeting, pid_files, plan, readiness, state_folder
+from sepme.serve import broker, greeting, pid_files, processes
+from sepme.serve.state_folder import PRIVATE_UMASK, FolderInUse, held
 from sepme.serve.supervisor import Hopeless, Supervisor
-from sepme_core.model_files import BaseNotSupported, check_source
+from sepme_core.models.files import BaseNotSupported, check_source
 from sepme_core.settings import Settings
+
+ASK_SECONDS = 0.3
+
+
+ANSWER_SECONDS = 3.0
+
+
+LONG_SECONDS = 90.0
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """What a front end says: for each part (`database`, `worker for erase`, …) what it lacks, "" where it is up."""
+
+    lacking: Mapping[str, str]
+
+    @property
+    def up(self) -> list[str]:
+        """The parts that are up, in the order they were named."""
+        return [part for part, lack in self.lacking.items() if not lack]
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything is up, the model included."""
+        return not any(self.lacking.values())
+
+
+def ask(address: str) -> Readiness | None:
+    """Ask a front end once; None where it does not answer (yet)."""
+    try:
+        return read(httpx.get(f"{address}/readyz", timeout=ANSWER_SECONDS, trust_env=False).json())
+    except (httpx.HTTPError, ValueError):
+        return None
+
+
+def read(body: Any) -> Readiness:
+    """Read the document: each part has a `status` and a `detail`; `workers` is such a part for each queue.
+
+    Raises:
+        ValueError: it is another document, from something that is no sepme.
+    """
+    try:
+        workers = {f"worker for {queue}": part for queue, part in body["workers"].items()}
+        parts = {"database": body["database"], "broker": body["broker"], **workers, "model": body["model"]}
+        return Readiness({name: "" if part["status"] == "up" else part["detail"] for name, part in parts.items()})
+    except (KeyError, TypeError, AttributeError) as unexpected:
+        raise ValueError("the answer is not what /readyz of sepme says") from unexpected
+
+
+def until_ready(
+    address: str, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+) -> Iterator[Readiness | None]:
+    """Ask until everything is up; says once, after a long time, what is still missing.
+
+    Yields: each answer, the complete one last, with a pause before the next question.
+    """
+    started, warned = clock(), False
+    while True:
+        answer = ask(address)
+        yield answer
+        if answer is not None and answer.complete:
+            return
+        if not warned and clock() - started > LONG_SECONDS:
+            warned = True
+            say(_still_missing(answer))
+        time.sleep(ASK_SECONDS)
+
+
+def _still_missing(answer: Readiness | None) -> str:
+    if answer is None:
+        return "Still waiting for the front end to answer."
+    late = [f"{part} ({lack})" for part, lack in answer.lacking.items() if lack]
+    return f"Still waiting for: {', '.join(late)}."
+
 
 ORPHANS_SECONDS = 5.0
 
@@ -32,16 +110,16 @@ def serve(settings: Settings, *, verbose: bool = False) -> None:
         CannotServe: the port or the state folder is taken, there is no broker to start, or the model cannot be served.
     """
     home = settings.home.resolve()
-    os.umask(state_folder.PRIVATE_UMASK)  # the children's too: prompts and pictures are nobody else's
+    os.umask(PRIVATE_UMASK)  # the children's too: prompts and pictures are nobody else's
     try:
         check_source(settings.model, settings.model_variant)  # at once, rather than when a worker comes to it
-        with state_folder.held(home):
+        with held(home):
             _serve(settings, home, verbose)
     except BaseNotSupported as reason:
         raise CannotServe(f"SEPME_MODEL={settings.model} cannot be served: {reason}") from reason
     except Hopeless as reason:
         raise CannotServe(str(reason)) from reason
-    except (state_folder.FolderInUse, broker.BrokerMissing, broker.UnsafeFolder) as reason:
+    except (FolderInUse, broker.BrokerMissing, broker.UnsafeFolder) as reason:
         raise CannotServe(str(reason)) from reason
     except OSError as reason:
         raise CannotServe(f"The state folder {home} cannot be used: {reason}. Set SEPME_HOME to another.") from reason
@@ -54,7 +132,7 @@ def _serve(settings: Settings, home: Path, verbose: bool) -> None:
         _say(f"Ended what an earlier run left behind: {', '.join(orphan.name for orphan in orphans)}.")
     _check_port(settings)
     watcher = threading.Thread(target=_greet, args=(address(settings),), name="greeting", daemon=True)
-    supervisor = Supervisor(plan.children(settings, home), home, _say, echo=_say if verbose else None)
+    supervisor = Supervisor(processes.children(settings, home), home, _say, echo=_say if verbose else None)
     watcher.start()
     supervisor.run()
     _say("Stopped.")
@@ -90,7 +168,7 @@ def _greet(where: str) -> None:
     """Say what comes up as it comes up, and at last what to try."""
     started = time.monotonic()
     said: set[str] = set()
-    for answer in readiness.until_ready(where, _say):
+    for answer in until_ready(where, _say):
         for part in answer.up if answer is not None else []:
             if part not in said:
                 said.add(part)
@@ -102,7 +180,7 @@ def _greet(where: str) -> None:
 
 def _example(where: str) -> greeting.Example:
     try:
-        return greeting.example(httpx.get(f"{where}/model", timeout=readiness.ANSWER_SECONDS, trust_env=False).json())
+        return greeting.example(httpx.get(f"{where}/model", timeout=ANSWER_SECONDS, trust_env=False).json())
     except (httpx.HTTPError, ValueError):
         return greeting.example({})
 

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 LOCK = "serve.lock"
+
+
 PRIVATE_UMASK = 0o077
 
 

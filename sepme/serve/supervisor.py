@@ -12,8 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from sepme.serve.backoff import Backoff
-from sepme.serve.child import Child, ChildPlan
+from sepme.serve.child import Backoff, Child, ChildPlan
 
 LOOK_SECONDS = 0.05
 READY_SECONDS = 20.0

@@ -7,13 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sepme_core.base import Base
-from sepme_core.cross_attention import Factors, conditioned_matrices
+from sepme_core.erasure.cache import ErasureCache
 from sepme_core.erasure.correlation import Standing, anchor_distance, cosine_correlation, relative_correlation
-from sepme_core.erasure.noised_latents import NoisedLatents, predict_all
-from sepme_core.erasure.protection import Kept
-from sepme_core.erasure.request import not_finite
-from sepme_core.erasure.shared import Shared
+from sepme_core.erasure.latents import NoisedLatents, predict_all
+from sepme_core.erasure.refusals import not_finite
+from sepme_core.erasure.room import KeptConcept
+from sepme_core.models.cross_attention import Factors, conditioned_matrices
+from sepme_core.models.model import DiffusionModel
 
 BATCH = 32
 
@@ -43,7 +43,7 @@ class Effect:
         return Standing(self.relative_loss, self.distance)
 
 
-def certify(shared: Shared, increment: Factors, kept: Sequence[Kept], effect: Effect) -> dict[str, Any]:
+def certify(shared: ErasureCache, increment: Factors, kept: Sequence[KeptConcept], effect: Effect) -> dict[str, Any]:
     """All that is measured of an increment without drawing, whichever way it was made; JSON."""
     listed = summarise({each.name: measure_leak(shared, increment, each.texts) for each in kept})
     held_out = {each.name: measure_leak(shared, increment, each.held_out) for each in kept}
@@ -70,7 +70,7 @@ def summarise(leaks: Mapping[str, Tensor]) -> dict[str, Any]:
 
 
 @torch.no_grad()
-def measure_leak(shared: Shared, increment: Factors, texts: Sequence[str]) -> Tensor:
+def measure_leak(shared: ErasureCache, increment: Factors, texts: Sequence[str]) -> Tensor:
     """By sentence: the largest |e Delta| / |e W| over matrices and token rows but the start's; (sentences,)."""
     if not texts:
         return torch.zeros(0)
@@ -87,7 +87,7 @@ def measure_leak(shared: Shared, increment: Factors, texts: Sequence[str]) -> Te
 
 
 @torch.no_grad()
-def plain_norms_of(shared: Shared, texts: Sequence[str]) -> list[Tensor]:
+def plain_norms_of(shared: ErasureCache, texts: Sequence[str]) -> list[Tensor]:
     """|e W| of all token rows but the start's, for each matrix, (rows,)."""
     base = shared.base
 
@@ -100,7 +100,7 @@ def plain_norms_of(shared: Shared, texts: Sequence[str]) -> list[Tensor]:
 
 
 @torch.no_grad()
-def measure_effect(base: Base, increment: Factors, fresh: NoisedLatents) -> Effect:
+def measure_effect(base: DiffusionModel, increment: Factors, fresh: NoisedLatents) -> Effect:
     """The effect on x_t the eraser never saw; raises ErasureRefused (``not-finite``) where it overflows."""
     predicted = predict_all(base, fresh.noised, fresh.times, fresh.embeddings, [increment], BATCH)
     if not predicted.isfinite().all():
@@ -112,7 +112,7 @@ def measure_effect(base: Base, increment: Factors, fresh: NoisedLatents) -> Effe
     )
 
 
-def relative_norm(base: Base, increment: Factors) -> float:
+def relative_norm(base: DiffusionModel, increment: Factors) -> float:
     """The mean over matrices of |Delta| / |W|, Frobenius; Q is orthonormal, so |Delta| is |w|."""
     ratios = [
         float(increment.weight(path).float().norm() / linear.weight.float().norm().cpu())

@@ -19,11 +19,11 @@ from math import isfinite
 import torch
 from torch import Tensor
 
-from sepme_core.base import Base
-from sepme_core.cross_attention import conditioned_matrices
-from sepme_core.erasure.noised_latents import NoisedLatents, predict_all, predict_noise
+from sepme_core.erasure.latents import NoisedLatents, predict_all, predict_noise
 from sepme_core.erasure.request import Progress
-from sepme_core.erasure.settings import ErasureSettings
+from sepme_core.models.cross_attention import conditioned_matrices
+from sepme_core.models.model import DiffusionModel
+from sepme_core.options import ErasureSettings
 
 WITHOUT_STOP = 10  # of the zero start, whose first losses say nothing
 MOST_BALANCE = 10.0
@@ -129,7 +129,7 @@ def cosine_correlation(latents: NoisedLatents, predicted: Tensor) -> float:
 class Action:
     """What a candidate does to what is to stay: the weighted mean |Delta e|^2 / |W e|^2, a mean over the matrices."""
 
-    def __init__(self, base: Base, costs: Costs, directions: Tensor) -> None:
+    def __init__(self, base: DiffusionModel, costs: Costs, directions: Tensor) -> None:
         """``directions``: Q (d_in, rank)."""
         weighted, regular = (moment.to(base.device, torch.float32) for moment in (costs.weighted, costs.regular))
         reaching = directions.to(base.device)
@@ -157,7 +157,7 @@ def balanced(losses: Tensor) -> Tensor:
 
 
 def refine(
-    base: Base, trainees: Sequence[Trainee], settings: ErasureSettings, standing: Standing | None = None
+    base: DiffusionModel, trainees: Sequence[Trainee], settings: ErasureSettings, standing: Standing | None = None
 ) -> Generator[Progress, None, Refined]:
     """Go on from the starts by Adam until the momenta of loss and distance, means over trainees, have arrived.
 
@@ -192,7 +192,7 @@ class _Loop:
     """The optimiser's state: w * scale of each trainee, and the iterate that came nearest to tau."""
 
     def __init__(
-        self, base: Base, trainees: Sequence[Trainee], settings: ErasureSettings, start: Standing | None
+        self, base: DiffusionModel, trainees: Sequence[Trainee], settings: ErasureSettings, start: Standing | None
     ) -> None:
         self.base, self.trainees, self.settings = base, trainees, settings
         self.two_sided = settings.variant != "published"

@@ -3,23 +3,24 @@
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
-from sepme_core.base import Base
 from sepme_core.erasure import presence
+from sepme_core.erasure.cache import ErasureCache
+from sepme_core.erasure.certificate import plain_norms_of
 from sepme_core.erasure.evidence import Drawn, draw_concept, fresh_latents
-from sepme_core.erasure.finishing import Known, describe, make
+from sepme_core.erasure.finishing import LeftAlone, describe, make
 from sepme_core.erasure.forgetting import Attempt, forget, refusal
-from sepme_core.erasure.made import Made, Reason
-from sepme_core.erasure.overlap import Overlaps, measure_overlaps
 from sepme_core.erasure.plan import make_plan, shown_sentences
-from sepme_core.erasure.protection import Kept, all_kept
+from sepme_core.erasure.refusals import ErasureRefused
 from sepme_core.erasure.reprojection import check_irrevocable
-from sepme_core.erasure.request import ErasureRefused, ErasureRequest, KnownConcept, Progress
+from sepme_core.erasure.request import ErasureRequest, KnownConcept, MadeIncrement, Progress, Reason
+from sepme_core.erasure.room import KeptConcept, Overlaps, all_kept, measure_overlaps, moment_of
 from sepme_core.erasure.sameness import check_beside, check_not_same
-from sepme_core.erasure.sentences import concept_sentences, vocabulary
-from sepme_core.erasure.shared import Shared
+from sepme_core.erasure.sentences import bare_sentences, concept_sentences, suggested, vocabulary
+from sepme_core.erasure.solution import caption_moment
 from sepme_core.erasure.substitute import Substitute, substitutes
 from sepme_core.erasure.training import train_together
-from sepme_core.increment import Increment
+from sepme_core.increments.increment import Increment
+from sepme_core.models.model import DiffusionModel
 
 
 @dataclass(frozen=True)
@@ -40,15 +41,15 @@ class Besides:
 
 
 def erase(
-    base: Base,
+    base: DiffusionModel,
     request: ErasureRequest,
     known: Sequence[KnownConcept] = (),
     protected: Sequence[KnownConcept] = (),
     irrevocable: Sequence[Increment] = (),
     serving: Sequence[Increment] = (),
-    shared: Shared | None = None,
+    shared: ErasureCache | None = None,
     reason: Reason = "erased",
-) -> Generator[Progress, None, Made]:
+) -> Generator[Progress, None, MadeIncrement]:
     """Make the increment that erases ``request`` and touches neither ``known`` concepts nor ``protected`` prompts.
 
     Yields its progress after every step, can be closed there, and returns what it made. The same base, request,
@@ -68,7 +69,7 @@ def erase(
         ErasureRefused: ``concept-not-drawn``, ``same-concept``, ``substitute-erased``, ``no-capacity`` or
             ``irrevocable-weakened`` before optimising; ``concept-too-close`` or ``not-forgotten`` by what is seen.
     """
-    shared, of = shared or Shared(base), request.settings.max_steps
+    shared, of = shared or ErasureCache(base), request.settings.max_steps
     besides = Besides(known, protected, irrevocable, serving)
     yield Progress(0, of, 1.0, 1.0, "measuring how the model draws the concept")
     asked = ask(shared, request, besides)
@@ -85,7 +86,7 @@ def erase(
         if not request.override:
             raise
         overridden = [*overridden, refused.code]
-    return finish(shared, asked.drawn, attempt, overridden, Known(known, protected), reason)
+    return finish(shared, asked.drawn, attempt, overridden, LeftAlone(known, protected), reason)
 
 
 @dataclass(frozen=True)
@@ -94,17 +95,17 @@ class Asked:
 
     request: ErasureRequest
     drawn: Drawn
-    kept: list[Kept]
+    kept: list[KeptConcept]
     overlaps: Overlaps
     overridden: list[str]
 
-    def substitutes(self, shared: Shared, known: Sequence[KnownConcept]) -> Iterator[Substitute]:
+    def substitutes(self, shared: ErasureCache, known: Sequence[KnownConcept]) -> Iterator[Substitute]:
         """What can be drawn instead, the best first."""
         fresh = fresh_latents(shared, self.drawn)
         return substitutes(shared, self.request, known, self.drawn.sentences, fresh)
 
 
-def ask(shared: Shared, request: ErasureRequest, besides: Besides) -> Asked:
+def ask(shared: ErasureCache, request: ErasureRequest, besides: Besides) -> Asked:
     """Draw the concept and see what it comes near; raises ErasureRefused: ``concept-not-drawn``."""
     overridden = []
     words = vocabulary(shared.base, request, besides.known)
@@ -121,13 +122,13 @@ def ask(shared: Shared, request: ErasureRequest, besides: Besides) -> Asked:
 
 
 def finish(
-    shared: Shared,
+    shared: ErasureCache,
     drawn: Drawn,
     attempt: Attempt,
     overridden: Sequence[str],
-    known: Known,
+    known: LeftAlone,
     reason: Reason = "erased",
-) -> Made:
+) -> MadeIncrement:
     """A trained increment, certified, with its evidence; its file holds the settings of the attempt it is of."""
     if not attempt.trained.looked.sight.forgotten:
         overridden = [*overridden, "not-forgotten"]
@@ -140,14 +141,14 @@ def finish(
 
 
 def erase_together(
-    base: Base,
+    base: DiffusionModel,
     requests: Sequence[ErasureRequest],
     known: Sequence[KnownConcept] = (),
     protected: Sequence[KnownConcept] = (),
     irrevocable: Sequence[Increment] = (),
     serving: Sequence[Increment] = (),
-    shared: Shared | None = None,
-) -> Generator[Progress, None, dict[str, Made]]:
+    shared: ErasureCache | None = None,
+) -> Generator[Progress, None, dict[str, MadeIncrement]]:
     """Make the increments of a group by one optimisation (SRS-ME†), by name; each leaves the other members alone.
 
     The losses are balanced by eta (equation 4) and stopped as one; each is measured under the increments of the whole
@@ -165,7 +166,7 @@ def erase_together(
     Raises:
         ErasureRefused: as for `erase`, for the first member that it holds for.
     """
-    shared = shared or Shared(base)
+    shared = shared or ErasureCache(base)
     members = sorted(requests, key=lambda request: request.name)
     settings, asked, plans = members[0].settings, [], []
     for request in members:
@@ -182,7 +183,7 @@ def erase_together(
         attempt = Attempt(1, plan, trained)
         if not trained.looked.sight.forgotten and not each.request.override:
             raise refusal(shared, each.request, each.drawn, each.overlaps, attempt)
-        all_known = Known(beside(each.request, members, known), protected)
+        all_known = LeftAlone(beside(each.request, members, known), protected)
         made[each.request.name] = finish(shared, each.drawn, attempt, each.overridden, all_known)
     return made
 
@@ -197,3 +198,42 @@ def beside(
 def newcomer(request: ErasureRequest) -> KnownConcept:
     """The concept as others have to leave it alone."""
     return KnownConcept(request.name, request.kind, request.prompts, erased=True)
+
+
+NOBODY = ErasureRequest("nobody", "other", ("nobody",))
+
+
+def prepare(shared: ErasureCache) -> Iterator[None]:
+    """Fill ``shared`` with what erasing an object or a style by the default settings needs, in small pieces.
+
+    Nothing that is made of it changes by that: an erasure finds what it would have made. Left after any piece, the
+    erasures make the rest.
+    """
+    caption_moment(shared, ())
+    yield
+    for kind in ("object", "style"):
+        requests = [ErasureRequest(phrase, kind, (phrase,)) for phrase in suggested(shared.base, kind)]
+        for request in requests:
+            shared.embed(all_texts(shared, request))
+            yield
+            yield from protect_ahead(shared, request)
+        yield from presence.look_at_others(shared, requests[0], vocabulary(shared.base, requests[0], ()))
+
+
+def all_texts(shared: ErasureCache, request: ErasureRequest) -> list[str]:
+    """Every sentence of a concept and its counterpart; those of others that stand in its place are their own."""
+    sentences = concept_sentences(request, vocabulary(shared.base, request, ()))
+    return [text for each in sentences for text in (each.text, each.counterpart)] + bare_sentences(request)
+
+
+def protect_ahead(shared: ErasureCache, request: ErasureRequest) -> Iterator[None]:
+    """What it takes to leave a suggested concept alone, and to measure that."""
+    known = KnownConcept(request.name, request.kind, request.prompts)
+    kept: list[KeptConcept] = all_kept(shared.base, NOBODY, [known], ())
+    for each in kept:
+        for texts in (each.closed, each.around):
+            moment_of(shared, texts)
+            yield
+        for texts in (each.texts, each.held_out):
+            plain_norms_of(shared, texts)
+            yield

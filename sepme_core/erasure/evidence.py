@@ -8,12 +8,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from sepme_core.erasure.noised_latents import NoisedLatents, noise_latents, picture_request
+from sepme_core.drawing.draw import Picture, decode, draw_latents, make_record
+from sepme_core.erasure.cache import ErasureCache
+from sepme_core.erasure.latents import NoisedLatents, noise_latents, picture_request
 from sepme_core.erasure.request import ErasureRequest
 from sepme_core.erasure.sentences import Sentence, spread_evenly
-from sepme_core.erasure.shared import Shared
-from sepme_core.generation import Picture, decode, draw_latents, make_record
-from sepme_core.increment import Increment
+from sepme_core.increments.increment import Increment
 
 TRAINING_LATENTS = 32
 FRESH_LATENTS = 16
@@ -27,7 +27,7 @@ UNSEEN_KINDS = {"person", "explicit"}
 class Drawn:
     """The concept's shown sentences and the base's latents for them, (sentences, channels, height, width)."""
 
-    shared: Shared
+    shared: ErasureCache
     sentences: list[Sentence]
     latents: Tensor
     seed: int
@@ -44,7 +44,7 @@ class Drawn:
         return self.shared.recall(key, lambda: decode(self.shared.base, self.latents))
 
 
-def draw_concept(shared: Shared, request: ErasureRequest, sentences: Sequence[Sentence]) -> Drawn:
+def draw_concept(shared: ErasureCache, request: ErasureRequest, sentences: Sequence[Sentence]) -> Drawn:
     """The base's own pictures of the concept; drawn once, however often the concept is looked at."""
     shown, seed = spread_evenly(sentences, request.settings.pictures), request.settings.seed
     texts = [sentence.text for sentence in shown]
@@ -53,13 +53,13 @@ def draw_concept(shared: Shared, request: ErasureRequest, sentences: Sequence[Se
     return Drawn(shared, shown, latents, seed)
 
 
-def training_latents(shared: Shared, drawn: Drawn) -> NoisedLatents:
+def training_latents(shared: ErasureCache, drawn: Drawn) -> NoisedLatents:
     """The x_t that the loop works with."""
     generator = torch.Generator().manual_seed(drawn.seed)
     return noise_latents(shared.base, drawn.sentences, drawn.latents, TRAINING_LATENTS, generator)
 
 
-def fresh_latents(shared: Shared, drawn: Drawn) -> NoisedLatents:
+def fresh_latents(shared: ErasureCache, drawn: Drawn) -> NoisedLatents:
     """The x_t that certificates are measured on: other noise and other times than the loop's."""
 
     def make() -> NoisedLatents:
@@ -70,7 +70,7 @@ def fresh_latents(shared: Shared, drawn: Drawn) -> NoisedLatents:
 
 
 def shown_pictures(
-    shared: Shared,
+    shared: ErasureCache,
     request: ErasureRequest,
     drawn: Drawn,
     after: Sequence[Image.Image],

@@ -4,30 +4,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sepme_core.base import Base
 from sepme_core.canonical import digest_of
-from sepme_core.erasure.captions import captions_digest
+from sepme_core.erasure.cache import ErasureCache
 from sepme_core.erasure.certificate import certify
-from sepme_core.erasure.closed_form import unreached
 from sepme_core.erasure.correlation import Candidate
 from sepme_core.erasure.evidence import Drawn, shown_pictures
-from sepme_core.erasure.made import Made, Reason
 from sepme_core.erasure.plan import Plan
-from sepme_core.erasure.request import ErasureRequest, KnownConcept
-from sepme_core.erasure.shared import Shared
+from sepme_core.erasure.request import ErasureRequest, KnownConcept, MadeIncrement, Reason
+from sepme_core.erasure.sentences import captions_digest
+from sepme_core.erasure.solution import unreached
 from sepme_core.erasure.training import Trained
-from sepme_core.increment import Increment
+from sepme_core.increments.increment import Increment
+from sepme_core.models.model import DiffusionModel
 
 
 @dataclass(frozen=True)
-class Known:
+class LeftAlone:
     """What an increment was to leave alone when it was made."""
 
     concepts: Sequence[KnownConcept]
     protected: Sequence[KnownConcept]
 
 
-def describe(shared: Shared, plan: Plan, trained: Trained, overridden: Sequence[str] = ()) -> dict[str, Any]:
+def describe(shared: ErasureCache, plan: Plan, trained: Trained, overridden: Sequence[str] = ()) -> dict[str, Any]:
     """The certificate: all that was measured and seen of a trained increment; JSON.
 
     ``overridden``: the refusals that the request overrode.
@@ -50,21 +49,21 @@ def describe(shared: Shared, plan: Plan, trained: Trained, overridden: Sequence[
 
 
 def make(
-    shared: Shared,
+    shared: ErasureCache,
     request: ErasureRequest,
     drawn: Drawn,
     trained: Trained,
     certificate: dict[str, Any],
     reason: Reason,
-    known: Known,
-) -> Made:
+    known: LeftAlone,
+) -> MadeIncrement:
     """The increment, and the pictures of it."""
     increment = assemble(shared.base, request, trained.factors, {**certificate, "reason": reason}, known)
-    return Made(increment, shown_pictures(shared, request, drawn, trained.looked.images, [increment]), reason)
+    return MadeIncrement(increment, shown_pictures(shared, request, drawn, trained.looked.images, [increment]), reason)
 
 
 def assemble(
-    base: Base, request: ErasureRequest, finished: Candidate, certificate: dict[str, Any], known: Known
+    base: DiffusionModel, request: ErasureRequest, finished: Candidate, certificate: dict[str, Any], known: LeftAlone
 ) -> Increment:
     """The increment with what it was made from; nothing of when or where."""
     constraints = sorted(

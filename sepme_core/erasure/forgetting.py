@@ -9,23 +9,16 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from sepme_core.erasure.cache import ErasureCache
 from sepme_core.erasure.evidence import Drawn, shown_pictures
-from sepme_core.erasure.finishing import Known, assemble, describe
-from sepme_core.erasure.overlap import SAME, Overlaps
+from sepme_core.erasure.finishing import LeftAlone, assemble, describe
 from sepme_core.erasure.plan import Plan, make_plan
-from sepme_core.erasure.protection import Kept
-from sepme_core.erasure.request import (
-    ErasureRefused,
-    ErasureRequest,
-    KnownConcept,
-    Progress,
-    concept_too_close,
-    not_forgotten,
-)
-from sepme_core.erasure.settings import ErasureSettings
-from sepme_core.erasure.shared import Shared
+from sepme_core.erasure.refusals import ErasureRefused, concept_too_close, not_forgotten
+from sepme_core.erasure.request import ErasureRequest, KnownConcept, Progress
+from sepme_core.erasure.room import SAME, KeptConcept, Overlaps
 from sepme_core.erasure.substitute import Substitute
 from sepme_core.erasure.training import Trained, train
+from sepme_core.options import ErasureSettings
 
 MOST_DIRECTIONS = 64
 LIGHTER = 0.1
@@ -47,10 +40,10 @@ class Attempt:
 
 
 def forget(
-    shared: Shared,
+    shared: ErasureCache,
     request: ErasureRequest,
     known: Sequence[KnownConcept],
-    kept: Sequence[Kept],
+    kept: Sequence[KeptConcept],
     overlaps: Overlaps,
     substitutes: Iterator[Substitute],
     drawn: Drawn,
@@ -103,7 +96,9 @@ def wider(settings: ErasureSettings) -> ErasureSettings:
     )
 
 
-def refusal(shared: Shared, request: ErasureRequest, drawn: Drawn, overlaps: Overlaps, best: Attempt) -> ErasureRefused:
+def refusal(
+    shared: ErasureCache, request: ErasureRequest, drawn: Drawn, overlaps: Overlaps, best: Attempt
+) -> ErasureRefused:
     """Why the best attempt is not good enough, with what was seen of it."""
     sight, nearest = best.trained.looked.sight, overlaps.nearest
     if nearest is not None and overlaps.close:
@@ -111,6 +106,6 @@ def refusal(shared: Shared, request: ErasureRequest, drawn: Drawn, overlaps: Ove
     else:
         refused = not_forgotten(request.name, sight.seen, sight.pictures, sight.limit)
     certificate = describe(shared, best.plan, best.trained)
-    tried = assemble(shared.base, request, best.trained.factors, certificate, Known((), ()))
+    tried = assemble(shared.base, request, best.trained.factors, certificate, LeftAlone((), ()))
     refused.pictures = shown_pictures(shared, request, drawn, best.trained.looked.images, [tried])
     return refused

@@ -13,15 +13,15 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from sepme_core.base import Base
-from sepme_core.cross_attention import Factors
+from sepme_core.drawing.draw import decode, draw_latents
+from sepme_core.erasure.cache import ErasureCache
 from sepme_core.erasure.evidence import Drawn
-from sepme_core.erasure.noised_latents import noise_schedule, picture_request, predict_all
+from sepme_core.erasure.latents import noise_schedule, picture_request, predict_all
 from sepme_core.erasure.request import ErasureRequest
 from sepme_core.erasure.sentences import Sentence
-from sepme_core.erasure.shared import Shared
-from sepme_core.generation import decode, draw_latents
-from sepme_core.prompts import embed
+from sepme_core.models.cross_attention import Factors
+from sepme_core.models.model import DiffusionModel
+from sepme_core.models.prompts import embed
 
 TIMES = (0.3, 0.45, 0.65)
 """Of the noise schedule, where on the demo model a sentence tells most (`benchmarks/looking.py`)."""
@@ -82,7 +82,7 @@ class Looked:
 
 
 def look(
-    shared: Shared, request: ErasureRequest, drawn: Drawn, mask: Sequence[Factors], *phrases: str | None
+    shared: ErasureCache, request: ErasureRequest, drawn: Drawn, mask: Sequence[Factors], *phrases: str | None
 ) -> Looked:
     """Draw the concept's sentences under a mask, from the noise the base drew them from, and see what they show.
 
@@ -110,7 +110,7 @@ def look(
 
 
 def preferences(
-    shared: Shared, sentences: Sequence[Sentence], phrases: Sequence[str | None], latents: Tensor, seed: int
+    shared: ErasureCache, sentences: Sequence[Sentence], phrases: Sequence[str | None], latents: Tensor, seed: int
 ) -> Tensor:
     """By picture: how much better the concept's sentence explains it than the best of the others; (pictures,)."""
     return preferred(sentences, phrases, lambda texts: explained(shared.base, latents, texts, seed))
@@ -129,7 +129,7 @@ def preferred(
 
 
 @torch.no_grad()
-def explained(base: Base, latents: Tensor, texts: Sequence[str], seed: int) -> Tensor:
+def explained(base: DiffusionModel, latents: Tensor, texts: Sequence[str], seed: int) -> Tensor:
     """The mean squared error of epsilon(text) on noised pictures, over TIMES: (pictures,), on the CPU."""
     schedule, count = noise_schedule(base), len(latents)
     generator = torch.Generator().manual_seed(seed ^ LOOKING)

@@ -6,18 +6,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sepme_core.erasure.captions import caption_moment
-from sepme_core.erasure.closed_form import Solution, closed_form
-from sepme_core.erasure.constraints import NullSpace
+from sepme_core.erasure.cache import ErasureCache
 from sepme_core.erasure.correlation import Costs
-from sepme_core.erasure.moments import Moments, concept_moments
-from sepme_core.erasure.overlap import Overlaps
-from sepme_core.erasure.protection import Kept, free_directions, kept_cost
-from sepme_core.erasure.request import ErasureRequest, KnownConcept, no_capacity
+from sepme_core.erasure.refusals import no_capacity
+from sepme_core.erasure.request import ErasureRequest, KnownConcept
+from sepme_core.erasure.room import KeptConcept, Overlaps, free_directions, kept_cost
 from sepme_core.erasure.sentences import Sentence, concept_sentences, vocabulary
-from sepme_core.erasure.settings import ErasureSettings
-from sepme_core.erasure.shared import Shared
+from sepme_core.erasure.solution import Moments, NullSpace, Solution, caption_moment, closed_form, concept_moments
 from sepme_core.erasure.substitute import Substitute
+from sepme_core.options import ErasureSettings
 
 LEAST_DIRECTIONS = 2
 
@@ -28,7 +25,7 @@ class Plan:
 
     request: ErasureRequest
     substitute: Substitute
-    kept: list[Kept]
+    kept: list[KeptConcept]
     overlaps: Overlaps
     moments: Moments
     costs: Costs
@@ -37,11 +34,11 @@ class Plan:
 
 
 def make_plan(
-    shared: Shared,
+    shared: ErasureCache,
     request: ErasureRequest,
     known: Sequence[KnownConcept],
     substitute: Substitute,
-    kept: Sequence[Kept],
+    kept: Sequence[KeptConcept],
     overlaps: Overlaps,
 ) -> Plan:
     """The solution beside what is kept, by the request's variant; what the overlaps give up is not.
@@ -66,7 +63,7 @@ def make_plan(
     return Plan(request, substitute, left, overlaps, moments, Costs(weighted, captions), free, solution)
 
 
-def shown_sentences(shared: Shared, request: ErasureRequest) -> list[Sentence]:
+def shown_sentences(shared: ErasureCache, request: ErasureRequest) -> list[Sentence]:
     """The sentences in which the concept is shown, the same whatever else becomes known.
 
     The published variant knows the bare prompts alone.

@@ -10,11 +10,12 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from sepme_core.erasure.noised_latents import NoisedLatents, noise_latents, picture_request
-from sepme_core.erasure.request import ErasureRequest, concept_not_drawn
+from sepme_core.drawing.draw import draw_latents
+from sepme_core.erasure.cache import ErasureCache
+from sepme_core.erasure.latents import NoisedLatents, noise_latents, picture_request
+from sepme_core.erasure.refusals import concept_not_drawn
+from sepme_core.erasure.request import ErasureRequest
 from sepme_core.erasure.sentences import Sentence, Vocabulary, concept_sentences, spread_evenly
-from sepme_core.erasure.shared import Shared
-from sepme_core.generation import draw_latents
 
 SHOWN = 4
 MEANINGLESS = ("zqxv", "blorptik", "xkqud")
@@ -27,7 +28,9 @@ LEAST_STRENGTH = 0.45
 LEAST_SPREAD = 0.25
 
 
-def check_drawn(shared: Shared, request: ErasureRequest, sentences: Sequence[Sentence], words: Vocabulary) -> None:
+def check_drawn(
+    shared: ErasureCache, request: ErasureRequest, sentences: Sequence[Sentence], words: Vocabulary
+) -> None:
     """Raise ErasureRefused (``concept-not-drawn``) where the base answers every phrase like a word without meaning."""
 
     def strength(count: int) -> float:
@@ -41,7 +44,12 @@ def check_drawn(shared: Shared, request: ErasureRequest, sentences: Sequence[Sen
 
 
 def measure_strength(
-    shared: Shared, phrases: Sequence[str], sentences: Sequence[Sentence], words: Vocabulary, seed: int, count: int
+    shared: ErasureCache,
+    phrases: Sequence[str],
+    sentences: Sequence[Sentence],
+    words: Vocabulary,
+    seed: int,
+    count: int,
 ) -> float:
     """The strongest phrase's ‖r_c‖ on ``count`` x_t: a word without meaning is 0, other concepts of the kind are 1."""
     contexts = shown_contexts(sentences)
@@ -56,7 +64,7 @@ def measure_strength(
     return (max(of(phrase) for phrase in phrases) - floor) / max(spread, 1e-9)
 
 
-def look_at_others(shared: Shared, request: ErasureRequest, words: Vocabulary) -> Iterator[None]:
+def look_at_others(shared: ErasureCache, request: ErasureRequest, words: Vocabulary) -> Iterator[None]:
     """What every concept of the kind is compared with, a phrase at a time."""
     contexts = shown_contexts(concept_sentences(request, words))
     for phrase in (*MEANINGLESS, *words.alike[:ALIKE]):
@@ -69,12 +77,12 @@ def shown_contexts(sentences: Sequence[Sentence]) -> list[Sentence]:
     return spread_evenly([sentence for sentence in sentences if sentence.other] or list(sentences), SHOWN)
 
 
-def phrase_norm(shared: Shared, phrase: str, contexts: Sequence[Sentence], seed: int, count: int) -> float:
+def phrase_norm(shared: ErasureCache, phrase: str, contexts: Sequence[Sentence], seed: int, count: int) -> float:
     """‖r_c‖ of a phrase in the contexts, on ``count`` x_t."""
     return representation_norm(shared, [replace(each, phrase=phrase) for each in contexts], seed, count)
 
 
-def representation_norm(shared: Shared, sentences: Sequence[Sentence], seed: int, count: int) -> float:
+def representation_norm(shared: ErasureCache, sentences: Sequence[Sentence], seed: int, count: int) -> float:
     """‖r_c‖ over ``count`` x_t of the counterparts; the same pictures, noise and times whatever the phrase."""
     counterparts = tuple(sentence.counterpart for sentence in sentences)
 

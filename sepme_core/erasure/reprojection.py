@@ -12,29 +12,21 @@ from typing import Any, Literal
 
 import torch
 
-from sepme_core.base import Base
+from sepme_core.erasure.cache import ErasureCache
 from sepme_core.erasure.certificate import certify, measure_effect
-from sepme_core.erasure.constraints import NullSpace
 from sepme_core.erasure.correlation import Candidate
 from sepme_core.erasure.evidence import Drawn, draw_concept
-from sepme_core.erasure.finishing import Known, describe, make
+from sepme_core.erasure.finishing import LeftAlone, describe, make
 from sepme_core.erasure.looking import look
-from sepme_core.erasure.made import Made
-from sepme_core.erasure.overlap import measure_overlaps
 from sepme_core.erasure.plan import Plan, make_plan, shown_sentences
-from sepme_core.erasure.protection import Kept, all_kept
-from sepme_core.erasure.request import (
-    ErasureRefused,
-    ErasureRequest,
-    KnownConcept,
-    Progress,
-    effect_lost,
-    irrevocable_weakened,
-)
-from sepme_core.erasure.shared import Shared
-from sepme_core.erasure.stored import request_of, substitute_of
+from sepme_core.erasure.refusals import ErasureRefused, effect_lost, irrevocable_weakened
+from sepme_core.erasure.request import ErasureRequest, KnownConcept, MadeIncrement, Progress, request_of
+from sepme_core.erasure.room import KeptConcept, all_kept, measure_overlaps
+from sepme_core.erasure.solution import NullSpace
+from sepme_core.erasure.substitute import substitute_of
 from sepme_core.erasure.training import Trained, as_stored, fresh_of, train
-from sepme_core.increment import Increment
+from sepme_core.increments.increment import Increment
+from sepme_core.models.model import DiffusionModel
 
 LEAST_EFFECT_KEPT = 0.9
 PROJECTED = "not run: the trained version was projected"
@@ -43,13 +35,13 @@ NOTHING_LEFT = 1e-6
 
 
 def reproject(
-    base: Base,
+    base: DiffusionModel,
     trained: Increment,
     known: Sequence[KnownConcept] = (),
     protected: Sequence[KnownConcept] = (),
-    shared: Shared | None = None,
+    shared: ErasureCache | None = None,
     serving: Increment | None = None,
-) -> Generator[Progress, None, Made]:
+) -> Generator[Progress, None, MadeIncrement]:
     """Bring a trained increment to what is known now.
 
     ``serving`` is the version that serves, where that is another one: what is made never looks worse than it.
@@ -60,7 +52,7 @@ def reproject(
         ErasureRefused: ``concept-too-close`` to something that came since, ``no-capacity``, or ``effect-lost`` where
             what is left of the room does not erase the concept. The earlier version is as good as it was.
     """
-    shared = shared or Shared(base)
+    shared = shared or ErasureCache(base)
     request = request_of(trained)
     yield Progress(0, request.settings.max_steps, 1.0, 1.0, "projecting")
     plan = plan_again(shared, request, trained, remaining(base, request, trained, known, protected), known)
@@ -73,11 +65,15 @@ def reproject(
         "given_up": trained.certificate["given_up"],
         "effect_kept": round(updated.effect_kept, 6),
     }
-    return make(shared, request, drawn, updated.trained, certificate, updated.reason, Known(known, protected))
+    return make(shared, request, drawn, updated.trained, certificate, updated.reason, LeftAlone(known, protected))
 
 
 def plan_again(
-    shared: Shared, request: ErasureRequest, made: Increment, kept: Sequence[Kept], known: Sequence[KnownConcept]
+    shared: ErasureCache,
+    request: ErasureRequest,
+    made: Increment,
+    kept: Sequence[KeptConcept],
+    known: Sequence[KnownConcept],
 ) -> Plan:
     """The plan of a concept that was erased before, with the same substitute and with what is kept now."""
     overlaps = measure_overlaps(shared, KnownConcept(request.name, request.kind, request.prompts), kept)
@@ -85,14 +81,14 @@ def plan_again(
 
 
 def recertify(
-    base: Base,
+    base: DiffusionModel,
     increment: Increment,
     known: Sequence[KnownConcept] = (),
     protected: Sequence[KnownConcept] = (),
-    shared: Shared | None = None,
+    shared: ErasureCache | None = None,
 ) -> dict[str, Any]:
     """What the certificate of a stored increment says, measured and looked at afresh: loss, norm, leaks, sight."""
-    shared = shared or Shared(base)
+    shared = shared or ErasureCache(base)
     request, substitute = request_of(increment), substitute_of(increment)
     kept = remaining(base, request, increment, known, protected)
     drawn = draw_concept(shared, request, shown_sentences(shared, request))
@@ -101,7 +97,7 @@ def recertify(
     return {**certify(shared, increment, kept, effect), "forgotten": looked.sight.document()}
 
 
-def look_under(shared: Shared, increment: Increment, mask: Sequence[Increment]) -> dict[str, Any]:
+def look_under(shared: ErasureCache, increment: Increment, mask: Sequence[Increment]) -> dict[str, Any]:
     """What is seen of an increment's concept under a whole mask, as a certificate says it."""
     request = request_of(increment)
     drawn = draw_concept(shared, request, shown_sentences(shared, request))
@@ -110,7 +106,7 @@ def look_under(shared: Shared, increment: Increment, mask: Sequence[Increment]) 
 
 
 def check_irrevocable(
-    shared: Shared,
+    shared: ErasureCache,
     newcomer: KnownConcept,
     irrevocable: Sequence[Increment],
     known: Sequence[KnownConcept],
@@ -152,7 +148,7 @@ class Updated:
 
 
 def update(
-    shared: Shared, stored: Increment, plan: Plan, drawn: Drawn, serving: Increment
+    shared: ErasureCache, stored: Increment, plan: Plan, drawn: Drawn, serving: Increment
 ) -> Generator[Progress, None, Updated]:
     """Project what is stored and look; where too much was lost solve again, refine and look once more.
 
@@ -176,7 +172,7 @@ def update(
     return Updated(trained, min(trained.effect.gone / before, 1.0), "refined")
 
 
-def seen_under(shared: Shared, stored: Increment, plan: Plan, drawn: Drawn) -> int:
+def seen_under(shared: ErasureCache, stored: Increment, plan: Plan, drawn: Drawn) -> int:
     """In how many pictures the concept is seen under what is stored: as its file says, or as is looked at now."""
     said = stored.certificate.get("forgotten")
     same_eyes = said is not None and (shared.classifier is None or shared.classifier.name in said["by"])
@@ -196,12 +192,12 @@ def project(trained: Increment, free: NullSpace) -> Candidate:
 
 
 def remaining(
-    base: Base,
+    base: DiffusionModel,
     request: ErasureRequest,
     made: Increment,
     known: Sequence[KnownConcept],
     protected: Sequence[KnownConcept],
-) -> list[Kept]:
+) -> list[KeptConcept]:
     """What it must leave alone: all but what its request gave up by override."""
     given_up = {each["concept"] for each in made.certificate["given_up"]}
     return [each for each in all_kept(base, request, known, protected) if each.name not in given_up]

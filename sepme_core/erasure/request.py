@@ -1,11 +1,13 @@
-"""What is asked of an eraser, what it says while it works, and how it refuses."""
+"""What is asked of an eraser, what it says while it works, and what it gives back."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Literal, TypeVar
 
-from sepme_core.erasure.settings import ErasureSettings
-from sepme_core.generation import Picture
+from sepme_core.drawing.draw import Picture
+from sepme_core.increments.increment import Increment
+from sepme_core.options import ErasureSettings
 
 KINDS = ("style", "object", "person", "explicit", "other")
 
@@ -51,141 +53,47 @@ class Progress:
     message: str
 
 
-class ErasureRefused(Exception):
-    """An erasure that means, keeps or forgets nothing, with the numbers that say so and the pictures, if any."""
-
-    def __init__(self, code: str, title: str, detail: str, numbers: dict[str, Any]) -> None:
-        super().__init__(detail)
-        self.code, self.title, self.detail, self.numbers, self.status = code, title, detail, numbers, 409
-        self.pictures: Sequence[Picture] = ()
+Reason = Literal["erased", "reprojected", "refined", "substituted"]
 
 
-def concept_too_close(name: str, other: str, overlap: float, seen: int, of: int) -> ErasureRefused:
-    """Beside a protected concept that it would act on, the concept is not forgotten."""
-    return ErasureRefused(
-        "concept-too-close",
-        "The concept is too close to a protected one",
-        f"Erasing {name!r} would act on {other!r} with {overlap:.0%} of the strength that it has on itself, and"
-        f" with {other!r} left alone {name!r} is still seen in {seen} of {of} pictures. Protect other prompts, or send"
-        " override: true to give this protection up.",
-        {"overlap": round(overlap, 4), "closest": other, "seen": seen, "of": of},
-    )
+@dataclass(frozen=True)
+class MadeIncrement:
+    """A certified increment.
+
+    Attributes:
+        increment: The file, its certificate inside.
+        pictures: Listed prompts drawn without and then with the increment (`evidence`); none for a person, and none
+            for what is explicit.
+        reason: Trained for a request, brought to what is known now, trained further on the way, or trained anew since
+            its substitute was erased.
+    """
+
+    increment: Increment
+    pictures: tuple[Picture, ...]
+    reason: Reason
 
 
-def comes_back(name: str, other: str, seen_as: str, overlap: float, seen: int, of: int) -> ErasureRefused:
-    """Under the increments of both, one of two close concepts is seen again."""
-    return ErasureRefused(
-        "concept-too-close",
-        "The concept is too close to a protected one",
-        f"With {name!r} erased beside {other!r}, on which it would act with {overlap:.0%} of its strength, {seen_as!r}"
-        f" is seen in {seen} of {of} pictures. Erase them as one concept (same_as: {other!r}), or send override: true"
-        " to publish it as it is, marked so.",
-        {"overlap": round(overlap, 4), "closest": other, "seen_as": seen_as, "seen": seen, "of": of},
-    )
+Result = TypeVar("Result")
 
 
-def no_capacity(needed: int, left: int, width: int) -> ErasureRefused:
-    """The protected prompts leave no room."""
-    return ErasureRefused(
-        "no-capacity",
-        "No room is left for another increment",
-        f"The increment needs {needed} directions, and the protected prompts leave {left} of {width}. Purge concepts"
-        " that no longer matter, protect fewer prompts, or raise options.tolerance.",
-        {"needed": needed, "left": left, "width": width},
-    )
+def run_to_end(
+    eraser: Generator[Progress, None, Result], told: Callable[[Progress], object] = lambda _progress: None
+) -> Result:
+    """Drive an eraser to its result, telling ``told`` each step; what that raises closes the eraser."""
+    with closing(eraser):
+        while True:
+            try:
+                progress = next(eraser)
+            except StopIteration as end:
+                result: Result = end.value
+                return result
+            told(progress)
 
 
-def concept_not_drawn(name: str, strength: float, limit: float) -> ErasureRefused:
-    """The base model draws nothing for the concept."""
-    return ErasureRefused(
-        "concept-not-drawn",
-        "The base model does not draw this concept",
-        f"The base model answers {name!r} with {strength:.2f} of the strength of its other concepts, where at least"
-        f" {limit:.2f} is needed: there seems to be nothing to erase. Check the spelling, name the concept by other"
-        " prompts, or send override: true to erase it all the same.",
-        {"strength": round(strength, 4), "limit": limit},
-    )
-
-
-def substitute_erased(name: str, phrase: str, erased: str) -> ErasureRefused:
-    """What a request wants drawn instead is erased itself."""
-    return ErasureRefused(
-        "substitute-erased",
-        "What is to be drawn instead is erased itself",
-        f"{phrase!r}, which is to be drawn instead of {name!r}, would draw {erased!r}, which is erased. Name another"
-        " substitute, or leave the field out and one is chosen.",
-        {"substitute": phrase, "erased": erased},
-    )
-
-
-def not_forgotten(name: str, seen: int, of: int, limit: int) -> ErasureRefused:
-    """Pictures still show the concept under the best increment that was found."""
-    return ErasureRefused(
-        "not-forgotten",
-        "The concept would still be seen",
-        f"{name!r} is seen in {seen} of {of} pictures under the best increment that was found, and in at most {limit}"
-        " it may be. Name it by other prompts, or another substitute, allow more options.directions, or send override:"
-        " true to publish it as it is, marked so.",
-        {"seen": seen, "of": of, "limit": limit},
-    )
-
-
-def not_finite() -> ErasureRefused:
-    """An increment under which the model's answers are no numbers any more: it overflowed."""
-    return ErasureRefused(
-        "not-finite",
-        "The increment overflows",
-        "Under the increment that was made the model's answers are not finite. Send a smaller options.learning_rate or"
-        " a larger options.ridge.",
-        {},
-    )
-
-
-def same_concept(name: str, same_as: str, seen: int, of: int) -> ErasureRefused:
-    """An erased concept covers the newcomer already: under its increment the newcomer is not drawn."""
-    return ErasureRefused(
-        "same-concept",
-        "Already erased under another name",
-        f"{name!r} is erased already, as {same_as!r}: under that increment it is seen in {seen} of {of} pictures. Add"
-        f" it to {same_as!r} as a further wording, and what serves, is restored or counted is the same concept.",
-        {"same_as": same_as, "seen": seen, "of": of},
-    )
-
-
-FINDINGS = {
-    "effect-lost": "it would be seen in {seen} of {of} pictures, where now it is seen in {limit}",
-    "concept-too-close": "it acts on {closest!r} with {overlap:.0%} of its strength, and would be seen",
-    "not-forgotten": "it would be seen in {seen} of {of} pictures, and in at most {limit} it may be",
-    "no-capacity": "it needs {needed} directions, and {left} of {width} would be left",
-    "same-words": "both are said by {prompt!r}",
-}
-"""What is found of an increment that cannot make room, by the code of the refusal."""
-
-
-def same_words(prompt: str) -> ErasureRefused:
-    """A prompt is to be left alone that is to be erased: there is nothing to measure."""
-    return ErasureRefused("same-words", "The same words are erased", f"{prompt!r} is erased.", {"prompt": prompt})
-
-
-def irrevocable_weakened(name: str, irrevocable: str, cause: ErasureRefused) -> ErasureRefused:
-    """Leaving a known concept, or protected prompts, alone would undo what was erased for good; ``cause`` says how."""
-    return ErasureRefused(
-        "irrevocable-weakened",
-        "An irrevocable erasure would be weakened",
-        f"To leave {name!r} alone, the irrevocable erasure of {irrevocable!r} would have to make room, which it cannot:"
-        f" {FINDINGS[cause.code].format(**cause.numbers)}. Say {name!r} by prompts that are further from"
-        f" {irrevocable!r}, or by fewer.",
-        {"irrevocable": irrevocable, "because": cause.code, **cause.numbers},
-    )
-
-
-def effect_lost(name: str, seen: int, of: int, limit: int) -> ErasureRefused:
-    """What is known now leaves the increment too little room to go on erasing its concept as the one that serves."""
-    return ErasureRefused(
-        "effect-lost",
-        "The increment would no longer erase its concept",
-        f"With everything protected that is known now, {name!r} would be seen in {seen} of {of} pictures, where under"
-        f" the version that serves it is seen in {limit}. That one goes on to serve. Purge what came since,"
-        " or erase this one again with override: true or a larger options.tolerance.",
-        {"seen": seen, "of": of, "limit": limit},
+def request_of(increment: Increment) -> ErasureRequest:
+    """The request that an increment was made by."""
+    said = increment.metadata
+    settings = ErasureSettings.from_stored(said["settings"])
+    return ErasureRequest(
+        str(said["concept"]), str(said["kind"]), tuple(said["prompts"]), tuple(said["protect"]), settings=settings
     )

@@ -7,27 +7,21 @@ What is near but not the same is erased by itself, and then both are looked at u
 
 from collections.abc import Generator, Sequence
 
+from sepme_core.erasure.cache import ErasureCache
 from sepme_core.erasure.evidence import Drawn, draw_concept, shown_pictures
 from sepme_core.erasure.forgetting import Attempt
 from sepme_core.erasure.looking import Looked, look
-from sepme_core.erasure.overlap import CLOSE, increment_overlap, overlap
 from sepme_core.erasure.plan import shown_sentences
-from sepme_core.erasure.request import (
-    ErasureRefused,
-    ErasureRequest,
-    KnownConcept,
-    Progress,
-    comes_back,
-    same_concept,
-)
-from sepme_core.erasure.shared import Shared
-from sepme_core.erasure.stored import request_of, substitute_of
-from sepme_core.increment import Increment
+from sepme_core.erasure.refusals import ErasureRefused, comes_back, same_concept
+from sepme_core.erasure.request import ErasureRequest, KnownConcept, Progress, request_of
+from sepme_core.erasure.room import CLOSE, increment_overlap, overlap
+from sepme_core.erasure.substitute import substitute_of
+from sepme_core.increments.increment import Increment
 from sepme_core.wordings import listed
 
 
 def check_not_same(
-    shared: Shared, request: ErasureRequest, drawn: Drawn, serving: Sequence[Increment]
+    shared: ErasureCache, request: ErasureRequest, drawn: Drawn, serving: Sequence[Increment]
 ) -> Generator[Progress, None, None]:
     """Raise ErasureRefused (``same-concept``) where an increment that serves covers the newcomer already."""
     for increment in close_increments(shared, request, serving):
@@ -40,7 +34,7 @@ def check_not_same(
 
 
 def check_beside(
-    shared: Shared, request: ErasureRequest, drawn: Drawn, attempt: Attempt, serving: Sequence[Increment]
+    shared: ErasureCache, request: ErasureRequest, drawn: Drawn, attempt: Attempt, serving: Sequence[Increment]
 ) -> Generator[Progress, None, None]:
     """See that of what is close and erased nothing is seen under both increments together.
 
@@ -61,7 +55,7 @@ def check_beside(
                 raise with_pictures(refused, shared, asked, shown, looked, [increment])
 
 
-def close_increments(shared: Shared, request: ErasureRequest, serving: Sequence[Increment]) -> list[Increment]:
+def close_increments(shared: ErasureCache, request: ErasureRequest, serving: Sequence[Increment]) -> list[Increment]:
     """Those that serve and come near the newcomer, or that it comes near."""
     own = listed(request.kind, request.prompts)
     close = []
@@ -81,7 +75,7 @@ def as_known(request: ErasureRequest) -> KnownConcept:
 
 def with_pictures(
     refused: ErasureRefused,
-    shared: Shared,
+    shared: ErasureCache,
     request: ErasureRequest,
     drawn: Drawn,
     looked: Looked,

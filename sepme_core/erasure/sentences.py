@@ -1,25 +1,24 @@
-"""The sentences an erasure works with: the concept in its contexts, and what must not change in several more."""
+"""The sentences an erasure works with: the concept in its contexts, what must not change, a broad sample of the rest.
+
+A model brings a sample of what people ask for beside its weights (``captions.txt``, a caption a line); for others there
+are common subjects and manners. Its second moment is what acting on anything else costs; an increment's file names it
+by its digest.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sepme_core.base import Base
+from sepme_core.canonical import digest_of
 from sepme_core.erasure.request import ErasureRequest, KnownConcept
-from sepme_core.wordings import (
-    AROUND,
-    BARE,
-    HELD_OUT,
-    MANNERS,
-    MORE,
-    SUBJECTS,
-    TOGETHER,
-    fill,
-    in_company,
-    listed,
-)
+from sepme_core.models.model import DiffusionModel
+from sepme_core.wordings import AROUND, BARE, HELD_OUT, MANNERS, MORE, SUBJECTS, TOGETHER, fill, in_company, listed
 
 COMPANIONS = 24
+
+
 COMPANY = 1
+
+
 COMPANY_HELD_OUT = 3
 
 
@@ -61,7 +60,7 @@ class Vocabulary:
     companions: tuple[str, ...]
 
 
-def vocabulary(base: Base, request: ErasureRequest, known: Sequence[KnownConcept]) -> Vocabulary:
+def vocabulary(base: DiffusionModel, request: ErasureRequest, known: Sequence[KnownConcept]) -> Vocabulary:
     """What can stand in the concept's place and beside it: from the model's card and the known concepts."""
     own = {prompt.lower() for prompt in (*request.prompts, request.name)}
     objects = _phrases(suggested(base, "object"), known, "object", own)
@@ -72,7 +71,7 @@ def vocabulary(base: Base, request: ErasureRequest, known: Sequence[KnownConcept
     return Vocabulary(alike, manners[:COMPANIONS])
 
 
-def suggested(base: Base, kind: str) -> Sequence[str]:
+def suggested(base: DiffusionModel, kind: str) -> Sequence[str]:
     """The objects or the styles that the model's card suggests; common ones where it names none."""
     if kind == "style":
         return base.suggestions.styles or MANNERS
@@ -108,7 +107,7 @@ def spread_evenly(sentences: Sequence[Sentence], count: int) -> list[Sentence]:
     return [sentences[place] for place in (*places[::2], *places[1::2])]
 
 
-def companions_of(base: Base, kind: str) -> Sequence[str]:
+def companions_of(base: DiffusionModel, kind: str) -> Sequence[str]:
     """What a concept of the kind is protected beside."""
     return suggested(base, "object" if kind == "style" else "style")[:COMPANIONS]
 
@@ -118,11 +117,31 @@ def closed_sentences(concept: KnownConcept) -> list[str]:
     return [*listed(concept.kind, concept.prompts), *in_company(MORE[concept.kind], concept.prompts, (), 1)]
 
 
-def sentences_around(base: Base, concept: KnownConcept) -> list[str]:
+def sentences_around(base: DiffusionModel, concept: KnownConcept) -> list[str]:
     """The further sentences in which acting on a concept costs: in company and alone, in many patterns."""
     return in_company(AROUND[concept.kind], concept.prompts, companions_of(base, concept.kind), COMPANY)
 
 
-def held_out_sentences(base: Base, concept: KnownConcept) -> list[str]:
+def held_out_sentences(base: DiffusionModel, concept: KnownConcept) -> list[str]:
     """The sentences that nothing is ever solved with: what is done to other wordings is measured on them."""
     return in_company(HELD_OUT[concept.kind], concept.prompts, companions_of(base, concept.kind), COMPANY_HELD_OUT)
+
+
+CAPTION_COMPANY = 4
+
+
+def captions(base: DiffusionModel) -> tuple[str, ...]:
+    """The model's own sample, or the common one."""
+    return base.captions or common_captions()
+
+
+def common_captions() -> tuple[str, ...]:
+    """Common subjects and manners, each alone and in company."""
+    alone = [fill(pattern, subject) for subject in SUBJECTS for pattern in BARE["object"]]
+    alone += [fill(pattern, manner) for manner in MANNERS for pattern in BARE["style"]]
+    return tuple(dict.fromkeys([*alone, *in_company(AROUND["object"], SUBJECTS, MANNERS, CAPTION_COMPANY)]))
+
+
+def captions_digest(base: DiffusionModel) -> str:
+    """The digest that names the sample."""
+    return digest_of(list(captions(base)))

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
 
+from sepme_core.erasure.cache import ErasureCache
 from sepme_core.erasure.correlation import relative_correlation
-from sepme_core.erasure.noised_latents import NoisedLatents, predict_phrase
-from sepme_core.erasure.overlap import CLOSE, overlap
-from sepme_core.erasure.request import ErasureRequest, KnownConcept, substitute_erased
+from sepme_core.erasure.latents import NoisedLatents, predict_phrase
+from sepme_core.erasure.refusals import substitute_erased
+from sepme_core.erasure.request import ErasureRequest, KnownConcept, request_of
+from sepme_core.erasure.room import CLOSE, overlap
 from sepme_core.erasure.sentences import Sentence, suggested
-from sepme_core.erasure.shared import Shared
+from sepme_core.increments.increment import Increment
 from sepme_core.wordings import PLAIN, listed, mentions
 
 CANDIDATES = 3
@@ -66,7 +68,7 @@ ABSENCE, AWAY = Substitute(None, "absence"), Substitute(None, "away")
 
 
 def substitutes(
-    shared: Shared,
+    shared: ErasureCache,
     request: ErasureRequest,
     known: Sequence[KnownConcept],
     sentences: Sequence[Sentence],
@@ -101,7 +103,7 @@ def wants_substitute(request: ErasureRequest) -> bool:
 
 
 def asked_for(
-    shared: Shared,
+    shared: ErasureCache,
     request: ErasureRequest,
     known: Sequence[KnownConcept],
     sentences: Sequence[Sentence],
@@ -118,7 +120,7 @@ def asked_for(
     return Substitute(phrase, "asked", correlation, close_to(shared, request, phrase, known))
 
 
-def allowed_phrases(shared: Shared, request: ErasureRequest, known: Sequence[KnownConcept]) -> Iterator[str]:
+def allowed_phrases(shared: ErasureCache, request: ErasureRequest, known: Sequence[KnownConcept]) -> Iterator[str]:
     """Phrases of the concept's kind that are not erased, nor close to what is; plain ones at the end."""
     kind = request.kind
     named = [] if kind == "person" else list(suggested(shared.base, "style" if kind == "style" else "object"))
@@ -131,12 +133,14 @@ def allowed_phrases(shared: Shared, request: ErasureRequest, known: Sequence[Kno
             yield phrase
 
 
-def close_to(shared: Shared, request: ErasureRequest, phrase: str, known: Sequence[KnownConcept]) -> tuple[str, ...]:
+def close_to(
+    shared: ErasureCache, request: ErasureRequest, phrase: str, known: Sequence[KnownConcept]
+) -> tuple[str, ...]:
     """The known concepts that a phrase is close to, by name."""
     return tuple(sorted(each.name for each in known if is_close(shared, request, phrase, each)))
 
 
-def is_close(shared: Shared, request: ErasureRequest, phrase: str, concept: KnownConcept) -> bool:
+def is_close(shared: ErasureCache, request: ErasureRequest, phrase: str, concept: KnownConcept) -> bool:
     """Whether drawing the phrase might be drawing the concept: it names it, or an erasure of it would act on it."""
     if mentions(phrase, concept.prompts) or any(mentions(prompt, [phrase]) for prompt in concept.prompts):
         return True
@@ -150,12 +154,26 @@ def as_concept(kind: str, phrase: str) -> KnownConcept:
     return KnownConcept(phrase, kind, (phrase,))
 
 
-def correlation_of(shared: Shared, phrase: str, sentences: Sequence[Sentence], fresh: NoisedLatents) -> float:
+def correlation_of(shared: ErasureCache, phrase: str, sentences: Sequence[Sentence], fresh: NoisedLatents) -> float:
     """L_cor of the phrase in the concept's place, over that of the concept itself, on a few x_t."""
     few = fresh.first(LOOKED_AT)
     return float(relative_correlation(few, predict_phrase(shared, few, sentences, phrase)))
 
 
-def leans_on(shared: Shared, kind: str, phrase: str, newcomer: KnownConcept) -> bool:
+def leans_on(shared: ErasureCache, kind: str, phrase: str, newcomer: KnownConcept) -> bool:
     """Whether a stored increment whose substitute is this phrase must be made again once the newcomer is erased."""
     return is_close(shared, ErasureRequest("any", kind, ("any",)), phrase, newcomer)
+
+
+def substitute_of(increment: Increment) -> Substitute:
+    """What an increment draws instead; files of earlier releases name nothing."""
+    said = increment.certificate.get("substitute")
+    if said is None:
+        return ABSENCE
+    return Substitute(said["phrase"], said["how"], said["correlation"], tuple(said["close_to"]))
+
+
+def draws(shared: ErasureCache, increment: Increment, concept: KnownConcept) -> bool:
+    """Whether what an increment draws instead of its own concept would draw this one."""
+    phrase = substitute_of(increment).phrase
+    return phrase is not None and leans_on(shared, request_of(increment).kind, phrase, concept)

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sepme_core.base import Base
-from sepme_core.cross_attention import conditioned_matrices
+from sepme_core.erasure.cache import ErasureCache
 from sepme_core.erasure.certificate import Effect, measure_effect
 from sepme_core.erasure.correlation import (
     Candidate,
@@ -20,13 +19,14 @@ from sepme_core.erasure.correlation import (
     relative_correlation,
 )
 from sepme_core.erasure.evidence import Drawn, fresh_latents, training_latents
+from sepme_core.erasure.latents import NoisedLatents, predict_all, predict_phrase
 from sepme_core.erasure.looking import Looked, look
-from sepme_core.erasure.noised_latents import NoisedLatents, predict_all, predict_phrase
 from sepme_core.erasure.plan import Plan
 from sepme_core.erasure.request import Progress
-from sepme_core.erasure.settings import ErasureSettings
-from sepme_core.erasure.shared import Shared
 from sepme_core.erasure.substitute import Substitute
+from sepme_core.models.cross_attention import conditioned_matrices
+from sepme_core.models.model import DiffusionModel
+from sepme_core.options import ErasureSettings
 
 NOT_NEEDED = "not needed: the closed form is within tau and near what is drawn instead"
 NOT_WANTED = (
@@ -62,7 +62,7 @@ class Trained:
 
 
 def train(
-    shared: Shared, plan: Plan, drawn: Drawn, start: Candidate | None = None
+    shared: ErasureCache, plan: Plan, drawn: Drawn, start: Candidate | None = None
 ) -> Generator[Progress, None, Trained]:
     """Go from ``start``, or the plan's solution, to where the loop may stop; what then looks better is taken.
 
@@ -90,7 +90,7 @@ def train(
 
 
 def train_together(
-    shared: Shared, plans: Sequence[Plan], drawn: Sequence[Drawn], settings: ErasureSettings
+    shared: ErasureCache, plans: Sequence[Plan], drawn: Sequence[Drawn], settings: ErasureSettings
 ) -> Generator[Progress, None, list[Trained]]:
     """Train a group by one loop, from the plans' solutions; in the plans' order. As `train` does with one."""
     starts = [first_weights(shared.base, plan) for plan in plans]
@@ -109,7 +109,7 @@ def train_together(
 
 
 @torch.no_grad()
-def measure_together(base: Base, group: Sequence[Candidate], latents: Sequence[NoisedLatents]) -> Standing:
+def measure_together(base: DiffusionModel, group: Sequence[Candidate], latents: Sequence[NoisedLatents]) -> Standing:
     """Where a group stands, each on its x_t under the increments of all: the balanced mean of the losses' sizes."""
     losses, distances = [], []
     for x in latents:
@@ -127,7 +127,7 @@ def word_for(refined: Refined) -> str:
 
 
 def look_at(
-    shared: Shared,
+    shared: ErasureCache,
     plan: Plan,
     drawn: Drawn,
     start: Candidate,
@@ -144,19 +144,21 @@ def look_at(
     return Trained(factors, steps, effect, look(shared, plan.request, drawn, [factors], plan.substitute.phrase), loop)
 
 
-def fresh_of(shared: Shared, substitute: Substitute, drawn: Drawn) -> NoisedLatents:
+def fresh_of(shared: ErasureCache, substitute: Substitute, drawn: Drawn) -> NoisedLatents:
     """Fresh x_t, anchored at what is to be drawn instead."""
     return anchored(shared, substitute, drawn, fresh_latents(shared, drawn), "fresh")
 
 
-def anchored(shared: Shared, substitute: Substitute, drawn: Drawn, latents: NoisedLatents, what: str) -> NoisedLatents:
+def anchored(
+    shared: ErasureCache, substitute: Substitute, drawn: Drawn, latents: NoisedLatents, what: str
+) -> NoisedLatents:
     """x_t with epsilon of the substitute as their anchor."""
     phrase = substitute.phrase
     key = ("anchor", what, tuple(drawn.texts), drawn.seed, phrase)
     return latents.anchored(shared.recall(key, lambda: predict_phrase(shared, latents, drawn.sentences, phrase)))
 
 
-def make_trainee(shared: Shared, plan: Plan, drawn: Drawn, start: Candidate) -> Trainee:
+def make_trainee(shared: ErasureCache, plan: Plan, drawn: Drawn, start: Candidate) -> Trainee:
     """The concept as the loop takes it."""
     directions = start.directions.double().cpu()
     scale = (directions * (plan.moments.concept @ directions)).sum(0).clamp_min(0).sqrt().float().clamp_min(1e-6)
@@ -164,7 +166,7 @@ def make_trainee(shared: Shared, plan: Plan, drawn: Drawn, start: Candidate) -> 
     return Trainee(start, scale.to(shared.base.device), latents, plan.costs)
 
 
-def first_weights(base: Base, plan: Plan) -> Candidate:
+def first_weights(base: DiffusionModel, plan: Plan) -> Candidate:
     """The plan's solution: w = W M^T for each matrix of weight W."""
     factor = plan.solution.matrix.T.to(base.device)
     weights = {

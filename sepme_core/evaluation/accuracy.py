@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from sepme_core.base import Base
-from sepme_core.demo.wordings import HELD_OUT, say
+from sepme_core.demo.saying import HELD_OUT, say
+from sepme_core.drawing.draw import PictureRequest, draw
 from sepme_core.evaluation.judge import Judge, Verdict
-from sepme_core.generation import PictureRequest, draw
-from sepme_core.increment import Increment
+from sepme_core.increments.increment import Increment
+from sepme_core.models.model import DiffusionModel
 
 BATCH = 48
 
@@ -58,7 +58,7 @@ def every_pair(objects: Sequence[str], styles: Sequence[str], times: int, first_
 
 
 def look_at_all(
-    base: Base, judge: Judge, asked: Sequence[Asked], increments: Sequence[Increment], request: PictureRequest
+    base: DiffusionModel, judge: Judge, asked: Sequence[Asked], increments: Sequence[Increment], request: PictureRequest
 ) -> list[Seen]:
     """Draw and judge every picture under the mask; ``request`` gives steps, guidance, size and scheduler.
 

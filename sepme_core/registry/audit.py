@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sepme_core.canonical import digest_of
-from sepme_core.registry import clock, cursors
+from sepme_core.registry import queries, types
 from sepme_core.registry.database import serialise
 from sepme_core.registry.errors import CursorInvalid
 from sepme_core.registry.tables import AuditEntry
@@ -80,7 +80,7 @@ def append(
     last = head(session)
     entry = AuditEntry(
         sequence=last.sequence + 1 if last else 1,
-        at=clock.now(session),
+        at=types.now(session),
         actor=actor,
         action=action,
         concept=concept,
@@ -113,7 +113,7 @@ def document(entry: AuditEntry) -> dict[str, Any]:
     """Return the entry as JSON; all of it but `hash` is what `hash` is of."""
     return {
         "sequence": entry.sequence,
-        "at": clock.timestamp(entry.at),
+        "at": types.timestamp(entry.at),
         "actor": entry.actor,
         "action": entry.action,
         "concept": entry.concept,
@@ -155,7 +155,7 @@ def walk(session: Session, noted: Mapping[int, Collection[str]]) -> Walked:
             return Walked(entries, previous, None, min(missing, default=None))
 
 
-def page(session: Session, cursor: str | None, limit: int, concept: str | None = None) -> cursors.Page[AuditEntry]:
+def page(session: Session, cursor: str | None, limit: int, concept: str | None = None) -> queries.Page[AuditEntry]:
     """Return `limit` entries, oldest first.
 
     Raises:
@@ -163,7 +163,7 @@ def page(session: Session, cursor: str | None, limit: int, concept: str | None =
     """
     found = select(AuditEntry).order_by(AuditEntry.sequence).limit(limit + 1)
     if cursor is not None:
-        (sequence,) = cursors.decode(cursor, 1)
+        (sequence,) = queries.decode(cursor, 1)
         if not sequence.isdigit() or int(sequence) > LAST_SEQUENCE:
             raise CursorInvalid(cursor)
         found = found.where(AuditEntry.sequence > int(sequence))
@@ -171,4 +171,4 @@ def page(session: Session, cursor: str | None, limit: int, concept: str | None =
         found = found.where(AuditEntry.concept == concept)
     entries = list(session.scalars(found))
     more = len(entries) > limit
-    return cursors.Page(entries[:limit], cursors.encode(str(entries[limit - 1].sequence)) if more else None)
+    return queries.Page(entries[:limit], queries.encode(str(entries[limit - 1].sequence)) if more else None)

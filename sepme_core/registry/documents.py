@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 
 from sepme_core.canonical import digest_of
 from sepme_core.registry import further_names, increments
-from sepme_core.registry.clock import timestamp
 from sepme_core.registry.tables import Concept, FurtherName, Job
+from sepme_core.registry.types import timestamp
 
 LIVE_STATES = ("queued", "running")
 CONCEPT_WORK = ("erase", "reproject")

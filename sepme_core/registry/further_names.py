@@ -7,8 +7,8 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from sepme_core.registry import audit
-from sepme_core.registry.clock import timestamp
 from sepme_core.registry.tables import FurtherName
+from sepme_core.registry.types import timestamp
 
 
 def concept_of(session: Session, name: str) -> str:

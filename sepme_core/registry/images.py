@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from sepme_core.registry.errors import UnknownImage
-from sepme_core.registry.identifiers import new_id
-from sepme_core.registry.lookups import find
+from sepme_core.registry.queries import find
 from sepme_core.registry.tables import Image
+from sepme_core.registry.types import new_id
 
 
 @dataclass(frozen=True)

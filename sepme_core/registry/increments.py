@@ -7,8 +7,8 @@ from sqlalchemy import and_, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from sepme_core.registry.blobs import Blobs
-from sepme_core.registry.clock import spelt
 from sepme_core.registry.tables import Concept, Increment
+from sepme_core.registry.types import spelt
 
 OPTIMISED = ("erased", "substituted")
 """Why a version was trained: its concept was to be erased, or what it drew instead was erased itself."""

@@ -1,15 +1,22 @@
-"""Prompts that no increment may change: watermarks, brand names."""
+"""Prompts that no increment may change, such as brand names: protected at once, or by a job that sees if it may be."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from sepme_core.registry import audit, clock, cursors
+from sepme_core.registry import audit, increments, knowledge, queries, serving, types
 from sepme_core.registry.database import serialise
 from sepme_core.registry.errors import UnknownProtected
+from sepme_core.registry.jobs.leases import Claim, held_row, put_back_if_overtaken
 from sepme_core.registry.jobs.reprojections import enqueue_reprojections
-from sepme_core.registry.lookups import find
-from sepme_core.registry.tables import Protected
+from sepme_core.registry.jobs.rows import cancel_now, enqueue, finish, live_protection
+from sepme_core.registry.knowledge import decided_concepts, protected_prompts
+from sepme_core.registry.queries import find
+from sepme_core.registry.serving import surely_whole
+from sepme_core.registry.tables import Job, Protected
+from sepme_core.registry.types import new_id
 
 
 def put(session: Session, name: str, prompts: list[str], holder: str) -> tuple[Protected, bool]:
@@ -30,7 +37,7 @@ def put(session: Session, name: str, prompts: list[str], holder: str) -> tuple[P
     if row.prompts != prompts:
         audit.append(session, holder, "protect", name, details={"prompts": prompts, "before": row.prompts})
         row.prompts = prompts
-        row.updated_at = clock.now(session)
+        row.updated_at = types.now(session)
         session.flush()
         enqueue_reprojections(session)
     return row, False
@@ -45,13 +52,13 @@ def get(session: Session, name: str) -> Protected:
     return find(session, Protected, name, UnknownProtected)
 
 
-def list_page(session: Session, cursor: str | None, limit: int) -> cursors.Page[Protected]:
+def list_page(session: Session, cursor: str | None, limit: int) -> queries.Page[Protected]:
     """Return `limit` sets of protected prompts, by name.
 
     Raises:
         CursorInvalid: where the cursor is not one of this listing.
     """
-    return cursors.page_by_name(session, Protected, cursor, limit)
+    return queries.page_by_name(session, Protected, cursor, limit)
 
 
 def delete(session: Session, name: str, holder: str) -> Protected:
@@ -73,6 +80,126 @@ def document(row: Protected) -> dict[str, Any]:
     return {
         "name": row.name,
         "prompts": row.prompts,
-        "created_at": clock.timestamp(row.created_at),
-        "updated_at": clock.timestamp(row.updated_at),
+        "created_at": types.timestamp(row.created_at),
+        "updated_at": types.timestamp(row.updated_at),
+    }
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The answer to a request to protect prompts.
+
+    Attributes:
+        row: what is protected from now on; None where a job is to look first.
+        job: that job.
+        is_new: whether nothing was protected under the name.
+    """
+
+    row: Protected | None
+    job: Job | None
+    is_new: bool
+
+
+def accept(session: Session, name: str, prompts: list[str], holder: str) -> Accepted:
+    """Protect prompts under a name, in place of what it held, or accept a job that does so if it may be.
+
+    A job it takes where something is erased for good on the base that is served, and where a prompt may be longer than
+    the model reads, unless the prompts stay as they are; until it has ended, what was protected before goes on to be.
+    The job that is to protect other prompts under the name is called off; one that is to protect the same goes on and
+    is the answer.
+
+    Args:
+        session: of `database.writing`. Ring for the queue `erase` then.
+        name: the name.
+        prompts: all that is to be protected under it.
+        holder: who asked.
+    """
+    serialise(session)
+    request = {"name": name, "prompts": prompts}
+    row, live = session.get(Protected, name), live_protection(session, name)
+    if live is not None and live.request == request and not live.cancel_requested:
+        return Accepted(None, live, row is None)
+    pinned, successor = _pins(session, request), new_id()
+    unchanged = row is not None and row.prompts == prompts
+    at_once = unchanged or (not pinned["irrevocable"] and surely_whole(serving.current_model(session), prompts))
+    if live is not None:
+        other = "" if at_once else f", job {successor}"
+        cancel_now(session, live, f"a later request to protect other prompts as {name!r}{other}")
+    if at_once:
+        stored, is_new = put(session, name, prompts, holder)
+        return Accepted(stored, None, is_new)
+    job = enqueue(
+        session,
+        kind="protect",
+        queue="erase",
+        request=request,
+        pinned=knowledge.folded(session, pinned),
+        concept=name,
+        holder=holder,
+        job_id=successor,
+    )
+    return Accepted(None, job, row is None)
+
+
+def give_up(session: Session, name: str, holder: str) -> None:
+    """Protect the prompts of a name no longer, and call off the job that was to.
+
+    Raises:
+        UnknownProtected: where none are protected, nor are about to be.
+    """
+    serialise(session)
+    live = live_protection(session, name)
+    if live is not None:
+        cancel_now(session, live, f"a request to protect {name!r} no longer")
+    if live is None or session.get(Protected, name) is not None:
+        delete(session, name, holder)
+
+
+def pin(session: Session, claim: Claim) -> dict[str, Any] | None:
+    """Pin what the prompts of a claimed job are to be held against, as it is by now.
+
+    Returns:
+        `known`, `protected` (under other names) and `irrevocable`, as a job that erases pins them; None where the lease
+        is lost.
+    """
+    serialise(session)
+    job = held_row(session, claim)
+    if job is None:
+        return None
+    pinned = _pins(session, job.request)
+    job.pinned = knowledge.folded(session, pinned)
+    session.flush()
+    return pinned
+
+
+def publish(session: Session, claim: Claim) -> bool:
+    """Protect the prompts of a job, which weaken nothing that it pinned, and end it with them as its result.
+
+    Stored increments are re-projected: ring for the queue `erase` then.
+
+    Returns:
+        False where nothing was published: the lease was lost; or cancelling was asked for, and the job is cancelled; or
+        something was erased for good, decided or protected meanwhile, and the job is queued again, pinning
+        that too.
+    """
+    serialise(session)
+    job = held_row(session, claim)
+    if job is None:
+        return False
+    if job.cancel_requested:
+        cancel_now(session, job)
+        return False
+    if put_back_if_overtaken(session, job, _pins(session, job.request)):
+        return False
+    row, _ = put(session, job.request["name"], job.request["prompts"], job.holder)
+    finish(session, job, "succeeded", {"result": document(row)})
+    return True
+
+
+def _pins(session: Session, request: Mapping[str, Any]) -> dict[str, Any]:
+    model = serving.current_model(session)
+    return {
+        "known": decided_concepts(session),
+        "protected": [entry for entry in protected_prompts(session) if entry["name"] != request["name"]],
+        "irrevocable": increments.irrevocable(session, model["base_digest"], ()) if model else [],
     }

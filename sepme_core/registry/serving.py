@@ -1,5 +1,7 @@
-"""The models and the workers that announced themselves."""
+"""The models and the workers that announced themselves, and whether prompts surely fit such a model."""
 
+import unicodedata
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -8,8 +10,8 @@ from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Session
 
-from sepme_core.registry.clock import database_time
-from sepme_core.registry.tables import Base, ServedModel, Worker
+from sepme_core.registry.tables import ServedModel, Table, Worker
+from sepme_core.registry.types import database_time
 
 FORGET_WORKERS_SECONDS = 86400.0
 ALIVE_SECONDS = 10.0
@@ -51,7 +53,7 @@ def workers(session: Session, seen_within_seconds: float = ALIVE_SECONDS) -> lis
     return list(session.scalars(lately))
 
 
-def _upsert(session: Session, table: type[Base], key: dict[str, Any], values: dict[str, Any]) -> None:
+def _upsert(session: Session, table: type[Table], key: dict[str, Any], values: dict[str, Any]) -> None:
     """Insert or update in one statement: workers announce at the same time."""
     if session.get_bind().dialect.name == "postgresql":
         onto = insert_postgresql(table).values(key | values)
@@ -59,3 +61,18 @@ def _upsert(session: Session, table: type[Base], key: dict[str, Any], values: di
     else:
         into = insert_sqlite(table).values(key | values)
         session.execute(into.on_conflict_do_update(index_elements=list(key), set_=values))
+
+
+def surely_whole(model: Mapping[str, Any] | None, prompts: Iterable[str]) -> bool:
+    """Tell whether prompts are so short that the model that is served reads all of each.
+
+    A token of CLIP's stands for one byte at least of what it makes of a prompt: composed, in small letters, without its
+    blanks (of which only the space bar's is left out here: Python takes for blanks what a tokenizer does not). Where
+    more bytes than tokens fit a worker has to look; so it has before any has announced its model.
+    """
+    tokens = model.get("limits", {}).get("prompt_tokens") if model else None
+    return tokens is not None and all(_bytes(prompt) <= tokens for prompt in prompts)
+
+
+def _bytes(prompt: str) -> int:
+    return len(unicodedata.normalize("NFC", prompt).lower().replace(" ", "").encode())

@@ -20,9 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from sepme_core.registry.clock import Moment, database_time
-from sepme_core.registry.columns import Words
-from sepme_core.registry.identifiers import ID_LENGTH
+from sepme_core.registry.types import ID_LENGTH, Moment, Words, database_time
 
 NAME = Words(64)
 ID = Words(ID_LENGTH)
@@ -36,7 +34,7 @@ def one_live(name: str, kind: str) -> Index:
     return Index(name, "concept", unique=True, sqlite_where=live, postgresql_where=live)
 
 
-class Base(DeclarativeBase):
+class Table(DeclarativeBase):
     """The metadata that migrations are compared with."""
 
     type_annotation_map = {  # noqa: RUF012  (SQLAlchemy reads it as a class attribute)
@@ -57,7 +55,7 @@ class Base(DeclarativeBase):
     )
 
 
-class Concept(Base):
+class Concept(Table):
     """A concept that was asked for once and not purged since. `version` points at the increment that stands for it."""
 
     __tablename__ = "concepts"
@@ -75,7 +73,7 @@ class Concept(Base):
     updated_at: Mapped[datetime] = mapped_column(default=database_time())
 
 
-class Increment(Base):
+class Increment(Table):
     """One version of a concept's increment. The bytes are the blob `digest`; the row is never changed."""
 
     __tablename__ = "increments"
@@ -101,7 +99,7 @@ class Increment(Base):
     created_at: Mapped[datetime] = mapped_column(default=database_time())
 
 
-class KnownThing(Base):
+class KnownThing(Table):
     """An entry of what is known, protected or made together, as rows pin it. Never changed."""
 
     __tablename__ = "known_things"
@@ -111,7 +109,7 @@ class KnownThing(Base):
     entry: Mapped[dict[str, Any]]
 
 
-class Knowledge(Base):
+class Knowledge(Table):
     """Lists of such entries: their ids by the name of the list, which never change."""
 
     __tablename__ = "knowledge"
@@ -121,7 +119,7 @@ class Knowledge(Base):
     unpinned_at: Mapped[datetime | None]  # when nothing was seen to pin it, nor was anything given it since
 
 
-class FurtherName(Base):
+class FurtherName(Table):
     """A second name for a concept: its prompts are further wordings of that one, and nothing else is its own."""
 
     __tablename__ = "further_names"
@@ -134,7 +132,7 @@ class FurtherName(Base):
     created_at: Mapped[datetime] = mapped_column(default=database_time())
 
 
-class Job(Base):
+class Job(Table):
     """Work asked for, its whole request included. The broker holds nothing but its id."""
 
     __tablename__ = "jobs"
@@ -175,7 +173,7 @@ class Job(Base):
     finished_at: Mapped[datetime | None]
 
 
-class Event(Base):
+class Event(Table):
     """One thing that happened to a job; `sequence` counts from 1 without gaps."""
 
     __tablename__ = "events"
@@ -187,7 +185,7 @@ class Event(Base):
     created_at: Mapped[datetime] = mapped_column(default=database_time())
 
 
-class Image(Base):
+class Image(Table):
     """A picture: the PNG is the blob `digest`, `sha256` is of its raw RGB bytes."""
 
     __tablename__ = "images"
@@ -209,7 +207,7 @@ class Image(Base):
     created_at: Mapped[datetime] = mapped_column(default=database_time())
 
 
-class Protected(Base):
+class Protected(Table):
     """Prompts that no increment may change."""
 
     __tablename__ = "protected"
@@ -220,7 +218,7 @@ class Protected(Base):
     updated_at: Mapped[datetime] = mapped_column(default=database_time())
 
 
-class AuditEntry(Base):
+class AuditEntry(Table):
     """A link of the hash chain: who changed what, from which digest to which."""
 
     __tablename__ = "audit"
@@ -237,7 +235,7 @@ class AuditEntry(Base):
     hash: Mapped[str] = mapped_column(DIGEST, unique=True)
 
 
-class IdempotencyRecord(Base):
+class IdempotencyRecord(Table):
     """What was answered to an idempotency key."""
 
     __tablename__ = "idempotency"
@@ -252,7 +250,7 @@ class IdempotencyRecord(Base):
     created_at: Mapped[datetime] = mapped_column(default=database_time())
 
 
-class ServedModel(Base):
+class ServedModel(Table):
     """A model that a worker announced; the one announced last is what is served."""
 
     __tablename__ = "models"
@@ -264,7 +262,7 @@ class ServedModel(Base):
     announced_at: Mapped[datetime] = mapped_column(default=database_time())
 
 
-class Worker(Base):
+class Worker(Table):
     """A worker that announced itself, and when it was last seen."""
 
     __tablename__ = "workers"

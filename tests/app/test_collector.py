@@ -12,9 +12,9 @@ from sqlalchemy import Engine, func, select, update
 from app.collector import DAY_SECONDS, Collector
 from sepme_core.registry import jobs
 from sepme_core.registry.blobs import Blobs, FolderBlobs
-from sepme_core.registry.clock import database_time
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.tables import Image, Job, Knowledge
+from sepme_core.registry.types import database_time
 from sepme_core.settings import Settings
 from tests.app import working
 from tests.app.running import RunningService

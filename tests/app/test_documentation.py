@@ -2,7 +2,7 @@ import re
 
 import httpx
 
-from app.documentation.page import kind
+from app.pages import kind
 
 
 def test_every_call_is_documented(client: httpx.Client) -> None:

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from app.jobs import events
+from app.jobs import waiting
 from sepme_core.registry.blobs import Blobs
 from tests.app import working
 from tests.app.running import RunningService
@@ -109,7 +109,7 @@ def test_the_last_event_tells_how_it_ended(
 
 
 def test_a_silent_stream_is_kept_alive(client: httpx.Client, job_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "KEEP_ALIVE_SECONDS", 0.2)
+    monkeypatch.setattr(waiting, "KEEP_ALIVE_SECONDS", 0.2)
     with client.stream("GET", f"/jobs/{job_id}/events") as answer:
         told = parse(answer.iter_lines())
         next(told)

@@ -1,7 +1,7 @@
 import httpx
 import pytest
 
-from app.hosts import host_of
+from app.middleware import host_of
 from app.problems import MEDIA_TYPE
 from sepme_core.settings import Settings
 from tests.app import raw

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from sqlalchemy import Engine
 
-from app.images.negotiation import negotiate
+from app.headers import negotiate
 from sepme_core.registry.blobs import Blobs
 from tests.app import working
 from tests.app.running import RunningService

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
-from app import lanes
+from app import transactions
 from sepme_core.registry import database
 from sepme_core.settings import Settings
 from tests.app import working
@@ -73,7 +73,7 @@ def test_reads_are_answered_while_sixty_writes_wait_for_one_that_hangs(
     started = time.monotonic()
     with hanging_writer(settings.database_url):
         answers, took, readiness = asyncio.run(crowd(service.url))
-        assert time.monotonic() - started < 2 * lanes.PATIENCE_SECONDS + 4, "all within their patience"
+        assert time.monotonic() - started < 2 * transactions.PATIENCE_SECONDS + 4, "all within their patience"
         with service.client() as client:
             working.eventually(lambda: database_part(client)["status"] == "degraded")
             assert "could be written" in database_part(client)["detail"]

@@ -10,7 +10,7 @@ from safetensors.numpy import save
 from sqlalchemy import Engine
 
 from sepme_core.canonical import canonical_json
-from sepme_core.increment_format import FORMAT, METADATA_ENTRY
+from sepme_core.increments.format import FORMAT, METADATA_ENTRY
 from sepme_core.registry import jobs
 from sepme_core.registry.blobs import Blobs
 from sepme_core.registry.database import writing

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.concepts.schemas import ErasureBody, ErasureOptions
-from sepme_core.erasure.settings import ErasureSettings
+from sepme_core.options import ErasureSettings
 
 NUMBERS = [field.name for field in fields(ErasureSettings) if field.name not in {"variant", "start", "target"}]
 

@@ -1,6 +1,6 @@
 import pytest
 
-from app.preferences import Preference, parse
+from app.headers import Preference, parse_preference
 
 LIMIT = 600.0
 
@@ -23,7 +23,7 @@ LIMIT = 600.0
     ],
 )
 def test_preferences_are_read_as_rfc_7240_writes_them(values: list[str], preference: Preference) -> None:
-    assert parse(values, LIMIT) == preference
+    assert parse_preference(values, LIMIT) == preference
 
 
 @pytest.mark.parametrize(

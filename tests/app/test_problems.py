@@ -13,11 +13,11 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from app.problems import MEDIA_TYPE
-from app.problems.__main__ import PAGE, page
-from app.problems.catalogue import CATALOGUE
 from app.problems.handlers import LIMIT_BYTES, IncidentMiddleware
-from app.problems.validation import path_in_body, pointer
-from app.registry_problems import PROBLEMS
+from app.problems.problem import path_in_body, pointer
+from app.problems.refusals import PROBLEMS
+from app.problems.routes import PAGE, page
+from sepme_core.problems import CATALOGUE
 from sepme_core.registry import errors
 from sepme_core.settings import Settings
 from tests.app import raw

@@ -21,7 +21,8 @@ from schemathesis.specs.openapi.checks import (
 from sqlalchemy import Engine
 
 from app.openapi import COMMITTED
-from app.problems import MEDIA_TYPE, catalogue
+from app.problems import MEDIA_TYPE
+from sepme_core import problems
 from sepme_core.settings import Settings
 from tests.app import working
 from tests.app.running import RunningService
@@ -56,8 +57,8 @@ def insist_on_a_promised_status(operation: APIOperation[Any, Any, Any, Any], ans
         return
     assert answer.headers["content-type"] == [MEDIA_TYPE], answer.content
     problem = answer.json()
-    kind = catalogue.BY_SLUG[problem["type"].rpartition("/")[2]]
-    assert kind is not catalogue.INTERNAL_ERROR, problem
+    kind = problems.BY_SLUG[problem["type"].rpartition("/")[2]]
+    assert kind is not problems.INTERNAL_ERROR, problem
     assert problem["status"] == answer.status_code, problem
     assert answer.status_code == kind.status, problem
 

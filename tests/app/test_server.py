@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from app.problems import MEDIA_TYPE
-from app.server.protocol import RESERVE
+from app.server import RESERVE
 from sepme_core.settings import Settings
 from tests.app import raw, working
 from tests.app.running import RunningService, running

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.problems.catalogue import BY_SLUG
-from sepme_core.erasure.request import (
+from sepme_core.erasure.refusals import (
     ErasureRefused,
     concept_not_drawn,
     concept_too_close,
@@ -16,6 +15,7 @@ from sepme_core.erasure.request import (
     same_concept,
     substitute_erased,
 )
+from sepme_core.problems import BY_SLUG
 from worker import problems
 
 REFUSALS = [

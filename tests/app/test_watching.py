@@ -10,7 +10,7 @@ import httpx
 import pytest
 from sqlalchemy import Engine, event
 
-from app.jobs.watching import Marks, Watcher
+from app.jobs.watcher import Marks, Watcher
 from tests.app import working
 from tests.app.running import RunningService
 

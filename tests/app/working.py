@@ -12,7 +12,7 @@ from PIL import Image
 from sqlalchemy import Engine
 
 from sepme_core.canonical import digest_of_bytes
-from sepme_core.registry import concepts, jobs, protecting, serving
+from sepme_core.registry import concepts, jobs, protected, serving
 from sepme_core.registry.blobs import Blobs
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.images import PictureRecord
@@ -82,8 +82,8 @@ def reproject(engine: Engine, blobs: Blobs, job_id: str) -> None:
 def protect(engine: Engine, _blobs: Blobs, job_id: str) -> None:
     claimed = claim(engine, job_id)
     with writing(engine) as session:
-        protecting.pin(session, claimed)
-        assert protecting.publish(session, claimed)
+        protected.pin(session, claimed)
+        assert protected.publish(session, claimed)
 
 
 def _stored(blobs: Blobs, data: bytes, base_digest: str, reason: str) -> StoredIncrement:

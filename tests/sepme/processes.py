@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sepme.serve.identity import start_mark
+from sepme.serve.pid_files import start_mark
 
 SLEEPER = "import time\nprint('awake', flush=True)\nwhile True: time.sleep(0.05)"
 STUBBORN = (

@@ -1,4 +1,4 @@
-from sepme.serve.backoff import CALM_SECONDS, MOST_SECONDS, Backoff
+from sepme.serve.child import CALM_SECONDS, MOST_SECONDS, Backoff
 
 
 def test_the_wait_doubles_from_a_fifth_of_a_second_to_half_a_minute() -> None:

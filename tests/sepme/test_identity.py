@@ -1,7 +1,7 @@
 import os
 import signal
 
-from sepme.serve.identity import _mark_of_ps, start_mark
+from sepme.serve.pid_files import _mark_of_ps, start_mark
 from tests.sepme.processes import SLEEPER, python, running, until
 
 ODDLY_NAMED = """

@@ -3,7 +3,7 @@ import signal
 from pathlib import Path
 
 from sepme.serve import pid_files
-from sepme.serve.identity import start_mark
+from sepme.serve.pid_files import start_mark
 from tests.sepme.processes import SLEEPER, STUBBORN, python, running, until
 
 PARENT = f"""

@@ -6,8 +6,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from app.health.schemas import Part, Readiness
-from sepme.serve import readiness
+from app.health import Part, Readiness
+from sepme.serve import run
 
 UP = Part(status="up", detail="answers")
 LATE = Part(status="degraded", detail="none was seen in the last 10 seconds")
@@ -46,36 +46,36 @@ def answering(*answers: bytes) -> Iterator[str]:
 
 
 def test_each_part_is_read_with_what_it_lacks() -> None:
-    found = readiness.read(document(erase=LATE))
+    found = run.read(document(erase=LATE))
     assert found.up == ["database", "broker", "worker for generate", "model"]
     assert found.lacking["worker for erase"] == LATE.detail
     assert not found.complete
-    assert readiness.read(document()).complete
+    assert run.read(document()).complete
 
 
 def test_the_watch_ends_when_everything_is_up() -> None:
     answers = [json.dumps(document(erase=LATE)).encode(), json.dumps(document()).encode()]
     with answering(*answers) as address:
-        seen = list(readiness.until_ready(address, say=pytest.fail))
+        seen = list(run.until_ready(address, say=pytest.fail))
     assert [answer is not None and answer.complete for answer in seen] == [False, True]
 
 
 def test_after_a_long_time_it_says_once_what_is_missing() -> None:
     said: list[str] = []
-    times = iter([0.0, *[readiness.LONG_SECONDS + 1] * 10])
+    times = iter([0.0, *[run.LONG_SECONDS + 1] * 10])
     late = json.dumps(document(erase=LATE)).encode()
     with answering(late, late, json.dumps(document()).encode()) as address:
-        list(readiness.until_ready(address, said.append, clock=lambda: next(times)))
+        list(run.until_ready(address, said.append, clock=lambda: next(times)))
     assert said == [f"Still waiting for: worker for erase ({LATE.detail})."]
 
 
 @pytest.mark.parametrize("answer", [b"<html>", b"[]", b'{"hello": "world"}'])
 def test_what_is_no_sepme_is_no_answer(answer: bytes) -> None:
     with answering(answer) as address:
-        assert readiness.ask(address) is None
+        assert run.ask(address) is None
 
 
 def test_nobody_there_is_no_answer() -> None:
     with answering(b"{}") as address:
         pass
-    assert readiness.ask(address) is None
+    assert run.ask(address) is None

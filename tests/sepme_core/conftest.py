@@ -1,19 +1,19 @@
 import pytest
 import torch
 
-from sepme_core.base import Base, load_base
-from sepme_core.erasure import Shared
+from sepme_core.erasure import ErasureCache
+from sepme_core.models.model import DiffusionModel, load_base
 from tests.sepme_core.erased import memory
 
 
 @pytest.fixture(scope="session")
-def base() -> Base:
+def base() -> DiffusionModel:
     """The demo model, loaded once."""
     torch.set_num_threads(1)
     return load_base("demo", device="cpu")
 
 
 @pytest.fixture(scope="session")
-def shared(base: Base) -> Shared:
+def shared(base: DiffusionModel) -> ErasureCache:
     """What erasures on the demo model have in common, remembered over all tests."""
     return memory(base)

@@ -2,16 +2,16 @@
 
 from functools import cache
 
-from sepme_core.base import Base
-from sepme_core.erasure import ErasureRequest, ErasureSettings, KnownConcept, Shared, erase, run_to_end
-from sepme_core.increment import Increment
+from sepme_core.erasure import ErasureCache, ErasureRequest, ErasureSettings, KnownConcept, erase, run_to_end
+from sepme_core.increments.increment import Increment
+from sepme_core.models.model import DiffusionModel
 
 KINDS = {"cat": "object", "sepia": "style"}
 QUICK = ErasureSettings(max_steps=0)
 
 
 @cache
-def erased(base: Base, concept: str) -> Increment:
+def erased(base: DiffusionModel, concept: str) -> Increment:
     """The increment of one of `KINDS`, which leaves the others alone."""
     known = [KnownConcept(name, kind, (name,)) for name, kind in KINDS.items() if name != concept]
     request = ErasureRequest(concept, KINDS[concept], (concept,), settings=QUICK)
@@ -19,6 +19,6 @@ def erased(base: Base, concept: str) -> Increment:
 
 
 @cache
-def memory(base: Base) -> Shared:
+def memory(base: DiffusionModel) -> ErasureCache:
     """What erasures on a base have in common."""
-    return Shared(base)
+    return ErasureCache(base)

@@ -1,8 +1,8 @@
 import pytest
 
-from sepme_core.base import Base
-from sepme_core.demo.wordings import TRAINING, say
+from sepme_core.demo.saying import TRAINING, say
 from sepme_core.erasure.request import KINDS
+from sepme_core.models.model import DiffusionModel
 from sepme_core.wordings import AROUND, BARE, HELD_OUT, MORE, TOGETHER, fill, in_company, mentions
 
 
@@ -44,7 +44,7 @@ def in_roles(kind: str, patterns: tuple[str, ...]) -> set[str]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_others_are_measured_on_is_never_worked_with(kind: str, base: Base) -> None:
+def test_what_others_are_measured_on_is_never_worked_with(kind: str, base: DiffusionModel) -> None:
     held_out = in_roles(kind, HELD_OUT[kind])
     worked_with = set().union(
         *(in_roles(each, (*BARE[each], *TOGETHER[each], *MORE[each], *AROUND[each])) for each in KINDS)

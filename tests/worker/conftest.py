@@ -5,30 +5,30 @@ from shutil import copy, copytree
 
 import pytest
 
-from sepme_core.base import Base, load_base, model_folder
-from sepme_core.erasure import Shared
+from sepme_core.erasure import ErasureCache
 from sepme_core.evaluation.classifier import open_classifier
+from sepme_core.models.model import DiffusionModel, load_base, model_folder
 from tests.worker.residents import work_off, working, working_in
 from tests.worker.rows import CAT, accepted_erasure, row
-from worker.resident import Resident
+from worker.state import WorkerState
 
 
 @pytest.fixture(scope="session")
-def base() -> Base:
+def base() -> DiffusionModel:
     """The demo model, loaded once."""
     return load_base("demo", device="cpu")
 
 
 @pytest.fixture(scope="session")
-def shared(base: Base) -> Shared:
+def shared(base: DiffusionModel) -> ErasureCache:
     """What a worker remembers of the demo model from one concept to the next; the model's judge looks too."""
-    return Shared(base, open_classifier(None, model_folder("demo")))
+    return ErasureCache(base, open_classifier(None, model_folder("demo")))
 
 
 @pytest.fixture
 def resident(
-    environment_without_settings: None, tmp_path: Path, sqlite_url: str, base: Base, shared: Shared
-) -> Iterator[Resident]:
+    environment_without_settings: None, tmp_path: Path, sqlite_url: str, base: DiffusionModel, shared: ErasureCache
+) -> Iterator[WorkerState]:
     """A worker process's belongings, in this process, on a registry of the test's own; the model is announced."""
     del environment_without_settings
     with working(tmp_path / "home", sqlite_url, base, shared) as resident:
@@ -37,13 +37,17 @@ def resident(
 
 @pytest.fixture
 def new_registry(
-    environment_without_settings: None, tmp_path: Path, sqlite_template: Path, base: Base, shared: Shared
-) -> Iterator[Callable[[], Resident]]:
+    environment_without_settings: None,
+    tmp_path: Path,
+    sqlite_template: Path,
+    base: DiffusionModel,
+    shared: ErasureCache,
+) -> Iterator[Callable[[], WorkerState]]:
     """Makes a worker's belongings on one more registry of its own, as often as it is called."""
     del environment_without_settings
     with ExitStack() as opened:
 
-        def open_one() -> Resident:
+        def open_one() -> WorkerState:
             home = tmp_path / f"home-{len(list(tmp_path.iterdir()))}"
             home.mkdir()
             copy(sqlite_template, home / "registry.sqlite3")
@@ -53,7 +57,9 @@ def new_registry(
 
 
 @pytest.fixture(scope="session")
-def home_with_cat(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, base: Base, shared: Shared) -> Path:
+def home_with_cat(
+    tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, base: DiffusionModel, shared: ErasureCache
+) -> Path:
     """The state folder of a service that erased the cat by the request `CAT`; to be copied."""
     home = tmp_path_factory.mktemp("cat") / "home"
     home.mkdir()
@@ -67,8 +73,8 @@ def home_with_cat(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Pat
 
 @pytest.fixture
 def resident_with_cat(
-    environment_without_settings: None, tmp_path: Path, home_with_cat: Path, base: Base, shared: Shared
-) -> Iterator[Resident]:
+    environment_without_settings: None, tmp_path: Path, home_with_cat: Path, base: DiffusionModel, shared: ErasureCache
+) -> Iterator[WorkerState]:
     """A worker's belongings, on a registry in which the cat is erased."""
     del environment_without_settings
     home = tmp_path / "home"

@@ -4,20 +4,21 @@ from typing import Literal
 
 import torch
 
-from sepme_core.base import Base
-from sepme_core.cross_attention import conditioned_matrices
-from sepme_core.erasure import Made
-from sepme_core.increment import Increment
+from sepme_core.erasure import MadeIncrement
+from sepme_core.increments.increment import Increment
+from sepme_core.models.cross_attention import conditioned_matrices
+from sepme_core.models.model import DiffusionModel
 from sepme_core.registry import concepts, jobs
 from sepme_core.registry.database import reading, writing
 from tests.worker.rows import accepted_erasure, claimed
-from worker.resident import Resident
-from worker.storing import store_increment
+from worker.state import WorkerState, store_increment
 
 RANK = 2
 
 
-def random_increment(base: Base, concept: str, base_digest: str | None = None, strength: float = 0.05) -> Increment:
+def random_increment(
+    base: DiffusionModel, concept: str, base_digest: str | None = None, strength: float = 0.05
+) -> Increment:
     """An increment of the base's shapes, its numbers decided by the concept's name."""
     dice = torch.Generator().manual_seed(sum(map(ord, concept)))
     directions = torch.linalg.qr(torch.randn(base.width, RANK, generator=dice)).Q.contiguous()
@@ -37,10 +38,10 @@ def random_increment(base: Base, concept: str, base_digest: str | None = None, s
     return Increment(directions, weights, metadata)
 
 
-def publish(resident: Resident, increment: Increment, **body: object) -> str:
+def publish(resident: WorkerState, increment: Increment, **body: object) -> str:
     """Publish an increment as the end of an erase job that was held against all there is. Gives its digest."""
     claim = claimed(resident.engine, accepted_erasure(resident.engine, increment.concept, **body))
-    stored = store_increment(resident.blobs, Made(increment, (), "erased"), 1.0)
+    stored = store_increment(resident.blobs, MadeIncrement(increment, (), "erased"), 1.0)
     with writing(resident.engine) as session:
         considered = [known["name"] for known in concepts.known_concepts(session)]
         assert isinstance(jobs.publish_erasure(session, claim, stored, considered=considered), jobs.Published)
@@ -48,7 +49,7 @@ def publish(resident: Resident, increment: Increment, **body: object) -> str:
 
 
 def asked_for(
-    resident: Resident, erased: Literal["active"] | list[str], base_digest: str | None = None, **request: object
+    resident: WorkerState, erased: Literal["active"] | list[str], base_digest: str | None = None, **request: object
 ) -> str:
     """A job for pictures under a mask, as the front end accepts it; two denoising steps unless said otherwise."""
     defaults = resident.base.describe()["defaults"]

@@ -12,10 +12,10 @@ from sepme_core.registry.database import reading
 from tests.worker.masks import asked_for
 from tests.worker.residents import answer
 from tests.worker.rows import row
-from worker.resident import Resident
+from worker.state import WorkerState
 
 
-def seen(resident: Resident, image_ids: Sequence[str]) -> list[str | None]:
+def seen(resident: WorkerState, image_ids: Sequence[str]) -> list[str | None]:
     """The object in each of these stored pictures."""
     with reading(resident.engine) as session:
         files = [resident.blobs.get(images.get(session, each).digest) for each in image_ids]
@@ -23,7 +23,7 @@ def seen(resident: Resident, image_ids: Sequence[str]) -> list[str | None]:
     return [each.object for each in judge.look_at([Image.open(BytesIO(file)) for file in files])]
 
 
-def drawn(resident: Resident, prompt: str, count: int = 4) -> list[str | None]:
+def drawn(resident: WorkerState, prompt: str, count: int = 4) -> list[str | None]:
     """The object in each of some pictures that a job draws under all that is erased."""
     steps = resident.base.describe()["defaults"]["steps"]
     job_id = asked_for(resident, "active", prompt=prompt, count=count, steps=steps)

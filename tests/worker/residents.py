@@ -7,21 +7,19 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from sepme_core.base import Base
-from sepme_core.erasure import Shared
+from sepme_core.erasure import ErasureCache
+from sepme_core.models.model import DiffusionModel
 from sepme_core.registry import jobs, serving
 from sepme_core.registry.blobs import open_blobs
 from sepme_core.registry.database import make_engine, reading, writing
 from sepme_core.settings import Settings
 from worker import work
-from worker.drain import Drain
-from worker.groups import LastGroup
-from worker.increments import IncrementCache
-from worker.resident import Resident
+from worker.lease import Drain
+from worker.state import IncrementCache, LastGroup, WorkerState
 
 
 @contextmanager
-def working(home: Path, database_url: str, base: Base, shared: Shared) -> Iterator[Resident]:
+def working(home: Path, database_url: str, base: DiffusionModel, shared: ErasureCache) -> Iterator[WorkerState]:
     """What a worker has that works on a registry; its model is announced. The home goes at the end."""
     with working_in(home, base, shared, database_url) as resident:
         yield resident
@@ -29,7 +27,9 @@ def working(home: Path, database_url: str, base: Base, shared: Shared) -> Iterat
 
 
 @contextmanager
-def working_in(home: Path, base: Base, shared: Shared, database_url: str | None = None) -> Iterator[Resident]:
+def working_in(
+    home: Path, base: DiffusionModel, shared: ErasureCache, database_url: str | None = None
+) -> Iterator[WorkerState]:
     """What a worker has that works on a registry, which lies in its home unless said otherwise; all of it stays."""
     url = database_url or f"sqlite:///{home}/registry.sqlite3"
     settings = Settings.model_validate({"home": home, "database_url": url, "device": "cpu"})
@@ -37,7 +37,7 @@ def working_in(home: Path, base: Base, shared: Shared, database_url: str | None 
     blobs = open_blobs(settings.blob_url)
     with writing(engine) as session:
         serving.announce_model(session, base.describe())
-    yield Resident(
+    yield WorkerState(
         name=f"worker@tests:{os.getpid()}",
         queue="erase",
         settings=settings,
@@ -51,13 +51,13 @@ def working_in(home: Path, base: Base, shared: Shared, database_url: str | None 
     engine.dispose()
 
 
-def another(resident: Resident, name: str) -> Resident:
+def another(resident: WorkerState, name: str) -> WorkerState:
     """A second worker of the same registry."""
     cache = IncrementCache(resident.blobs, resident.base)
     return replace(resident, name=name, increments=cache, last_group=LastGroup(), drain=Drain(60))
 
 
-def answer(resident: Resident, job_id: str) -> None:
+def answer(resident: WorkerState, job_id: str) -> None:
     """Claim this job, whoever's turn it is, and do it; nothing where it cannot be had."""
     with writing(resident.engine) as session:
         claim = jobs.claim(session, job_id, worker=resident.name, lease_seconds=resident.settings.lease_seconds)
@@ -65,13 +65,13 @@ def answer(resident: Resident, job_id: str) -> None:
         work.do(resident, claim)
 
 
-def queued(resident: Resident) -> set[str]:
+def queued(resident: WorkerState) -> set[str]:
     """The ids of all jobs that wait."""
     with reading(resident.engine) as session:
         return {job.id for job in jobs.list_page(session, None, 50, state="queued").items}
 
 
-def work_off(resident: Resident) -> None:
+def work_off(resident: WorkerState) -> None:
     """Look at the queue until nothing is left, as a worker does that was rung for."""
     while work.do_next(resident, lambda: None):
         pass

@@ -8,9 +8,9 @@ from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 
 from sepme_core.registry import concepts, jobs, knowledge
-from sepme_core.registry.clock import database_time
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.tables import AuditEntry, Event, Increment, Job
+from sepme_core.registry.types import database_time
 
 CAT: Mapping[str, object] = {"kind": "object", "substitute": "heart"}
 """The body by which `resident_with_cat` has the cat erased: hearts are drawn instead."""

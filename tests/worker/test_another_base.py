@@ -4,31 +4,32 @@ from dataclasses import replace
 
 import pytest
 
-from sepme_core.base import Base, load_base
-from sepme_core.erasure import Shared
-from sepme_core.increment import Increment
+from sepme_core.erasure import ErasureCache
+from sepme_core.increments.increment import Increment
+from sepme_core.models.model import DiffusionModel, load_base
 from sepme_core.registry import concepts, serving
 from sepme_core.registry.database import reading, writing
 from tests.sepme_core.narrow import SD_1_4, save_narrow_pipeline
 from tests.worker.masks import asked_for, publish, random_increment
 from tests.worker.residents import answer
 from tests.worker.rows import row, versions
-from worker.increments import IncrementCache
-from worker.resident import Resident
+from worker.state import IncrementCache, WorkerState
 
 SHORT = {"max_steps": 2, "batch_size": 2}
 
 
 @pytest.fixture(scope="module")
-def narrow(tmp_path_factory: pytest.TempPathFactory) -> Base:
+def narrow(tmp_path_factory: pytest.TempPathFactory) -> DiffusionModel:
     """A real Stable Diffusion pipeline of another make, a fraction of its width."""
     return load_base(str(save_narrow_pipeline(tmp_path_factory.mktemp("narrow"), SD_1_4, "epsilon")), device="cpu")
 
 
 @pytest.fixture
-def before(resident: Resident, narrow: Base) -> Resident:
+def before(resident: WorkerState, narrow: DiffusionModel) -> WorkerState:
     """A worker of the same registry that has the narrow model; cat is erased for it, and fish restored."""
-    before = replace(resident, base=narrow, shared=Shared(narrow), increments=IncrementCache(resident.blobs, narrow))
+    before = replace(
+        resident, base=narrow, shared=ErasureCache(narrow), increments=IncrementCache(resident.blobs, narrow)
+    )
     with writing(resident.engine) as session:
         serving.announce_model(session, narrow.describe())
     for name in ("cat", "fish"):
@@ -39,18 +40,18 @@ def before(resident: Resident, narrow: Base) -> Resident:
     return before
 
 
-def state(resident: Resident, name: str) -> str:
+def state(resident: WorkerState, name: str) -> str:
     with reading(resident.engine) as session:
         return concepts.get(session, name).state
 
 
-def erase_again(resident: Resident) -> list[str]:
+def erase_again(resident: WorkerState) -> list[str]:
     with writing(resident.engine) as session:
         return [one.job.id for one in concepts.accept_again(session, resident.base.digest, "tests")]
 
 
 @pytest.mark.usefixtures("before")
-def test_all_that_is_stored_is_erased_again_for_the_model_that_is_served(resident: Resident) -> None:
+def test_all_that_is_stored_is_erased_again_for_the_model_that_is_served(resident: WorkerState) -> None:
     job_ids = erase_again(resident)
     for job_id in job_ids:
         answer(resident, job_id)
@@ -66,7 +67,7 @@ def test_all_that_is_stored_is_erased_again_for_the_model_that_is_served(residen
 
 
 def test_until_then_pictures_under_the_old_mask_are_refused_with_the_call_that_helps(
-    resident: Resident, before: Resident
+    resident: WorkerState, before: WorkerState
 ) -> None:
     with writing(resident.engine) as session:
         serving.announce_model(session, before.base.describe())

@@ -14,7 +14,7 @@ from tests.sepme.processes import until
 from tests.worker.residents import answer, queued, work_off
 from tests.worker.rows import accepted_erasure, claimed, events, problem, row, run_out, versions
 from worker import deciding
-from worker.resident import Resident
+from worker.state import WorkerState
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,13 @@ class Two:
 
 
 @pytest.fixture
-def two(resident: Resident) -> Two:
+def two(resident: WorkerState) -> Two:
     earlier = accepted_erasure(resident.engine, "cat")
     return Two(claimed(resident.engine, earlier), accepted_erasure(resident.engine, "a-cat", prompts=["a cat"]))
 
 
 @contextmanager
-def waiting(resident: Resident, two: Two) -> Iterator[None]:
+def waiting(resident: WorkerState, two: Two) -> Iterator[None]:
     """A ring for the later one, answered in another thread, for the time of a block that begins once it waits."""
     answering = threading.Thread(target=answer, args=(resident, two.later))
     answering.start()
@@ -44,12 +44,12 @@ def waiting(resident: Resident, two: Two) -> Iterator[None]:
         assert not answering.is_alive()
 
 
-def said(resident: Resident, job_id: str) -> str:
+def said(resident: WorkerState, job_id: str) -> str:
     return " ".join(str(event.data.get("message")) for event in events(resident.engine, job_id))
 
 
 def test_what_is_close_to_an_earlier_one_gives_way_where_that_is_to_be_done_anew_and_is_decided_after_it(
-    resident: Resident, two: Two
+    resident: WorkerState, two: Two
 ) -> None:
     with waiting(resident, two), writing(resident.engine) as session:
         assert jobs.release(session, two.earlier)
@@ -63,7 +63,7 @@ def test_what_is_close_to_an_earlier_one_gives_way_where_that_is_to_be_done_anew
 
 
 def test_it_does_not_wait_for_ever_for_an_earlier_one_whose_worker_is_gone(
-    resident: Resident, two: Two, monkeypatch: pytest.MonkeyPatch
+    resident: WorkerState, two: Two, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deciding, "PATIENCE_SECONDS", 0.3)
     run_out(resident.engine, two.earlier.job_id)
@@ -77,7 +77,7 @@ def test_it_does_not_wait_for_ever_for_an_earlier_one_whose_worker_is_gone(
 
 
 @pytest.mark.parametrize("call_off", ["cancelled", "restored"])
-def test_what_waits_for_another_can_be_called_off(resident: Resident, two: Two, call_off: str) -> None:
+def test_what_waits_for_another_can_be_called_off(resident: WorkerState, two: Two, call_off: str) -> None:
     with waiting(resident, two), writing(resident.engine) as session:
         if call_off == "cancelled":
             jobs.request_cancel(session, two.later)
@@ -87,7 +87,7 @@ def test_what_waits_for_another_can_be_called_off(resident: Resident, two: Two, 
     assert row(resident.engine, two.earlier.job_id).state == "running"
 
 
-def test_an_earlier_one_that_is_not_close_is_not_waited_for(resident: Resident, two: Two) -> None:
+def test_an_earlier_one_that_is_not_close_is_not_waited_for(resident: WorkerState, two: Two) -> None:
     job_id = accepted_erasure(resident.engine, "fish")
     with writing(resident.engine) as session:
         jobs.request_cancel(session, two.later)

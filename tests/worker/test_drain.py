@@ -1,4 +1,4 @@
-from worker.drain import Drain
+from worker.lease import Drain
 
 
 class Clock:

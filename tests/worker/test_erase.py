@@ -12,7 +12,7 @@ from PIL import Image
 
 from sepme_core.erasure import ErasureRequest, ErasureSettings, KnownConcept, erase_together, run_to_end
 from sepme_core.erasure import erase as optimise
-from sepme_core.increment import Increment
+from sepme_core.increments.increment import Increment
 from sepme_core.registry import concepts, images, jobs, protected
 from sepme_core.registry.database import reading, writing
 from tests.sepme.processes import until
@@ -21,9 +21,8 @@ from tests.worker.pictures import seen
 from tests.worker.residents import answer, queued
 from tests.worker.rows import accepted_erasure, claimed, events, problem, row, versions
 from worker import erase, work
-from worker.drain import Drain
-from worker.lease import Lease, LeaseLost
-from worker.resident import Resident
+from worker.lease import Drain, Lease, LeaseLost
+from worker.state import WorkerState
 
 SHORT = {"max_steps": 2, "batch_size": 2}
 LONG = {"start": "zero", "learning_rate": 1e-8, "threshold": 0.0, "max_steps": 10_000, "batch_size": 1}
@@ -31,7 +30,7 @@ FEEBLE = {"start": "zero", "max_steps": 1, "batch_size": 1, "target": "counterpa
 """One step from nowhere, by which nothing is erased; and no other substitutes are tried."""
 
 
-def directly(resident: Resident, name: str, known: list[KnownConcept]) -> Increment:
+def directly(resident: WorkerState, name: str, known: list[KnownConcept]) -> Increment:
     """The increment as the method makes it without a service."""
     return run_to_end(optimise(resident.base, asked_for(name), known, [], shared=resident.shared)).increment
 
@@ -41,7 +40,7 @@ def asked_for(name: str) -> ErasureRequest:
     return ErasureRequest(name, "object", (name,), settings=ErasureSettings.from_options(SHORT))
 
 
-def test_an_erasure_publishes_the_increment_that_the_method_makes(resident: Resident) -> None:
+def test_an_erasure_publishes_the_increment_that_the_method_makes(resident: WorkerState) -> None:
     job_id = accepted_erasure(resident.engine, "cat", options=SHORT)
     answer(resident, job_id)
     job = row(resident.engine, job_id)
@@ -58,7 +57,7 @@ def test_an_erasure_publishes_the_increment_that_the_method_makes(resident: Resi
     assert job.result["state"] == "erased"
 
 
-def test_concepts_accepted_together_know_each_other_and_are_made_in_their_order(resident: Resident) -> None:
+def test_concepts_accepted_together_know_each_other_and_are_made_in_their_order(resident: WorkerState) -> None:
     cat, fish = accepted_together(resident, "cat", "fish")
     assert work.do_next(resident, lambda: None)
     assert (row(resident.engine, cat).state, row(resident.engine, fish).state) == ("succeeded", "queued")
@@ -67,14 +66,14 @@ def test_concepts_accepted_together_know_each_other_and_are_made_in_their_order(
     assert made.digest != directly(resident, "cat", []).digest
 
 
-def accepted_together(resident: Resident, *names: str, joint: bool = False) -> list[str]:
+def accepted_together(resident: WorkerState, *names: str, joint: bool = False) -> list[str]:
     """The ids of the jobs that erase several concepts, in their order."""
     bodies = [{"name": name, "kind": "object", "options": SHORT} for name in names]
     with writing(resident.engine) as session:
         return [one.job.id for one in concepts.accept_erasures(session, bodies, "tests", joint=joint)]
 
 
-def test_the_evidence_of_an_erasure_is_stored_as_it_was_drawn(resident: Resident) -> None:
+def test_the_evidence_of_an_erasure_is_stored_as_it_was_drawn(resident: WorkerState) -> None:
     job_id = accepted_erasure(resident.engine, "cat", options=SHORT)
     answer(resident, job_id)
     (version,) = versions(resident.engine, "cat")
@@ -89,7 +88,7 @@ def test_the_evidence_of_an_erasure_is_stored_as_it_was_drawn(resident: Resident
         assert hashlib.sha256(pixels).hexdigest() == picture["sha256"]
 
 
-def test_a_group_is_optimised_once_and_each_job_publishes_its_own_member(resident: Resident) -> None:
+def test_a_group_is_optimised_once_and_each_job_publishes_its_own_member(resident: WorkerState) -> None:
     first, second = accepted_together(resident, "fish", "cat", joint=True)
     for job_id in (first, second):
         answer(resident, job_id)
@@ -102,7 +101,7 @@ def test_a_group_is_optimised_once_and_each_job_publishes_its_own_member(residen
         assert jobs.list_page(session, None, 10, kind="reproject").items == []
 
 
-def test_what_would_undo_an_erasure_for_good_is_refused_and_names_it(resident: Resident) -> None:
+def test_what_would_undo_an_erasure_for_good_is_refused_and_names_it(resident: WorkerState) -> None:
     """Under the increment that is for good it is seen, by its rockets: so it is not the same under another name."""
     answer(resident, accepted_erasure(resident.engine, "cat", options=SHORT, irrevocable=True))
     job_id = accepted_erasure(resident.engine, "rocket", prompts=["rocket", "cat"], options=SHORT)
@@ -116,7 +115,7 @@ def test_what_would_undo_an_erasure_for_good_is_refused_and_names_it(resident: R
 
 
 def test_an_erasure_that_was_overtaken_by_one_for_good_publishes_nothing_and_is_queued_again(
-    resident: Resident,
+    resident: WorkerState,
 ) -> None:
     job_id = accepted_erasure(resident.engine, "cat", options=SHORT)
     answering = threading.Thread(target=answer, args=(resident, job_id))
@@ -131,7 +130,7 @@ def test_an_erasure_that_was_overtaken_by_one_for_good_publishes_nothing_and_is_
 
 
 def test_what_is_too_close_to_a_protected_prompt_is_refused_with_the_numbers_and_the_pictures(
-    resident: Resident,
+    resident: WorkerState,
 ) -> None:
     with writing(resident.engine) as session:
         protected.put(session, "our-mascot", ["cat"], "tests")
@@ -145,14 +144,14 @@ def test_what_is_too_close_to_a_protected_prompt_is_refused_with_the_numbers_and
     assert versions(resident.engine, "cat") == []
 
 
-def looked_at(resident: Resident, refused: Mapping[str, Any]) -> list[str | None]:
+def looked_at(resident: WorkerState, refused: Mapping[str, Any]) -> list[str | None]:
     """What is seen in a refusal's pictures: three without the increment and three with it."""
     assert [each["erased"] for each in refused["pictures"]] == [False] * 3 + [True] * 3
     return seen(resident, [each["id"] for each in refused["pictures"]])
 
 
 def test_what_would_still_be_seen_is_not_published_and_what_serves_goes_on_to_serve(
-    resident_with_cat: Resident,
+    resident_with_cat: WorkerState,
 ) -> None:
     resident = resident_with_cat
     job_id = accepted_erasure(resident.engine, "cat", options=FEEBLE)
@@ -166,7 +165,7 @@ def test_what_would_still_be_seen_is_not_published_and_what_serves_goes_on_to_se
     assert [(each.name, each.version) for each in mask] == [("cat", 1)]
 
 
-def test_what_would_still_be_seen_is_published_by_an_override_and_marked_so(resident: Resident) -> None:
+def test_what_would_still_be_seen_is_published_by_an_override_and_marked_so(resident: WorkerState) -> None:
     job_id = accepted_erasure(resident.engine, "cat", options=FEEBLE, override=True)
     answer(resident, job_id)
     assert row(resident.engine, job_id).state == "succeeded", row(resident.engine, job_id).problem
@@ -176,7 +175,7 @@ def test_what_would_still_be_seen_is_published_by_an_override_and_marked_so(resi
 
 
 def test_the_damaged_increment_of_another_concept_does_not_hold_up_an_erasure(
-    resident_with_cat: Resident, caplog: pytest.LogCaptureFixture
+    resident_with_cat: WorkerState, caplog: pytest.LogCaptureFixture
 ) -> None:
     resident = resident_with_cat
     resident.blobs.delete(versions(resident.engine, "cat")[-1].digest)
@@ -187,7 +186,7 @@ def test_the_damaged_increment_of_another_concept_does_not_hold_up_an_erasure(
     assert "The increment of cat cannot be looked at" in caplog.text
 
 
-def test_an_option_that_only_the_method_can_judge_is_refused_by_its_pointer(resident: Resident) -> None:
+def test_an_option_that_only_the_method_can_judge_is_refused_by_its_pointer(resident: WorkerState) -> None:
     job_id = accepted_erasure(resident.engine, "cat", options={"directions": 100_000})
     answer(resident, job_id)
     problem = row(resident.engine, job_id).problem
@@ -197,7 +196,7 @@ def test_an_option_that_only_the_method_can_judge_is_refused_by_its_pointer(resi
 
 
 @contextmanager
-def answering(resident: Resident, job_id: str) -> Iterator[None]:
+def answering(resident: WorkerState, job_id: str) -> Iterator[None]:
     """Answer a ring in another thread, for the time of a block that begins once the work is under way."""
     answering = threading.Thread(target=answer, args=(resident, job_id))
     answering.start()
@@ -212,7 +211,7 @@ def answering(resident: Resident, job_id: str) -> Iterator[None]:
         assert not answering.is_alive()
 
 
-def test_a_cancelled_erasure_ends_at_its_next_step_and_publishes_nothing(resident: Resident) -> None:
+def test_a_cancelled_erasure_ends_at_its_next_step_and_publishes_nothing(resident: WorkerState) -> None:
     job_id = accepted_erasure(resident.engine, "cat", options=LONG)
     with answering(resident, job_id), writing(resident.engine) as session:
         jobs.request_cancel(session, job_id)
@@ -220,7 +219,7 @@ def test_a_cancelled_erasure_ends_at_its_next_step_and_publishes_nothing(residen
     assert versions(resident.engine, "cat") == []
 
 
-def test_restoring_a_concept_that_is_being_erased_ends_the_work(resident: Resident) -> None:
+def test_restoring_a_concept_that_is_being_erased_ends_the_work(resident: WorkerState) -> None:
     job_id = accepted_erasure(resident.engine, "cat", options=LONG)
     with answering(resident, job_id), writing(resident.engine) as session:
         concepts.restore(session, "cat", "tests", None)
@@ -228,7 +227,7 @@ def test_restoring_a_concept_that_is_being_erased_ends_the_work(resident: Reside
     assert versions(resident.engine, "cat") == []
 
 
-def test_a_stopping_worker_puts_the_erasure_back_for_another(resident: Resident) -> None:
+def test_a_stopping_worker_puts_the_erasure_back_for_another(resident: WorkerState) -> None:
     job_id = accepted_erasure(resident.engine, "cat", options=LONG)
     stopping = replace(resident, drain=Drain(0.0))
     with answering(stopping, job_id):
@@ -237,7 +236,7 @@ def test_a_stopping_worker_puts_the_erasure_back_for_another(resident: Resident)
     assert row(resident.engine, job_id).losses == 0
 
 
-def test_a_void_attempt_publishes_nothing(resident: Resident) -> None:
+def test_a_void_attempt_publishes_nothing(resident: WorkerState) -> None:
     job_id = accepted_erasure(resident.engine, "cat", options=SHORT)
     void = claimed(resident.engine, job_id, lease_seconds=0.0)
     assert claimed(resident.engine, job_id).attempt == 2

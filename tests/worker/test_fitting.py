@@ -7,15 +7,15 @@ from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from sepme_core.base import Base
-from sepme_core.registry import concepts, protecting
+from sepme_core.models.model import DiffusionModel
+from sepme_core.models.prompts import cut_off
+from sepme_core.registry import concepts, protected
 from sepme_core.registry.database import reading, writing
-from sepme_core.registry.lengths import surely_whole
-from sepme_core.unread import cut_off
+from sepme_core.registry.serving import surely_whole
 from tests.worker.masks import publish, random_increment
 from tests.worker.residents import answer
 from tests.worker.rows import accepted_erasure, problem, row, versions
-from worker.resident import Resident
+from worker.state import WorkerState
 
 LONG = "a cat " * 7 + "heart"
 
@@ -29,7 +29,7 @@ LONG = "a cat " * 7 + "heart"
     ],
 )
 def test_an_erasure_is_refused_by_the_phrase_that_is_too_long(
-    resident: Resident, body: dict[str, object], pointer: str
+    resident: WorkerState, body: dict[str, object], pointer: str
 ) -> None:
     job_id = accepted_erasure(resident.engine, "heart", **body)
     answer(resident, job_id)
@@ -40,7 +40,7 @@ def test_an_erasure_is_refused_by_the_phrase_that_is_too_long(
     assert versions(resident.engine, "heart") == []
 
 
-def test_one_made_together_with_it_is_refused_too_and_told_whose_phrase_it_is(resident: Resident) -> None:
+def test_one_made_together_with_it_is_refused_too_and_told_whose_phrase_it_is(resident: WorkerState) -> None:
     bodies: list[dict[str, Any]] = [
         {"name": "fox", "kind": "object"},
         {"name": "heart", "kind": "object", "prompts": [LONG]},
@@ -54,11 +54,11 @@ def test_one_made_together_with_it_is_refused_too_and_told_whose_phrase_it_is(re
 
 
 @pytest.mark.parametrize("irrevocable", [True, False])
-def test_prompts_to_protect_are_refused_likewise_whatever_is_erased(resident: Resident, irrevocable: bool) -> None:
+def test_prompts_to_protect_are_refused_likewise_whatever_is_erased(resident: WorkerState, irrevocable: bool) -> None:
     if irrevocable:
         publish(resident, random_increment(resident.base, "fox"), irrevocable=True)
     with writing(resident.engine) as session:
-        job = protecting.accept(session, "our-mascot", ["a heart", LONG], "tests").job
+        job = protected.accept(session, "our-mascot", ["a heart", LONG], "tests").job
     assert job is not None
     answer(resident, job.id)
     assert problem(resident.engine, job.id)["errors"][0]["pointer"] == "#/prompts/1"
@@ -67,9 +67,9 @@ def test_prompts_to_protect_are_refused_likewise_whatever_is_erased(resident: Re
     assert row(resident.engine, job.id).state == "failed"
 
 
-def test_prompts_that_fit_though_a_worker_has_to_look_are_protected(resident: Resident) -> None:
+def test_prompts_that_fit_though_a_worker_has_to_look_are_protected(resident: WorkerState) -> None:
     with writing(resident.engine) as session:
-        job = protecting.accept(session, "our-mascot", ["a kingfisher of paper"], "tests").job
+        job = protected.accept(session, "our-mascot", ["a kingfisher of paper"], "tests").job
     assert job is not None
     answer(resident, job.id)
     assert row(resident.engine, job.id).state == "succeeded", row(resident.engine, job.id).problem
@@ -78,7 +78,7 @@ def test_prompts_that_fit_though_a_worker_has_to_look_are_protected(resident: Re
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=20)
 
 
-def test_what_is_taken_for_whole_without_a_look_is_read_to_its_end(base: Base) -> None:
+def test_what_is_taken_for_whole_without_a_look_is_read_to_its_end(base: DiffusionModel) -> None:
     model = base.describe()
 
     @hypothesis_settings(deadline=None, max_examples=300)

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 from sqlalchemy import select
 
-from sepme_core.generation import PictureRequest
-from sepme_core.generation import generate as draw
+from sepme_core.drawing.draw import PictureRequest
+from sepme_core.drawing.draw import generate as draw
 from sepme_core.registry import jobs
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.tables import Image as ImageRow
@@ -16,7 +16,7 @@ from tests.worker.rows import claimed, row
 from worker import generate
 from worker.lease import Cancelled, Lease, LeaseLost
 from worker.problems import Refused
-from worker.resident import Resident
+from worker.state import WorkerState
 
 
 def asked(count: int = 1) -> PictureRequest:
@@ -24,17 +24,17 @@ def asked(count: int = 1) -> PictureRequest:
     return PictureRequest("a cat", seed=7, count=count, steps=2, guidance_scale=4.0, width=64, height=64)
 
 
-def run(resident: Resident, job_id: str) -> None:
+def run(resident: WorkerState, job_id: str) -> None:
     with Lease(resident.engine, claimed(resident.engine, job_id), seconds=8, drain=resident.drain) as lease:
         generate.run(resident, lease)
 
 
-def pictures(resident: Resident, job_id: str) -> list[ImageRow]:
+def pictures(resident: WorkerState, job_id: str) -> list[ImageRow]:
     with reading(resident.engine) as session:
         return list(session.scalars(select(ImageRow).where(ImageRow.job_id == job_id).order_by(ImageRow.position)))
 
 
-def test_pictures_are_those_that_the_method_draws_and_their_files_hold_them(resident: Resident) -> None:
+def test_pictures_are_those_that_the_method_draws_and_their_files_hold_them(resident: WorkerState) -> None:
     increment = random_increment(resident.base, "fox")
     publish(resident, increment)
     job_id = asked_for(resident, ["fox"], count=2)
@@ -52,7 +52,7 @@ def test_pictures_are_those_that_the_method_draws_and_their_files_hold_them(resi
     assert [concept["digest"] for concept in result["mask"]["concepts"]] == [increment.digest]
 
 
-def test_the_mask_changes_the_picture_and_an_empty_one_does_not(resident: Resident) -> None:
+def test_the_mask_changes_the_picture_and_an_empty_one_does_not(resident: WorkerState) -> None:
     publish(resident, random_increment(resident.base, "fox"))
     masked, unmasked = asked_for(resident, ["fox"]), asked_for(resident, [])
     run(resident, masked)
@@ -62,7 +62,7 @@ def test_the_mask_changes_the_picture_and_an_empty_one_does_not(resident: Reside
     assert pictures(resident, masked)[0].sha256 != plain
 
 
-def test_a_picture_is_made_again_to_the_bit_by_its_record_alone(resident: Resident) -> None:
+def test_a_picture_is_made_again_to_the_bit_by_its_record_alone(resident: WorkerState) -> None:
     """Its batch whole, as docs/replay.md says: alone, its seed gives other bytes on some machines."""
     steps = resident.base.describe()["defaults"]["steps"]
     job_id = asked_for(resident, [], count=4, steps=steps)
@@ -77,7 +77,7 @@ def test_a_picture_is_made_again_to_the_bit_by_its_record_alone(resident: Reside
     assert [replayed[record["row"]].sha256 for record in records] == [picture.sha256 for picture in made]
 
 
-def test_what_was_erased_for_good_since_is_added_to_the_mask(resident: Resident) -> None:
+def test_what_was_erased_for_good_since_is_added_to_the_mask(resident: WorkerState) -> None:
     publish(resident, random_increment(resident.base, "zebra"))
     job_id = asked_for(resident, ["zebra"])
     publish(resident, random_increment(resident.base, "crown"))
@@ -91,7 +91,7 @@ def test_what_was_erased_for_good_since_is_added_to_the_mask(resident: Resident)
 
 
 @pytest.mark.parametrize("damage", ["cut short", "missing"])
-def test_a_damaged_increment_is_named_and_never_applied(resident: Resident, damage: str) -> None:
+def test_a_damaged_increment_is_named_and_never_applied(resident: WorkerState, damage: str) -> None:
     digest = publish(resident, random_increment(resident.base, "fox"))
     job_id = asked_for(resident, ["fox"])
     blob = resident.settings.home / "blobs" / digest[7:9] / digest[9:]
@@ -107,7 +107,7 @@ def test_a_damaged_increment_is_named_and_never_applied(resident: Resident, dama
     assert pictures(resident, job_id) == []
 
 
-def test_an_increment_of_another_base_is_refused_with_the_remedy(resident: Resident) -> None:
+def test_an_increment_of_another_base_is_refused_with_the_remedy(resident: WorkerState) -> None:
     other = "sha256:" + "0" * 64
     publish(resident, random_increment(resident.base, "fox", base_digest=other))
     with pytest.raises(Refused) as refusal:
@@ -118,13 +118,13 @@ def test_an_increment_of_another_base_is_refused_with_the_remedy(resident: Resid
     assert "POST /erasures" in document["remedy"]
 
 
-def test_a_request_accepted_for_another_base_is_refused_even_without_a_mask(resident: Resident) -> None:
+def test_a_request_accepted_for_another_base_is_refused_even_without_a_mask(resident: WorkerState) -> None:
     with pytest.raises(Refused) as refusal:
         run(resident, asked_for(resident, [], base_digest="sha256:" + "0" * 64))
     assert refusal.value.document["type"] == "/problems/increment-for-another-base"
 
 
-def test_a_cancel_ends_the_drawing_between_two_steps(resident: Resident) -> None:
+def test_a_cancel_ends_the_drawing_between_two_steps(resident: WorkerState) -> None:
     job_id = asked_for(resident, [], steps=200)
     with Lease(resident.engine, claimed(resident.engine, job_id), seconds=8, drain=resident.drain) as lease:
         with writing(resident.engine) as session:
@@ -134,7 +134,7 @@ def test_a_cancel_ends_the_drawing_between_two_steps(resident: Resident) -> None
     assert pictures(resident, job_id) == []
 
 
-def test_a_void_attempt_publishes_nothing(resident: Resident) -> None:
+def test_a_void_attempt_publishes_nothing(resident: WorkerState) -> None:
     job_id = asked_for(resident, [])
     void = claimed(resident.engine, job_id, lease_seconds=0.0)
     held = claimed(resident.engine, job_id)
@@ -147,7 +147,7 @@ def test_a_void_attempt_publishes_nothing(resident: Resident) -> None:
     assert len(pictures(resident, job_id)) == 1
 
 
-def test_what_the_pictures_were_drawn_without_is_in_the_result(resident: Resident) -> None:
+def test_what_the_pictures_were_drawn_without_is_in_the_result(resident: WorkerState) -> None:
     job_id = asked_for(resident, [], prompt="a cat " * 7 + "heart", negative_prompt="a (fox:1.3)")
     run(resident, job_id)
     result = row(resident.engine, job_id).result

@@ -1,17 +1,17 @@
 import pytest
 
-from sepme_core.base import Base
-from sepme_core.erasure import Made
+from sepme_core.erasure import MadeIncrement
+from sepme_core.models.model import DiffusionModel
 from tests.worker.masks import random_increment
-from worker.groups import LastGroup, Members
+from worker.state import LastGroup, Members
 
 
-def test_the_last_group_is_made_once_and_another_anew(base: Base) -> None:
+def test_the_last_group_is_made_once_and_another_anew(base: DiffusionModel) -> None:
     group, calls = LastGroup(), []
 
     def make() -> Members:
         calls.append(1)
-        return {"cat": Made(random_increment(base, "cat"), (), "erased")}
+        return {"cat": MadeIncrement(random_increment(base, "cat"), (), "erased")}
 
     first = group.get({"group": ["cat"], "known": []}, make)
     assert group.get({"known": [], "group": ["cat"]}, make) is first
@@ -19,8 +19,8 @@ def test_the_last_group_is_made_once_and_another_anew(base: Base) -> None:
     assert len(calls) == 2
 
 
-def test_a_group_whose_making_was_interrupted_is_made_again(base: Base) -> None:
-    made = {"cat": Made(random_increment(base, "cat"), (), "erased")}
+def test_a_group_whose_making_was_interrupted_is_made_again(base: DiffusionModel) -> None:
+    made = {"cat": MadeIncrement(random_increment(base, "cat"), (), "erased")}
     group = LastGroup()
 
     def interrupted() -> Members:

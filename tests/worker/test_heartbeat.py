@@ -11,25 +11,25 @@ from sepme_core.registry import protected, serving
 from sepme_core.registry.database import reading, writing
 from tests.sepme.processes import until
 from worker.heartbeat import Heartbeat
-from worker.resident import Resident
+from worker.state import WorkerState
 
 
-def seen(resident: Resident) -> Sequence[tuple[str, str]]:
+def seen(resident: WorkerState) -> Sequence[tuple[str, str]]:
     with reading(resident.engine) as session:
         return [(worker.name, worker.queue) for worker in serving.workers(session)]
 
 
-def model(resident: Resident) -> dict[str, Any]:
+def model(resident: WorkerState) -> dict[str, Any]:
     with reading(resident.engine) as session:
         return serving.current_model(session) or {}
 
 
-def protect(resident: Resident, name: str, prompt: str) -> None:
+def protect(resident: WorkerState, name: str, prompt: str) -> None:
     with writing(resident.engine) as session:
         protected.put(session, name, [prompt], "tests")
 
 
-def test_a_worker_is_seen_while_it_lives_and_withdrawn_at_its_end(resident: Resident) -> None:
+def test_a_worker_is_seen_while_it_lives_and_withdrawn_at_its_end(resident: WorkerState) -> None:
     heartbeat = Heartbeat(resident)
     heartbeat.start()
     until(lambda: seen(resident) == [(resident.name, "erase")])
@@ -39,7 +39,7 @@ def test_a_worker_is_seen_while_it_lives_and_withdrawn_at_its_end(resident: Resi
     assert seen(resident) == []
 
 
-def test_the_capacity_that_is_announced_falls_when_prompts_are_protected(resident: Resident) -> None:
+def test_the_capacity_that_is_announced_falls_when_prompts_are_protected(resident: WorkerState) -> None:
     heartbeat = Heartbeat(resident, beat_seconds=0.05)
     heartbeat.start()
     try:
@@ -53,7 +53,7 @@ def test_the_capacity_that_is_announced_falls_when_prompts_are_protected(residen
 
 
 def test_one_worker_of_several_measures_what_a_change_leaves_and_the_next_one_when_it_ends(
-    resident: Resident, monkeypatch: pytest.MonkeyPatch
+    resident: WorkerState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measured = []
 
@@ -82,7 +82,7 @@ def test_one_worker_of_several_measures_what_a_change_leaves_and_the_next_one_wh
             heartbeat.stop()
 
 
-def test_a_database_that_fails_for_a_while_does_not_end_the_heartbeat(resident: Resident) -> None:
+def test_a_database_that_fails_for_a_while_does_not_end_the_heartbeat(resident: WorkerState) -> None:
     with writing(resident.engine) as session:
         session.execute(text("ALTER TABLE workers RENAME TO elsewhere"))
     heartbeat = Heartbeat(resident, beat_seconds=0.05)
@@ -96,7 +96,7 @@ def test_a_database_that_fails_for_a_while_does_not_end_the_heartbeat(resident: 
 
 
 def test_no_error_ends_the_heartbeat_and_measuring_does_not_hold_it_up(
-    resident: Resident, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    resident: WorkerState, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     measuring, measured = threading.Event(), threading.Event()
 
@@ -123,7 +123,7 @@ def test_no_error_ends_the_heartbeat_and_measuring_does_not_hold_it_up(
 
 
 def test_a_change_while_a_later_worker_comes_up_is_not_written_over_for_long(
-    resident: Resident, monkeypatch: pytest.MonkeyPatch
+    resident: WorkerState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = Heartbeat(replace(resident, name="first"), beat_seconds=0.05)
     second = Heartbeat(replace(resident, name="second"), beat_seconds=0.05)

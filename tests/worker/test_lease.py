@@ -6,8 +6,7 @@ from sqlalchemy import Engine
 from sepme_core.registry import concepts, jobs
 from sepme_core.registry.database import writing
 from tests.worker.rows import accepted_erasure, claimed, events, row, run_out
-from worker.drain import Drain
-from worker.lease import HUNG_STATUS, LOOK_SECONDS, Cancelled, Lease, LeaseLost, PutBack
+from worker.lease import HUNG_STATUS, LOOK_SECONDS, Cancelled, Drain, Lease, LeaseLost, PutBack
 
 PATIENT = Drain(60)
 

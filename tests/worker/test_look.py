@@ -7,11 +7,11 @@ import pytest
 
 from tests.worker.masks import asked_for
 from tests.worker.rows import row
-from worker.resident import Resident
+from worker.state import WorkerState
 
 
 def test_one_word_to_look_is_enough_for_all_that_waits(
-    resident: Resident, broker_url: str, monkeypatch: pytest.MonkeyPatch
+    resident: WorkerState, broker_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SEPME_BROKER_URL", broker_url)
     application = importlib.import_module("worker.application")

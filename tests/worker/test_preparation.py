@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from worker.preparation import Preparation
+from worker.work import LookAhead
 
 
 def counted(done: list[int], pieces: int, seconds: float = 0.0) -> Iterator[None]:
@@ -16,7 +16,7 @@ def counted(done: list[int], pieces: int, seconds: float = 0.0) -> Iterator[None
         yield
 
 
-def work_to_its_end(preparation: Preparation) -> None:
+def work_to_its_end(preparation: LookAhead) -> None:
     """Start it and wait until nothing is under way any more."""
     preparation.start()
     thread = next((each for each in threading.enumerate() if each.name == "preparation"), None)
@@ -27,7 +27,7 @@ def work_to_its_end(preparation: Preparation) -> None:
 
 def test_it_works_until_all_is_done_and_starting_it_again_does_nothing() -> None:
     done: list[int] = []
-    preparation = Preparation(counted(done, 3))
+    preparation = LookAhead(counted(done, 3))
     for _ in range(2):
         work_to_its_end(preparation)
         assert done == [0, 1, 2]
@@ -35,7 +35,7 @@ def test_it_works_until_all_is_done_and_starting_it_again_does_nothing() -> None
 
 def test_once_stopped_nothing_is_under_way_and_it_goes_on_where_it_was_left() -> None:
     done: list[int] = []
-    preparation = Preparation(counted(done, 20, seconds=0.02))
+    preparation = LookAhead(counted(done, 20, seconds=0.02))
     preparation.start()
     time.sleep(0.05)
     preparation.stop()
@@ -48,7 +48,7 @@ def test_once_stopped_nothing_is_under_way_and_it_goes_on_where_it_was_left() ->
 
 
 def test_it_can_be_stopped_before_it_was_started() -> None:
-    Preparation(iter(())).stop()
+    LookAhead(iter(())).stop()
 
 
 def test_a_piece_that_fails_is_logged_and_ends_it(caplog: pytest.LogCaptureFixture) -> None:
@@ -56,7 +56,7 @@ def test_a_piece_that_fails_is_logged_and_ends_it(caplog: pytest.LogCaptureFixtu
         yield
         raise OSError("out of memory")
 
-    preparation = Preparation(failing())
+    preparation = LookAhead(failing())
     with caplog.at_level(logging.ERROR):
         work_to_its_end(preparation)
     assert "could not look ahead" in caplog.text

@@ -5,41 +5,41 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy.orm import Session
 
-from sepme_core.registry import concepts, jobs, protected, protecting
+from sepme_core.registry import concepts, jobs, protected
 from sepme_core.registry.database import reading, writing
 from tests.worker.masks import publish, random_increment
 from tests.worker.residents import answer, queued
 from tests.worker.rows import CAT, accepted_erasure, claimed, events, problem, row, versions
 from worker import protect
 from worker.lease import Cancelled, Interrupted, Lease, LeaseLost
-from worker.resident import Resident
+from worker.state import WorkerState
 
 SHORT = {"max_steps": 2, "batch_size": 2}
 UNRELATED = ["a penguin with an umbrella"]
 
 
 @pytest.fixture
-def resident(resident_with_cat: Resident) -> Resident:
+def resident(resident_with_cat: WorkerState) -> WorkerState:
     """A worker's belongings, and the cat erased for good."""
     accepted_erasure(resident_with_cat.engine, "cat", **CAT, irrevocable=True)
     return resident_with_cat
 
 
-def asked(resident: Resident, name: str, prompts: list[str]) -> str:
+def asked(resident: WorkerState, name: str, prompts: list[str]) -> str:
     """The id of the job that is to protect prompts, as the front end accepts it."""
     with writing(resident.engine) as session:
-        job = protecting.accept(session, name, prompts, "tests").job
+        job = protected.accept(session, name, prompts, "tests").job
     assert job is not None
     return job.id
 
 
-def stored(resident: Resident) -> dict[str, list[str]]:
+def stored(resident: WorkerState) -> dict[str, list[str]]:
     with reading(resident.engine) as session:
         return {entry["name"]: entry["prompts"] for entry in concepts.protected_prompts(session)}
 
 
 def test_prompts_that_weaken_nothing_are_protected_and_what_is_erased_for_good_is_reprojected(
-    resident: Resident,
+    resident: WorkerState,
 ) -> None:
     job_id = asked(resident, "our-mascot", UNRELATED)
     answer(resident, job_id)
@@ -60,7 +60,7 @@ def test_prompts_that_weaken_nothing_are_protected_and_what_is_erased_for_good_i
 
 @pytest.mark.parametrize(("name", "prompt"), [("our-mascot", "cat"), ("cat", "cat"), ("our-mascot", " Cat ")])
 def test_the_words_of_what_is_erased_for_good_cannot_be_protected_under_any_name(
-    resident: Resident, name: str, prompt: str
+    resident: WorkerState, name: str, prompt: str
 ) -> None:
     job_id = asked(resident, name, [prompt])
     answer(resident, job_id)
@@ -72,7 +72,7 @@ def test_the_words_of_what_is_erased_for_good_cannot_be_protected_under_any_name
     assert len(versions(resident.engine, "cat")) == 1
 
 
-def test_of_several_erasures_for_good_the_one_that_would_come_back_is_named(resident: Resident) -> None:
+def test_of_several_erasures_for_good_the_one_that_would_come_back_is_named(resident: WorkerState) -> None:
     answer(resident, accepted_erasure(resident.engine, "fish", options=SHORT, irrevocable=True))
     job_id = asked(resident, "our-mascot", ["a fish"])
     answer(resident, job_id)
@@ -85,14 +85,14 @@ def test_of_several_erasures_for_good_the_one_that_would_come_back_is_named(resi
 
 
 def test_prompts_whose_check_was_overtaken_by_an_erasure_for_good_are_held_against_that_too(
-    resident: Resident,
+    resident: WorkerState,
 ) -> None:
     held = claimed(resident.engine, asked(resident, "our-mascot", UNRELATED))
     with writing(resident.engine) as session:
-        assert protecting.pin(session, held) is not None
+        assert protected.pin(session, held) is not None
     publish(resident, random_increment(resident.base, "fox"), irrevocable=True)
     with writing(resident.engine) as session:
-        assert not protecting.publish(session, held)
+        assert not protected.publish(session, held)
     job = row(resident.engine, held.job_id)
     assert (job.state, [each["name"] for each in job.pinned["irrevocable"]]) == ("queued", ["cat", "fox"])
     assert stored(resident) == {}
@@ -104,12 +104,12 @@ def cancel(session: Session, job_id: str) -> None:
 
 
 def delete(session: Session, _job_id: str) -> None:
-    protecting.give_up(session, "our-mascot", "tests")
+    protected.give_up(session, "our-mascot", "tests")
 
 
 @pytest.mark.parametrize(("call_off", "end"), [(cancel, Cancelled), (delete, LeaseLost)])
 def test_a_protection_that_is_called_off_ends_at_its_next_step(
-    resident: Resident, call_off: Callable[[Session, str], None], end: type[Interrupted]
+    resident: WorkerState, call_off: Callable[[Session, str], None], end: type[Interrupted]
 ) -> None:
     held = claimed(resident.engine, asked(resident, "our-mascot", UNRELATED))
     with writing(resident.engine) as session:
@@ -119,7 +119,7 @@ def test_a_protection_that_is_called_off_ends_at_its_next_step(
     assert stored(resident) == {}
 
 
-def test_a_void_attempt_protects_nothing(resident: Resident) -> None:
+def test_a_void_attempt_protects_nothing(resident: WorkerState) -> None:
     job_id = asked(resident, "our-mascot", UNRELATED)
     void = claimed(resident.engine, job_id, lease_seconds=0.0)
     assert claimed(resident.engine, job_id).attempt == 2

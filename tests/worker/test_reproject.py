@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from sepme_core.erasure import KnownConcept, Made, Shared, recertify, run_to_end
+from sepme_core.erasure import ErasureCache, KnownConcept, MadeIncrement, recertify, run_to_end
 from sepme_core.erasure import reproject as project
-from sepme_core.increment import Increment
+from sepme_core.increments.increment import Increment
 from sepme_core.registry import concepts, jobs, protected
 from sepme_core.registry.database import reading, writing
 from tests.worker.masks import publish, random_increment
@@ -16,44 +16,44 @@ from tests.worker.residents import another, answer, queued, work_off
 from tests.worker.rows import accepted_erasure, claimed, events, row, versions
 from worker import reproject, work
 from worker.lease import Lease, LeaseLost
-from worker.resident import Resident
+from worker.state import WorkerState
 
 SHORT = {"max_steps": 2, "batch_size": 2}
 NAMES = ("cat", "fish", "key")
 INK = KnownConcept("ink", "style", ("ink",))
 
 
-def erase(resident: Resident, name: str) -> None:
+def erase(resident: WorkerState, name: str) -> None:
     job_id = accepted_erasure(resident.engine, name, options=SHORT)
     answer(resident, job_id)
     assert row(resident.engine, job_id).state == "succeeded", row(resident.engine, job_id).problem
 
 
-def due(resident: Resident) -> dict[str, str]:
+def due(resident: WorkerState) -> dict[str, str]:
     """The ids of the re-projections that are queued, by concept."""
     with reading(resident.engine) as session:
         queued = jobs.list_page(session, None, 50, kind="reproject", state="queued").items
     return {str(job.concept): job.id for job in queued}
 
 
-def arrive(resident: Resident, name: str, kind: str = "object") -> None:
+def arrive(resident: WorkerState, name: str, kind: str = "object") -> None:
     """Another concept is decided and given back; what of it matters to the others is how it is said."""
     publish(resident, random_increment(resident.base, name), kind=kind)
     with writing(resident.engine) as session:
         concepts.restore(session, name, "tests")
 
 
-def digests(resident: Resident, *names: str) -> list[str]:
+def digests(resident: WorkerState, *names: str) -> list[str]:
     return [versions(resident.engine, name)[-1].digest for name in names]
 
 
-def directly(resident: Resident, digest: str, known: Sequence[KnownConcept]) -> Made:
+def directly(resident: WorkerState, digest: str, known: Sequence[KnownConcept]) -> MadeIncrement:
     """What the method makes of a stored increment without a service."""
     trained = Increment.from_bytes(resident.blobs.get(digest), base=resident.base)
     return run_to_end(project(resident.base, trained, known, [], resident.shared))
 
 
-def test_a_late_concept_has_the_older_ones_reprojected_as_the_method_does_it(resident: Resident) -> None:
+def test_a_late_concept_has_the_older_ones_reprojected_as_the_method_does_it(resident: WorkerState) -> None:
     erase(resident, "cat")
     arrive(resident, "ink", "style")
     job_id = due(resident)["cat"]
@@ -74,7 +74,7 @@ def test_a_late_concept_has_the_older_ones_reprojected_as_the_method_does_it(res
     assert [event.kind for event in events(resident.engine, job_id)][-1] == "succeeded"
 
 
-def test_a_reprojected_increment_reaches_the_late_concept_less(resident: Resident) -> None:
+def test_a_reprojected_increment_reaches_the_late_concept_less(resident: WorkerState) -> None:
     erase(resident, "cat")
     arrive(resident, "fish")
     answer(resident, due(resident)["cat"])
@@ -83,13 +83,13 @@ def test_a_reprojected_increment_reaches_the_late_concept_less(resident: Residen
     assert leaks[1] < 0.7 * leaks[0]
 
 
-def leak_on_fish(resident: Resident, digest: str) -> float:
+def leak_on_fish(resident: WorkerState, digest: str) -> float:
     increment = Increment.from_bytes(resident.blobs.get(digest), base=resident.base)
     fish = KnownConcept("fish", "object", ("fish",))
     return float(recertify(resident.base, increment, [fish], [], resident.shared)["leak"]["by_concept"]["fish"])
 
 
-def test_the_order_of_late_arrivals_leaves_no_trace_in_the_bytes(new_registry: Callable[[], Resident]) -> None:
+def test_the_order_of_late_arrivals_leaves_no_trace_in_the_bytes(new_registry: Callable[[], WorkerState]) -> None:
     made = []
     for order in (("fish", "key"), ("key", "fish")):
         resident = new_registry()
@@ -104,7 +104,9 @@ def test_the_order_of_late_arrivals_leaves_no_trace_in_the_bytes(new_registry: C
     assert made[0] == made[1]
 
 
-def test_concepts_accepted_together_are_the_same_bytes_whatever_the_order(new_registry: Callable[[], Resident]) -> None:
+def test_concepts_accepted_together_are_the_same_bytes_whatever_the_order(
+    new_registry: Callable[[], WorkerState],
+) -> None:
     made = []
     for accepted, done in ((NAMES, ("key", "cat", "fish")), (("fish", "key", "cat"), NAMES)):
         resident = new_registry()
@@ -118,10 +120,10 @@ def test_concepts_accepted_together_are_the_same_bytes_whatever_the_order(new_re
 
 
 @pytest.mark.slow
-def test_two_workers_at_once_make_the_bytes_that_one_makes(new_registry: Callable[[], Resident]) -> None:
+def test_two_workers_at_once_make_the_bytes_that_one_makes(new_registry: Callable[[], WorkerState]) -> None:
     """Neither has the other's memory of the model."""
     one, first = new_registry(), new_registry()
-    second = replace(another(first, "worker-2"), shared=Shared(first.base, first.shared.classifier))
+    second = replace(another(first, "worker-2"), shared=ErasureCache(first.base, first.shared.classifier))
     alone, together = accept_all(one, NAMES), accept_all(first, reversed(NAMES))
     for name in NAMES:
         answer(one, alone[name])
@@ -135,14 +137,14 @@ def test_two_workers_at_once_make_the_bytes_that_one_makes(new_registry: Callabl
     assert due(first) == {}
 
 
-def accept_all(resident: Resident, names: Iterable[str]) -> dict[str, str]:
+def accept_all(resident: WorkerState, names: Iterable[str]) -> dict[str, str]:
     bodies = [{"name": name, "kind": "object", "options": SHORT} for name in names]
     with writing(resident.engine) as session:
         return {one.concept.name: one.job.id for one in concepts.accept_erasures(session, bodies, "tests")}
 
 
 def test_an_effect_that_cannot_be_kept_leaves_the_old_version_serving_and_is_not_tried_again(
-    resident: Resident,
+    resident: WorkerState,
 ) -> None:
     erase(resident, "cat")
     (trained,) = versions(resident.engine, "cat")
@@ -164,7 +166,7 @@ def test_an_effect_that_cannot_be_kept_leaves_the_old_version_serving_and_is_not
     assert due(resident) == {}
 
 
-def test_a_trained_version_that_is_damaged_is_named_and_nothing_is_published(resident: Resident) -> None:
+def test_a_trained_version_that_is_damaged_is_named_and_nothing_is_published(resident: WorkerState) -> None:
     digest = publish(resident, random_increment(resident.base, "cat"))
     publish(resident, random_increment(resident.base, "fox"))
     resident.blobs.delete(digest)
@@ -177,7 +179,7 @@ def test_a_trained_version_that_is_damaged_is_named_and_nothing_is_published(res
     assert len(versions(resident.engine, "cat")) == 1
 
 
-def test_a_void_attempt_publishes_nothing(resident: Resident) -> None:
+def test_a_void_attempt_publishes_nothing(resident: WorkerState) -> None:
     erase(resident, "cat")
     arrive(resident, "ink", "style")
     job_id = due(resident)["cat"]
@@ -189,7 +191,7 @@ def test_a_void_attempt_publishes_nothing(resident: Resident) -> None:
 
 
 def test_an_erasure_that_waits_goes_before_a_reprojection_which_is_then_done_by_the_same_look(
-    resident: Resident,
+    resident: WorkerState,
 ) -> None:
     erase(resident, "cat")
     arrive(resident, "ink", "style")

@@ -15,12 +15,12 @@ from sepme_core.registry.tables import Job
 from tests.worker.pictures import drawn, seen
 from tests.worker.residents import another, answer, work_off
 from tests.worker.rows import CAT, accepted_erasure, problem, row, versions
-from worker.resident import Resident
+from worker.state import WorkerState
 
 A_CAT = {"prompts": ["a cat"]}
 
 
-def ask_for_a_cat(resident: Resident, **body: object) -> str:
+def ask_for_a_cat(resident: WorkerState, **body: object) -> str:
     """The id of the job, which has ended, to erase what is erased already under another name."""
     job_id = accepted_erasure(resident.engine, "a-cat", **A_CAT, **body)
     work_off(resident)
@@ -29,7 +29,7 @@ def ask_for_a_cat(resident: Resident, **body: object) -> str:
 
 @pytest.mark.parametrize("kind", ["object", "other"])
 def test_what_is_erased_under_another_name_is_refused_with_the_pictures_that_were_looked_at(
-    resident_with_cat: Resident, kind: str
+    resident_with_cat: WorkerState, kind: str
 ) -> None:
     resident = resident_with_cat
     refused = problem(resident.engine, ask_for_a_cat(resident, kind=kind))
@@ -52,7 +52,7 @@ def sent_as(remedy: str) -> dict[str, Any]:
     return {**json.loads(body), "name": name}
 
 
-def test_the_remedy_makes_the_next_version_of_the_concept_with_both_wordings(resident_with_cat: Resident) -> None:
+def test_the_remedy_makes_the_next_version_of_the_concept_with_both_wordings(resident_with_cat: WorkerState) -> None:
     resident = resident_with_cat
     refused = problem(resident.engine, ask_for_a_cat(resident, kind="object"))
     remedy = refused["remedy"]
@@ -70,7 +70,7 @@ def test_the_remedy_makes_the_next_version_of_the_concept_with_both_wordings(res
     assert "cat" not in drawn(resident, "a cat")
 
 
-def test_what_is_erased_for_good_is_not_touched_by_a_second_name_for_it(resident_with_cat: Resident) -> None:
+def test_what_is_erased_for_good_is_not_touched_by_a_second_name_for_it(resident_with_cat: WorkerState) -> None:
     resident = resident_with_cat
     accepted_erasure(resident.engine, "cat", **CAT, irrevocable=True)
     before = versions(resident.engine, "cat")[-1].digest
@@ -82,7 +82,7 @@ def test_what_is_erased_for_good_is_not_touched_by_a_second_name_for_it(resident
 
 
 def test_a_group_with_another_name_for_what_is_erased_is_refused_and_no_other_member_becomes_that_name(
-    resident_with_cat: Resident,
+    resident_with_cat: WorkerState,
 ) -> None:
     resident = resident_with_cat
     bodies = [{"name": name, "kind": "object", "prompts": [name.replace("-", " ")]} for name in ("a-cat", "fish")]
@@ -95,20 +95,20 @@ def test_a_group_with_another_name_for_what_is_erased_is_refused_and_no_other_me
         assert "/concepts/fish/" not in refused.get("remedy", "")
 
 
-def in_turn(resident: Resident, job_ids: list[str]) -> None:
+def in_turn(resident: WorkerState, job_ids: list[str]) -> None:
     for job_id in job_ids:
         answer(resident, job_id)
     work_off(resident)
 
 
-def the_other_way_round(resident: Resident, job_ids: list[str]) -> None:
+def the_other_way_round(resident: WorkerState, job_ids: list[str]) -> None:
     in_turn(resident, job_ids[::-1])
 
 
-def by_two_workers(resident: Resident, job_ids: list[str]) -> None:
+def by_two_workers(resident: WorkerState, job_ids: list[str]) -> None:
     """Each begins with another one of the jobs, and rings for what is put back until both have ended."""
 
-    def work_until_both_have_ended(worker: Resident, first: str) -> None:
+    def work_until_both_have_ended(worker: WorkerState, first: str) -> None:
         answer(worker, first)
         while any(row(worker.engine, each).state in jobs.LIVE_STATES for each in job_ids):
             work_off(worker)
@@ -126,7 +126,7 @@ def by_two_workers(resident: Resident, job_ids: list[str]) -> None:
 
 @pytest.mark.parametrize("answer", [in_turn, the_other_way_round, by_two_workers])
 def test_of_two_names_for_one_thing_that_come_together_the_first_is_erased_and_protects_nothing_of_the_other(
-    resident: Resident, answer: Callable[[Resident, list[str]], None]
+    resident: WorkerState, answer: Callable[[WorkerState, list[str]], None]
 ) -> None:
     bodies = [{"name": name, "kind": "object", "prompts": [name.replace("-", " ")]} for name in ("cat", "a-cat")]
     with writing(resident.engine) as session:

@@ -13,19 +13,19 @@ from tests.sepme.processes import until
 from tests.worker.pictures import drawn
 from tests.worker.residents import answer, queued, work_off
 from tests.worker.rows import accepted_erasure, audited, events, problem, row, versions
-from worker.resident import Resident
+from worker.state import WorkerState
 
 FEEBLE = {"start": "zero", "max_steps": 1, "batch_size": 1, "pictures": 4}
 """One step from nowhere, by which nothing is erased."""
 
 
-def substitute(resident: Resident, name: str, version: int) -> str | None:
+def substitute(resident: WorkerState, name: str, version: int) -> str | None:
     """The phrase that a version draws instead of its concept."""
     phrase: str | None = versions(resident.engine, name)[version - 1].certificate["substitute"]["phrase"]
     return phrase
 
 
-def erase(resident: Resident, name: str, **body: object) -> str:
+def erase(resident: WorkerState, name: str, **body: object) -> str:
     """The id of the job that has erased a concept."""
     job_id = accepted_erasure(resident.engine, name, **body)
     work_off(resident)
@@ -34,7 +34,7 @@ def erase(resident: Resident, name: str, **body: object) -> str:
 
 
 @contextmanager
-def counted_at_commits(resident: Resident, *names: str) -> Iterator[set[tuple[int, ...]]]:
+def counted_at_commits(resident: WorkerState, *names: str) -> Iterator[set[tuple[int, ...]]]:
     """How many versions of these concepts there are whenever a transaction ends."""
     counts: set[tuple[int, ...]] = set()
 
@@ -49,7 +49,9 @@ def counted_at_commits(resident: Resident, *names: str) -> Iterator[set[tuple[in
         event.remove(resident.engine, "commit", count)
 
 
-def test_when_a_substitute_is_erased_what_draws_it_is_made_again_by_the_same_job(resident_with_cat: Resident) -> None:
+def test_when_a_substitute_is_erased_what_draws_it_is_made_again_by_the_same_job(
+    resident_with_cat: WorkerState,
+) -> None:
     resident = resident_with_cat
     assert substitute(resident, "cat", 1) == "heart"
     with counted_at_commits(resident, "heart", "cat") as counts:
@@ -71,7 +73,7 @@ def test_when_a_substitute_is_erased_what_draws_it_is_made_again_by_the_same_job
     assert {"cat", "heart"}.isdisjoint(drawn(resident, "a cat"))
 
 
-def test_what_is_restored_is_made_again_too_and_stays_restored(resident_with_cat: Resident) -> None:
+def test_what_is_restored_is_made_again_too_and_stays_restored(resident_with_cat: WorkerState) -> None:
     resident = resident_with_cat
     with writing(resident.engine) as session:
         concepts.restore(session, "cat", "tests")
@@ -83,7 +85,9 @@ def test_what_is_restored_is_made_again_too_and_stays_restored(resident_with_cat
         assert (cat.state, cat.version) == ("restored", 2)
 
 
-def test_what_was_published_by_an_override_does_not_hold_up_the_erasure_of_its_substitute(resident: Resident) -> None:
+def test_what_was_published_by_an_override_does_not_hold_up_the_erasure_of_its_substitute(
+    resident: WorkerState,
+) -> None:
     """It is made again as it was asked for: seen, and marked so."""
     erase(resident, "cat", options=FEEBLE, override=True, substitute="heart")
     erase(resident, "heart", options={"pictures": 4})
@@ -93,7 +97,7 @@ def test_what_was_published_by_an_override_does_not_hold_up_the_erasure_of_its_s
     assert substitute(resident, "cat", 2) != "heart"
 
 
-def test_a_substitute_that_is_erased_cannot_be_asked_for(resident_with_cat: Resident) -> None:
+def test_a_substitute_that_is_erased_cannot_be_asked_for(resident_with_cat: WorkerState) -> None:
     resident = resident_with_cat
     job_id = accepted_erasure(resident.engine, "fish", substitute="a cat")
     answer(resident, job_id)
@@ -104,7 +108,7 @@ def test_a_substitute_that_is_erased_cannot_be_asked_for(resident_with_cat: Resi
 
 
 def test_an_increment_whose_substitute_is_asked_to_be_erased_meanwhile_is_made_again_before_it_is_published(
-    resident: Resident,
+    resident: WorkerState,
 ) -> None:
     first = chosen_alone(resident)
     job_id = accepted_erasure(resident.engine, "fish")
@@ -121,7 +125,7 @@ def test_an_increment_whose_substitute_is_asked_to_be_erased_meanwhile_is_made_a
     assert substitute(resident, "fish", 1) not in (None, first)
 
 
-def chosen_alone(resident: Resident) -> str:
+def chosen_alone(resident: WorkerState) -> str:
     """What is drawn instead of the fish where nothing else is erased."""
     erase(resident, "fish")
     phrase = substitute(resident, "fish", 1)

@@ -11,9 +11,9 @@ import torch
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from sepme_core.base import Base
-from sepme_core.erasure import Shared
-from sepme_core.increment import Increment
+from sepme_core.erasure import ErasureCache
+from sepme_core.increments.increment import Increment
+from sepme_core.models.model import DiffusionModel
 from sepme_core.registry import concepts, increments
 from sepme_core.registry.blobs import Blobs, open_blobs
 from sepme_core.registry.database import make_engine, writing
@@ -25,7 +25,7 @@ from tests.worker.residents import work_off, working_in
 from tests.worker.rows import accepted_erasure
 from worker.verify.__main__ import check_registry, main, read_registry
 from worker.verify.checks import Check, Verifier, check, check_evidence
-from worker.verify.repair import repair
+from worker.verify.stored import repair
 
 QUICK = {"max_steps": 0, "batch_size": 2}
 UNDER_ALL = "forgotten under all that is erased"
@@ -33,7 +33,9 @@ ANOTHER_BASE = "sha256:" + "0" * 64
 
 
 @pytest.fixture(scope="module")
-def healthy(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, base: Base, shared: Shared) -> Path:
+def healthy(
+    tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, base: DiffusionModel, shared: ErasureCache
+) -> Path:
     """The state folder of a service that erased an object and a style and gave the style back."""
     home = tmp_path_factory.mktemp("healthy") / "home"
     home.mkdir()
@@ -60,7 +62,7 @@ def home(environment_without_settings: None, healthy: Path, tmp_path: Path, monk
     return Path(shutil.copytree(healthy, tmp_path / "home"))
 
 
-def found(home: Path, shared: Shared, name: str) -> Mapping[str, Check]:
+def found(home: Path, shared: ErasureCache, name: str) -> Mapping[str, Check]:
     """What the checks find of one concept, by the checks' names."""
     settings = settings_of(home)
     stored = read_registry(settings)
@@ -115,7 +117,7 @@ def test_a_healthy_registry_holds(home: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_what_is_damaged_is_asked_for_again_and_stays_restored(
-    home: Path, base: Base, shared: Shared, capsys: pytest.CaptureFixture[str]
+    home: Path, base: DiffusionModel, shared: ErasureCache, capsys: pytest.CaptureFixture[str]
 ) -> None:
     blob = current_blob(home, "sepia")
     whole = blob.read_bytes()
@@ -167,14 +169,14 @@ def test_a_flipped_bit_in_a_file_fails(home: Path, capsys: pytest.CaptureFixture
     assert "2 of 3 checks do not hold." in said
 
 
-def test_a_file_that_is_not_there_fails_even_where_it_does_not_serve(home: Path, shared: Shared) -> None:
+def test_a_file_that_is_not_there_fails_even_where_it_does_not_serve(home: Path, shared: ErasureCache) -> None:
     first = read_registry(settings_of(home))["cat"].versions[0].digest
     tamper(home, lambda _session, blobs: blobs.delete(first))
     assert failing(found(home, shared, "cat")) == {"file of version 1"}
 
 
 def test_an_increment_that_does_not_erase_fails_whatever_its_certificate_says(
-    home: Path, shared: Shared, capsys: pytest.CaptureFixture[str]
+    home: Path, shared: ErasureCache, capsys: pytest.CaptureFixture[str]
 ) -> None:
     put_in_place(home, "cat", lambda own: with_weights(own, 0.0))
     checks = found(home, shared, "cat")
@@ -186,7 +188,7 @@ def test_an_increment_that_does_not_erase_fails_whatever_its_certificate_says(
 
 
 def test_increments_that_work_against_each_other_fail_where_all_that_is_erased_is_applied(
-    home: Path, shared: Shared
+    home: Path, shared: ErasureCache
 ) -> None:
     def against(own: Increment) -> Increment:
         return replace(with_weights(own, -1.0), metadata={**own.metadata, "concept": "anchor", "prompts": ["anchor"]})
@@ -205,7 +207,7 @@ def with_weights(increment: Increment, times: float) -> Increment:
     return replace(increment, weights={path: times * w for path, w in increment.weights.items()})
 
 
-def test_what_was_published_with_an_override_says_so_where_it_is_seen(home: Path, shared: Shared) -> None:
+def test_what_was_published_with_an_override_says_so_where_it_is_seen(home: Path, shared: ErasureCache) -> None:
     def marked(own: Increment) -> Increment:
         certificate = {**own.certificate, "overridden": ["not-forgotten"]}
         return replace(with_weights(own, 0.0), metadata={**own.metadata, "certificate": certificate})
@@ -216,7 +218,7 @@ def test_what_was_published_with_an_override_says_so_where_it_is_seen(home: Path
     assert "override: true" in check.detail
 
 
-def test_an_increment_that_acts_on_what_was_restored_fails_on_both(home: Path, shared: Shared) -> None:
+def test_an_increment_that_acts_on_what_was_restored_fails_on_both(home: Path, shared: ErasureCache) -> None:
     def turned_elsewhere(increment: Increment) -> Increment:
         noise = torch.randn(increment.directions.shape, generator=torch.Generator().manual_seed(0))
         return replace(increment, directions=torch.linalg.qr(noise).Q.contiguous())
@@ -226,7 +228,7 @@ def test_an_increment_that_acts_on_what_was_restored_fails_on_both(home: Path, s
     assert failing(found(home, shared, "sepia")) == {"leak of cat", "pictures under all that is erased"}
 
 
-def test_an_increment_that_does_not_know_what_was_restored_fails(home: Path, shared: Shared) -> None:
+def test_an_increment_that_does_not_know_what_was_restored_fails(home: Path, shared: ErasureCache) -> None:
     tamper(home, lambda session, _blobs: setattr(concepts.get(session, "cat"), "version", 1))
     checks = found(home, shared, "sepia")
     assert "leak of cat" in failing(checks)
@@ -235,7 +237,7 @@ def test_an_increment_that_does_not_know_what_was_restored_fails(home: Path, sha
 
 @pytest.mark.parametrize("exchanged", ["for another base", "of another concept", "without its origin"])
 def test_an_increment_that_is_not_the_concepts_own_for_this_base_fails(
-    home: Path, shared: Shared, exchanged: str
+    home: Path, shared: ErasureCache, exchanged: str
 ) -> None:
     others = {
         "for another base": lambda own: replace(own, metadata={**own.metadata, "base_digest": ANOTHER_BASE}),
@@ -271,7 +273,7 @@ def evidence_of(session: Session, name: str) -> list[str]:
 
 
 @pytest.mark.parametrize("libraries", [False, True])
-def test_other_pixels_are_enough_only_from_other_libraries(home: Path, shared: Shared, libraries: bool) -> None:
+def test_other_pixels_are_enough_only_from_other_libraries(home: Path, shared: ErasureCache, libraries: bool) -> None:
     change_evidence(home, "sepia", libraries=libraries)
     evidence = found(home, shared, "sepia")["pictures without it"]
     assert evidence.holds == libraries
@@ -279,7 +281,7 @@ def test_other_pixels_are_enough_only_from_other_libraries(home: Path, shared: S
     assert evidence.numbers["worst_similarity"] == pytest.approx(1)
 
 
-def test_evidence_is_drawn_by_as_many_threads_as_it_was_first(home: Path, shared: Shared) -> None:
+def test_evidence_is_drawn_by_as_many_threads_as_it_was_first(home: Path, shared: ErasureCache) -> None:
     before = torch.get_num_threads()
     stored = read_registry(settings_of(home))
     verifier = Verifier(shared, open_blobs(settings_of(home).blob_url), stored)
@@ -291,7 +293,7 @@ def test_evidence_is_drawn_by_as_many_threads_as_it_was_first(home: Path, shared
     assert evidence.numbers["equal"] == evidence.numbers["of"] == 3
 
 
-def test_evidence_that_is_not_recorded_any_more_fails(home: Path, shared: Shared) -> None:
+def test_evidence_that_is_not_recorded_any_more_fails(home: Path, shared: ErasureCache) -> None:
     def forget(session: Session, _blobs: Blobs) -> None:
         session.delete(session.get_one(Image, evidence_of(session, "sepia")[0]))
 
@@ -300,7 +302,7 @@ def test_evidence_that_is_not_recorded_any_more_fails(home: Path, shared: Shared
 
 
 @pytest.mark.parametrize("kind", ["person", "explicit"])
-def test_no_picture_is_drawn_of_a_person_or_of_what_is_explicit(home: Path, shared: Shared, kind: str) -> None:
+def test_no_picture_is_drawn_of_a_person_or_of_what_is_explicit(home: Path, shared: ErasureCache, kind: str) -> None:
     def declare(session: Session, blobs: Blobs) -> None:
         session.execute(update(Concept).where(Concept.name == "sepia").values(kind=kind))
         for image in evidence_of(session, "sepia"):  # would fail the check if it were looked at

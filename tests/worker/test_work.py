@@ -10,9 +10,9 @@ import psycopg
 import pytest
 from sqlalchemy.orm import Session
 
-from sepme_core import generation
-from sepme_core.base import Base
-from sepme_core.erasure import Shared
+from sepme_core.drawing import draw as generation
+from sepme_core.erasure import ErasureCache
+from sepme_core.models.model import DiffusionModel
 from sepme_core.registry import jobs
 from sepme_core.registry.blobs import FolderBlobs
 from sepme_core.registry.database import make_engine, writing
@@ -20,12 +20,12 @@ from tests.worker.masks import asked_for, publish, random_increment
 from tests.worker.residents import answer, queued, working
 from tests.worker.rows import accepted_erasure, claimed, events, problem, row, run_out
 from worker import work
-from worker.drain import Drain
-from worker.resident import Resident
+from worker.lease import Drain
+from worker.state import WorkerState
 from worker.trouble import wait_out
 
 
-def test_a_ring_makes_the_job_succeed_and_a_second_ring_does_nothing(resident: Resident) -> None:
+def test_a_ring_makes_the_job_succeed_and_a_second_ring_does_nothing(resident: WorkerState) -> None:
     job_id = asked_for(resident, [])
     answer(resident, job_id)
     first = row(resident.engine, job_id)
@@ -36,7 +36,7 @@ def test_a_ring_makes_the_job_succeed_and_a_second_ring_does_nothing(resident: R
     assert second.attempt == 1
 
 
-def test_rings_at_the_same_time_do_the_job_once(resident: Resident) -> None:
+def test_rings_at_the_same_time_do_the_job_once(resident: WorkerState) -> None:
     job_id = asked_for(resident, [])
     rings = [threading.Thread(target=answer, args=(resident, job_id)) for _ in range(4)]
     for ring in rings:
@@ -46,18 +46,18 @@ def test_rings_at_the_same_time_do_the_job_once(resident: Resident) -> None:
     assert (row(resident.engine, job_id).state, row(resident.engine, job_id).attempt) == ("succeeded", 1)
 
 
-def test_a_ring_for_a_job_that_does_not_exist_does_nothing(resident: Resident) -> None:
+def test_a_ring_for_a_job_that_does_not_exist_does_nothing(resident: WorkerState) -> None:
     answer(resident, "no-such-job")
 
 
-def test_a_ring_for_a_job_that_another_holds_leaves_it_to_the_other(resident: Resident) -> None:
+def test_a_ring_for_a_job_that_another_holds_leaves_it_to_the_other(resident: WorkerState) -> None:
     job_id = asked_for(resident, [])
     held = claimed(resident.engine, job_id)
     answer(resident, job_id)
     assert (row(resident.engine, job_id).state, row(resident.engine, job_id).attempt) == ("running", held.attempt)
 
 
-def test_a_job_whose_worker_was_lost_is_done_at_the_next_ring(resident: Resident) -> None:
+def test_a_job_whose_worker_was_lost_is_done_at_the_next_ring(resident: WorkerState) -> None:
     job_id = asked_for(resident, [])
     claimed(resident.engine, job_id)
     run_out(resident.engine, job_id)
@@ -65,7 +65,7 @@ def test_a_job_whose_worker_was_lost_is_done_at_the_next_ring(resident: Resident
     assert (row(resident.engine, job_id).state, row(resident.engine, job_id).attempt) == ("succeeded", 2)
 
 
-def test_a_refusal_is_stored_on_the_job(resident: Resident) -> None:
+def test_a_refusal_is_stored_on_the_job(resident: WorkerState) -> None:
     digest = publish(resident, random_increment(resident.base, "fox"))
     job_id = asked_for(resident, ["fox"])
     resident.blobs.delete(digest)
@@ -76,12 +76,12 @@ def test_a_refusal_is_stored_on_the_job(resident: Resident) -> None:
     assert job.problem["type"] == "/problems/increment-damaged"
 
 
-def drawing(resident: Resident) -> Resident:
+def drawing(resident: WorkerState) -> WorkerState:
     """The same worker, for the other queue."""
     return replace(resident, queue="generate")
 
 
-def test_a_look_does_one_job_after_the_other_and_passes_on_while_more_wait(resident: Resident) -> None:
+def test_a_look_does_one_job_after_the_other_and_passes_on_while_more_wait(resident: WorkerState) -> None:
     worker, passed_on = drawing(resident), []
     job_ids = [asked_for(resident, []) for _ in range(3)]
     while work.do_next(worker, lambda: passed_on.append(len(queued(resident)))):
@@ -90,7 +90,7 @@ def test_a_look_does_one_job_after_the_other_and_passes_on_while_more_wait(resid
     assert passed_on == [2, 1]
 
 
-def test_a_worker_that_is_stopping_looks_no_more(resident: Resident) -> None:
+def test_a_worker_that_is_stopping_looks_no_more(resident: WorkerState) -> None:
     job_id = asked_for(resident, [])
     resident.drain.begin()
     assert not work.do_next(drawing(resident), lambda: None)
@@ -111,7 +111,7 @@ class FullDisk(FolderBlobs):
 
 
 def test_a_full_disk_puts_the_job_back_with_the_reason_until_there_is_room(
-    resident: Resident, monkeypatch: pytest.MonkeyPatch
+    resident: WorkerState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker.work.pause_after", lambda troubles: 0.1 * troubles)
     disk = FullDisk(Path(resident.settings.blob_url.removeprefix("file://")))
@@ -129,7 +129,7 @@ def test_a_full_disk_puts_the_job_back_with_the_reason_until_there_is_room(
 
 
 def test_the_pause_after_trouble_ends_where_the_disk_has_room_again(
-    resident: Resident, monkeypatch: pytest.MonkeyPatch
+    resident: WorkerState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker.work.pause_after", lambda _troubles: 30.0)
     disk = FullDisk(Path(resident.settings.blob_url.removeprefix("file://")))
@@ -150,7 +150,7 @@ def test_what_a_trial_does_not_meet_is_not_tried_every_moment() -> None:
 
 
 def test_trouble_that_does_not_end_ends_the_job_with_what_to_mend(
-    resident: Resident, monkeypatch: pytest.MonkeyPatch
+    resident: WorkerState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker.work.MOST_PUT_BACK", 2)
     monkeypatch.setattr("worker.work.pause_after", lambda _troubles: 0.0)
@@ -163,7 +163,9 @@ def test_trouble_that_does_not_end_ends_the_job_with_what_to_mend(
     assert "No space left" in refused["detail"]
 
 
-def test_a_database_that_is_locked_for_a_while_ends_no_job(resident: Resident, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_is_locked_for_a_while_ends_no_job(
+    resident: WorkerState, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Longer than a writer waits for SQLite's lock: what was drawn is published once it is free."""
     impatient = make_engine(resident.settings.database_url, patience_seconds=0.3)
     worker, job_id = replace(drawing(resident), engine=impatient), asked_for(resident, [])
@@ -192,7 +194,7 @@ def test_a_database_that_is_locked_for_a_while_ends_no_job(resident: Resident, m
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_connections_that_are_cut_while_it_publishes_end_no_job(
-    database_url: str, tmp_path: Path, base: Base, shared: Shared, monkeypatch: pytest.MonkeyPatch
+    database_url: str, tmp_path: Path, base: DiffusionModel, shared: ErasureCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish_pictures = jobs.publish_pictures
 
@@ -214,7 +216,7 @@ def test_connections_that_are_cut_while_it_publishes_end_no_job(
 
 
 def test_an_error_nobody_foresaw_becomes_an_incident_that_the_log_explains(
-    resident: Resident, caplog: pytest.LogCaptureFixture
+    resident: WorkerState, caplog: pytest.LogCaptureFixture
 ) -> None:
     with writing(resident.engine) as session:
         job_id = jobs.enqueue(
@@ -231,7 +233,7 @@ def test_an_error_nobody_foresaw_becomes_an_incident_that_the_log_explains(
     assert "evaluate" not in str(job.problem)
 
 
-def test_a_job_that_was_cancelled_while_it_waited_is_not_done(resident: Resident) -> None:
+def test_a_job_that_was_cancelled_while_it_waited_is_not_done(resident: WorkerState) -> None:
     job_id = accepted_erasure(resident.engine)
     with writing(resident.engine) as session:
         jobs.request_cancel(session, job_id)

@@ -15,15 +15,14 @@ from pydantic import ValidationError
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from sepme_core.base import Base, BaseNotSupported
-from sepme_core.erasure import Shared
+from sepme_core.erasure import ErasureCache
+from sepme_core.models.model import BaseNotSupported, DiffusionModel
 from sepme_core.registry.blobs import open_blobs
 from sepme_core.registry.database import make_engine
 from sepme_core.settings import Settings
-from worker.resident import ClassifierNotUsable, load_classifier, load_model
+from worker.state import ClassifierNotUsable, load_classifier, load_model
 from worker.verify.checks import Check, Verifier, check, check_audit
-from worker.verify.repair import Repair, repair
-from worker.verify.stored import StoredConcept, read_stored
+from worker.verify.stored import Repair, StoredConcept, read_stored, repair
 
 HOLDS, FAILED, CANNOT = 0, 1, 2
 
@@ -107,7 +106,7 @@ def _lines(each: Check) -> Iterator[str]:
         yield f"{'':<7} {each.remedy}"
 
 
-def report_json(base: Base, checks: Iterable[Check], repairs: Sequence[Repair] = ()) -> int:
+def report_json(base: DiffusionModel, checks: Iterable[Check], repairs: Sequence[Repair] = ()) -> int:
     """Print all checks as one JSON document; returns how many do not hold."""
     made = list(checks)
     failed = sum(not each.holds for each in made)
@@ -118,9 +117,9 @@ def report_json(base: Base, checks: Iterable[Check], repairs: Sequence[Repair] =
     return failed
 
 
-def _load(settings: Settings) -> Shared:
+def _load(settings: Settings) -> ErasureCache:
     try:
-        return Shared(load_model(settings), load_classifier(settings))
+        return ErasureCache(load_model(settings), load_classifier(settings))
     except (BaseNotSupported, ClassifierNotUsable) as reason:
         raise CannotVerify(f"the model {settings.model} cannot be loaded: {reason}") from reason
 

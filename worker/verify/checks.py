@@ -7,21 +7,21 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from sepme_core.erasure import KnownConcept, Shared, look_under, recertify
+from sepme_core.drawing.draw import PictureRequest, generate_each
+from sepme_core.erasure import ErasureCache, KnownConcept, look_under, recertify
 from sepme_core.erasure.evidence import UNSEEN_KINDS
 from sepme_core.evaluation.similarity import structural_similarity
-from sepme_core.generation import PictureRequest, generate_each
-from sepme_core.increment import Increment, IncrementDamaged, IncrementForAnotherBase
+from sepme_core.increments.increment import Increment, IncrementDamaged, IncrementForAnotherBase
 from sepme_core.registry import audit_heads
 from sepme_core.registry.blobs import Blobs
 from sepme_core.registry.errors import BlobDamaged, BlobMissing
-from sepme_core.registry.known import missing_from
+from sepme_core.registry.knowledge import missing_from
 from sepme_core.registry.tables import Increment as Version
 from sepme_core.wordings import listed
-from worker.increments import IncrementCache
-from worker.optimising import as_known
+from worker.driving import as_known
 from worker.problems import ERASE_ALL_AGAIN
-from worker.verify.evidence import Likeness, draw_again
+from worker.state import IncrementCache
+from worker.verify.pictures import Likeness, draw_again
 from worker.verify.stored import StoredConcept
 
 LOSS_MARGIN = 0.02
@@ -62,7 +62,7 @@ class Check:
 class Verifier:
     """What the checks work with. For one thread at a time."""
 
-    def __init__(self, shared: Shared, blobs: Blobs, stored: Mapping[str, StoredConcept]) -> None:
+    def __init__(self, shared: ErasureCache, blobs: Blobs, stored: Mapping[str, StoredConcept]) -> None:
         self.base, self.blobs, self.stored = shared.base, blobs, stored
         self._increments = IncrementCache(blobs, shared.base)
         self.shared = shared

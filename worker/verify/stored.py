@@ -1,15 +1,17 @@
-"""What the registry holds, read in one transaction: everything checked is of the same moment."""
+"""What the registry holds, read in one transaction, and what of it is lost or damaged asked for again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from sepme_core.registry import increments, knowledge
-from sepme_core.registry.database import reading
+from sepme_core.registry import audit_heads, concepts, increments, knowledge
+from sepme_core.registry.blobs import open_blobs
+from sepme_core.registry.database import make_engine, reading, writing
 from sepme_core.registry.tables import Concept, Image, Increment
+from sepme_core.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -62,3 +64,35 @@ def _stored(session: Session, concept: Concept) -> StoredConcept:
     versions = increments.versions(session, concept.name)
     knowledge.unfold(session, versions)
     return StoredConcept(concept, current, versions, [each for each in pictures if each is not None])
+
+
+HOLDER = "sepme verify"
+
+
+@dataclass(frozen=True)
+class Repair:
+    """A job that makes the increment of a concept again; `digests` are of the bytes that are gone or damaged."""
+
+    concept: str
+    digests: list[str]
+    job: str
+
+
+def repair(settings: Settings, stored: Sequence[StoredConcept]) -> list[Repair]:
+    """Ask for a job for each concept whose current version, or the one that it was made from, is not there whole.
+
+    Any service on this registry does them; until one has, the checks go on to fail.
+    """
+    engine, blobs = make_engine(settings.database_url), open_blobs(settings.blob_url)
+    audit_heads.keep(engine, settings.audit_heads)
+    try:
+        with reading(engine) as session:
+            looked_at = {each.name: increments.lacking(session, blobs, each.current) for each in stored}
+        lacking = {name: digests for name, digests in looked_at.items() if digests}
+        if not lacking:
+            return []
+        with writing(engine) as session:
+            accepted = concepts.accept_repairs(session, lacking, HOLDER)
+        return [Repair(one.concept.name, lacking[one.concept.name], one.job.id) for one in accepted]
+    finally:
+        engine.dispose()

@@ -15,10 +15,10 @@ from torch.nn import functional
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from sepme_core.demo.corpus import load_concepts
+from sepme_core.demo.saying import TRAINING, say
 from sepme_core.demo.training.checkpoint import Training
 from sepme_core.demo.training.pictures import Corpus
 from sepme_core.demo.training.tokenizer import TOKENS
-from sepme_core.demo.wordings import TRAINING, say
 
 STEPS = 5000
 BATCH = 64

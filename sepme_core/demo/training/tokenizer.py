@@ -12,7 +12,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import CLIPTokenizer
 
 from sepme_core.demo.corpus import load_concepts
-from sepme_core.demo.wordings import TRAINING, say
+from sepme_core.demo.saying import TRAINING, say
 
 VOCABULARY_SIZE = 2000
 TOKENS = 16  # a prompt's length, start and end included

@@ -8,20 +8,37 @@ from typing import Any
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
-from sepme_core.registry import audit, clock, increments, knowledge, serving
+from sepme_core.registry import audit, increments, knowledge, serving, types
 from sepme_core.registry.blobs import Blobs
-from sepme_core.registry.concepts.naming import settle
-from sepme_core.registry.concepts.requests import erasure_request, joined, making, same
-from sepme_core.registry.concepts.substitutes import draws_what_is_erased, is_leaned_on
-from sepme_core.registry.concepts.tags import moved
+from sepme_core.registry.concepts.reading import moved
+from sepme_core.registry.concepts.requests import erasure_request, joined, making, same, settle
 from sepme_core.registry.database import serialise
 from sepme_core.registry.documents import LIVE_STATES, concept_documents
 from sepme_core.registry.errors import ConceptBusy
 from sepme_core.registry.further_names import worded
-from sepme_core.registry.identifiers import ID_LENGTH, new_id
 from sepme_core.registry.jobs import rows as job_rows
-from sepme_core.registry.known import known_concepts, leaves_prompts_alone, made_together, protected_prompts
+from sepme_core.registry.knowledge import known_concepts, leaves_prompts_alone, made_together, protected_prompts
 from sepme_core.registry.tables import Concept, Increment, Job
+from sepme_core.registry.types import ID_LENGTH, new_id
+
+
+def is_leaned_on(session: Session, base_digest: str, request: Mapping[str, Any]) -> bool:
+    """Tell whether another stored increment for this base draws what a request erases, instead of its own concept."""
+    said = {prompt.strip().casefold() for prompt in request["prompts"]}
+    others = increments.standing(session, base_digest, {request["name"]})
+    return any(_draws(increment, request["name"], said) for _, increment in others)
+
+
+def draws_what_is_erased(session: Session, stored: Increment) -> bool:
+    """Tell whether a stored increment draws, instead of its concept, what is erased by now or is being erased."""
+    drawn = set(increments.leans_on(stored)) - {stored.concept}
+    return bool(drawn) and any(known["erased"] and known["name"] in drawn for known in known_concepts(session))
+
+
+def _draws(increment: Increment, name: str, said: set[str]) -> bool:
+    phrase = increments.substitute(increment.certificate)
+    return name in increments.leans_on(increment) or (phrase is not None and phrase.strip().casefold() in said)
+
 
 MOMENT = timedelta(microseconds=1)
 
@@ -146,7 +163,7 @@ def _moments(session: Session, jobs: Sequence[Job]) -> list[datetime]:
     """
     live = (Job.kind == "erase", Job.state.in_(LIVE_STATES), Job.id.not_in([job.id for job in jobs]))
     latest = session.scalars(select(func.max(Job.created_at)).where(*live)).one()
-    first = max(clock.now(session), latest + MOMENT) if latest else clock.now(session)
+    first = max(types.now(session), latest + MOMENT) if latest else types.now(session)
     return [first + place * MOMENT for place in range(len(jobs))]
 
 

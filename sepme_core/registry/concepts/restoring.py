@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from sepme_core.registry import audit, further_names, increments
-from sepme_core.registry.concepts.tags import etag, moved
+from sepme_core.registry.concepts.reading import etag, moved
 from sepme_core.registry.database import serialise
 from sepme_core.registry.errors import ConceptIrrevocable, ConceptMoved, FurtherNameOnly, UnknownConcept
 from sepme_core.registry.jobs import rows as job_rows

@@ -8,8 +8,6 @@ says which is claimed next; `admission` bounds how many wait; `texts` lists them
 
 from sepme_core.registry.documents import LIVE_STATES
 from sepme_core.registry.documents import job_document as document
-from sepme_core.registry.events import after as events_after
-from sepme_core.registry.jobs.admission import Waiting, admit
 from sepme_core.registry.jobs.leases import (
     Claim,
     cancel_requested,
@@ -22,15 +20,24 @@ from sepme_core.registry.jobs.leases import (
     renew,
     report,
 )
-from sepme_core.registry.jobs.presence import Present, pin_present
 from sepme_core.registry.jobs.publishing import (
     Overtaken,
     Published,
+    Remade,
     publish_erasure,
     publish_pictures,
     publish_reprojection,
 )
-from sepme_core.registry.jobs.reaping import park_exhausted, refuse_another_base, waiting_queues
+from sepme_core.registry.jobs.queue import (
+    Claimant,
+    Waiting,
+    admit,
+    next_in_turn,
+    park_exhausted,
+    refuse_another_base,
+    waiting_queues,
+    waits,
+)
 from sepme_core.registry.jobs.reprojections import Occasion, enqueue_reprojections, occasion
 from sepme_core.registry.jobs.rows import (
     BY_REQUEST,
@@ -50,10 +57,10 @@ from sepme_core.registry.jobs.rows import (
     marks,
     request_cancel,
 )
-from sepme_core.registry.jobs.substituting import Remade
+from sepme_core.registry.jobs.rows import after as events_after
+from sepme_core.registry.jobs.surroundings import Surroundings, pin_present
 from sepme_core.registry.jobs.texts import JobText
 from sepme_core.registry.jobs.texts import page as page_of_texts
-from sepme_core.registry.jobs.turns import Claimant, next_in_turn, waits
 from sepme_core.registry.jobs.versions import StoredIncrement
 from sepme_core.registry.tables import Event, Job
 
@@ -68,10 +75,10 @@ __all__ = [
     "Mark",
     "Occasion",
     "Overtaken",
-    "Present",
     "Published",
     "Remade",
     "StoredIncrement",
+    "Surroundings",
     "Waiting",
     "admit",
     "cancel_now",

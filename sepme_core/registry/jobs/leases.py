@@ -11,13 +11,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, Float, and_, bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from sepme_core.registry import events, images, knowledge
-from sepme_core.registry.clock import database_time
+from sepme_core.registry import images, knowledge
 from sepme_core.registry.documents import mask_document
 from sepme_core.registry.images import PictureRecord
+from sepme_core.registry.jobs import rows
+from sepme_core.registry.jobs.queue import LOST
 from sepme_core.registry.jobs.rows import finish, locked
-from sepme_core.registry.jobs.turns import LOST
 from sepme_core.registry.tables import Job
+from sepme_core.registry.types import database_time
 
 NO_SYNCHRONISATION = {"synchronize_session": False}
 NO_VERSION = 0
@@ -85,7 +86,7 @@ def report(
     reporting = update(Job).where(_held(claim)).values(step=step, of=of, message=message).returning(Job.id)
     if session.execute(reporting, execution_options=NO_SYNCHRONISATION).one_or_none() is None:
         return False
-    events.append(session, claim.job_id, "progress", {**(data or {}), "step": step, "of": of, "message": message})
+    rows.append(session, claim.job_id, "progress", {**(data or {}), "step": step, "of": of, "message": message})
     return True
 
 
@@ -128,8 +129,8 @@ def _add_pictures(session: Session, job: Job, pictures: Sequence[PictureRecord])
         )
         for picture in pictures
     ]
-    rows = images.add(session, job.id, job.holder, pictures, masks, pictures[0].record["base_digest"])
-    return [{**images.document(row), "erased": bool(row.record["increments"])} for row in rows]
+    added = images.add(session, job.id, job.holder, pictures, masks, pictures[0].record["base_digest"])
+    return [{**images.document(row), "erased": bool(row.record["increments"])} for row in added]
 
 
 def release(session: Session, claim: Claim) -> bool:
@@ -160,7 +161,7 @@ def put_back_for_trouble(session: Session, claim: Claim, reason: str, most: int)
         return None
     job.troubles += 1
     said = {"step": job.step, "of": job.of, "message": f"put back: {reason}", "troubles": job.troubles}
-    events.append(session, job.id, "progress", said)
+    rows.append(session, job.id, "progress", said)
     _give_back(session, claim)
     return job.troubles
 

@@ -14,7 +14,7 @@ from sepme_core.registry import increments, knowledge, serving
 from sepme_core.registry.database import serialise
 from sepme_core.registry.documents import CONCEPT_WORK, LIVE_STATES
 from sepme_core.registry.jobs.rows import enqueue, get, live_reprojection
-from sepme_core.registry.known import decided_concepts, not_leaving_alone, protected_prompts
+from sepme_core.registry.knowledge import decided_concepts, not_leaving_alone, protected_prompts
 from sepme_core.registry.tables import AuditEntry, Concept, Increment, Job
 
 REFUSED = 409
@@ -83,7 +83,7 @@ def _settled(base_digest: str) -> Select[Increment]:
 def _ask(session: Session, trained: Increment, pinned: dict[str, Any]) -> None:
     live = live_reprojection(session, trained.concept)
     if live is None:
-        if not _in_vain(session, trained.concept, pinned):
+        if not _has_failed_too_often(session, trained.concept, pinned):
             enqueue(
                 session,
                 kind="reproject",
@@ -99,7 +99,7 @@ def _ask(session: Session, trained: Increment, pinned: dict[str, Any]) -> None:
     session.flush()
 
 
-def _in_vain(session: Session, name: str, pinned: dict[str, Any]) -> bool:
+def _has_failed_too_often(session: Session, name: str, pinned: dict[str, Any]) -> bool:
     """Tell whether it would end as the last attempt with the same pins: the method refused, or somebody called it off.
 
     What failed of anything else is tried again, but not for ever.

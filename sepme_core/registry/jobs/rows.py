@@ -1,20 +1,44 @@
-"""Jobs as operators and clients see them: made, found, listed, cancelled."""
+"""Jobs as operators and clients see them: made, found, listed, cancelled; and what happened to each, in order."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import bindparam, func, select, tuple_
+from sqlalchemy import bindparam, func, select, tuple_, update
 from sqlalchemy.orm import Session, defer
 from sqlalchemy.orm.attributes import set_committed_value
 
-from sepme_core.registry import clock, cursors, events
-from sepme_core.registry.cursors import Selected
+from sepme_core.registry import queries, types
 from sepme_core.registry.documents import LIVE_STATES
 from sepme_core.registry.errors import CursorInvalid, JobFinished, UnknownJob
-from sepme_core.registry.identifiers import new_id
-from sepme_core.registry.lookups import find
-from sepme_core.registry.tables import Job
+from sepme_core.registry.queries import Selected, find
+from sepme_core.registry.tables import Event, Job
+from sepme_core.registry.types import new_id
+
+_COUNTING = (
+    update(Job).where(Job.id == bindparam("counted")).values(event_count=Job.event_count + 1).returning(Job.event_count)
+)
+
+
+def append(session: Session, job_id: str, kind: str, data: dict[str, Any]) -> Event:
+    """Add the next event of a job.
+
+    The counter stands on the job's row, whose lock makes two writers take their turns; so sequences have no gaps, and
+    a reader who has seen n never misses n − 1.
+    """
+    counted = session.execute(_COUNTING, {"counted": job_id}, execution_options={"synchronize_session": False})
+    sequence = counted.scalar_one()
+    event = Event(job_id=job_id, sequence=sequence, kind=kind, data=data)
+    session.add(event)
+    session.flush()
+    return event
+
+
+def after(session: Session, job_id: str, sequence: int) -> list[Event]:
+    """Return the events of a job after `sequence` (0: all), oldest first."""
+    later = select(Event).where(Event.job_id == job_id, Event.sequence > sequence).order_by(Event.sequence)
+    return list(session.scalars(later))
+
 
 BY_REQUEST = "a request to cancel it"
 ENQUEUED = "sepme_enqueued"
@@ -92,7 +116,7 @@ def enqueue_finished(
     session: Session, *, kind: str, request: dict[str, Any], concept: str | None, holder: str, result: dict[str, Any]
 ) -> Job:
     """Answer a request that needs no work with a job that has already succeeded."""
-    moment = clock.now(session)
+    moment = types.now(session)
     job = Job(
         id=new_id(),
         kind=kind,
@@ -109,7 +133,7 @@ def enqueue_finished(
     )
     session.add(job)
     session.flush()
-    events.append(session, job.id, "succeeded", {"result": result})
+    append(session, job.id, "succeeded", {"result": result})
     return job
 
 
@@ -168,7 +192,7 @@ def list_page(
     state: str | None = None,
     concept: str | None = None,
     holder: str | None = None,
-) -> cursors.Page[Job]:
+) -> queries.Page[Job]:
     """Return `limit` jobs, youngest first, of the kind, state, concept and holder given.
 
     Raises:
@@ -186,7 +210,7 @@ def wanted_jobs(rows: Selected, cursor: str | None, limit: int, **wanted: str | 
     """
     found = rows.where(*(getattr(Job, name) == value for name, value in wanted.items() if value is not None))
     if cursor is not None:
-        moment, job_id = cursors.decode(cursor, 2)
+        moment, job_id = queries.decode(cursor, 2)
         try:
             created_at = datetime.fromisoformat(moment)
         except ValueError as error:
@@ -195,12 +219,12 @@ def wanted_jobs(rows: Selected, cursor: str | None, limit: int, **wanted: str | 
     return found.order_by(Job.created_at.desc(), Job.id.desc()).limit(limit + 1)
 
 
-def page_of_jobs(rows: Sequence[Listed], limit: int) -> cursors.Page[Listed]:
+def page_of_jobs(rows: Sequence[Listed], limit: int) -> queries.Page[Listed]:
     """Return the page out of what `wanted_jobs` selected."""
     if len(rows) <= limit:
-        return cursors.Page(rows, None)
+        return queries.Page(rows, None)
     last = rows[limit - 1]
-    return cursors.Page(rows[:limit], cursors.encode(last.created_at.isoformat(), last.id))
+    return queries.Page(rows[:limit], queries.encode(last.created_at.isoformat(), last.id))
 
 
 def job_states(session: Session, ids: Collection[str]) -> dict[str, str]:
@@ -277,8 +301,8 @@ def finish(session: Session, job: Job, state: str, data: dict[str, Any]) -> None
     job.state = state
     job.result = data.get("result")
     job.problem = data.get("problem")
-    job.finished_at = clock.now(session)
+    job.finished_at = types.now(session)
     job.lease_until = None
     session.flush()
-    ended = events.append(session, job.id, state, data)
+    ended = append(session, job.id, state, data)
     set_committed_value(job, "event_count", ended.sequence)

@@ -11,11 +11,11 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from sepme_core.registry import cursors, json_text
-from sepme_core.registry.clock import spelt
+from sepme_core.registry import json_text, queries
 from sepme_core.registry.documents import answered_request
 from sepme_core.registry.jobs.rows import page_of_jobs, wanted_jobs
 from sepme_core.registry.tables import Job
+from sepme_core.registry.types import spelt
 
 _SPELT = {
     "id": Job.id,
@@ -47,7 +47,7 @@ class JobText:
     text: str
 
 
-def page(session: Session, cursor: str | None, limit: int, **wanted: str | None) -> cursors.Page[JobText]:
+def page(session: Session, cursor: str | None, limit: int, **wanted: str | None) -> queries.Page[JobText]:
     """Return `limit` jobs, youngest first, whose columns hold what is wanted.
 
     Raises:

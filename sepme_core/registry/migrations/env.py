@@ -5,7 +5,7 @@ from typing import Any, Literal
 from alembic import context
 from sqlalchemy import TypeDecorator
 
-from sepme_core.registry.tables import Base
+from sepme_core.registry.tables import Table
 
 
 def spell_type(kind: str, item: Any, _context: object) -> str | Literal[False]:
@@ -17,7 +17,7 @@ def spell_type(kind: str, item: Any, _context: object) -> str | Literal[False]:
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Base.metadata,
+    target_metadata=Table.metadata,
     transactional_ddl=True,
     render_as_batch=True,
     render_item=spell_type,

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from sepme_core.erasure import ErasureRequest, ErasureSettings, KnownConcept, Shared
+from sepme_core.erasure import ErasureCache, ErasureRequest, ErasureSettings, KnownConcept
 from sepme_core.erasure.evidence import Drawn, draw_concept
-from sepme_core.erasure.overlap import Overlaps
 from sepme_core.erasure.plan import Plan, make_plan, shown_sentences
-from sepme_core.erasure.protection import all_kept
+from sepme_core.erasure.room import Overlaps, all_kept
 from sepme_core.erasure.substitute import ABSENCE, Substitute
 
 FISH = KnownConcept("fish", "object", ("fish",))
@@ -14,7 +13,7 @@ INK = KnownConcept("ink", "style", ("ink",))
 
 
 def drawn_as(
-    shared: Shared, concept: str, kind: str = "object", settings: ErasureSettings | None = None
+    shared: ErasureCache, concept: str, kind: str = "object", settings: ErasureSettings | None = None
 ) -> tuple[ErasureRequest, Drawn]:
     """A concept's request, and its pictures by the base."""
     request = ErasureRequest(concept, kind, (concept,), settings=settings or ErasureSettings())
@@ -22,7 +21,7 @@ def drawn_as(
 
 
 def planned(
-    shared: Shared,
+    shared: ErasureCache,
     concept: str,
     phrase: str | None,
     settings: ErasureSettings | None = None,

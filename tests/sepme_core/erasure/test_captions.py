@@ -4,26 +4,27 @@ from pathlib import Path
 import pytest
 import torch
 
-from sepme_core.base import Base, load_base
-from sepme_core.erasure import Shared
-from sepme_core.erasure.captions import caption_moment, captions, captions_digest, common_captions
+from sepme_core.erasure import ErasureCache
+from sepme_core.erasure.sentences import captions, captions_digest, common_captions
+from sepme_core.erasure.solution import caption_moment
+from sepme_core.models.model import DiffusionModel, load_base
 from sepme_core.wordings import HELD_OUT, MANNERS, SUBJECTS, fill
 from tests.sepme_core.erased import erased
 from tests.sepme_core.narrow import SD_1_4, save_narrow_pipeline
 
 
-def direct(shared: Shared, texts: list[str]) -> torch.Tensor:
+def direct(shared: ErasureCache, texts: list[str]) -> torch.Tensor:
     rows = torch.cat([embedded[1:] for embedded in shared.embed(texts)])
     return torch.einsum("ri,rj->ij", rows, rows) / len(rows)
 
 
-def test_what_captions_cost_is_their_second_moment(base: Base, shared: Shared) -> None:
+def test_what_captions_cost_is_their_second_moment(base: DiffusionModel, shared: ErasureCache) -> None:
     assert len(base.captions) > 500
     expected = direct(shared, list(base.captions))
     assert torch.allclose(caption_moment(shared, ()), expected, rtol=1e-9, atol=1e-12)
 
 
-def test_captions_that_mention_the_concept_are_left_out(base: Base, shared: Shared) -> None:
+def test_captions_that_mention_the_concept_are_left_out(base: DiffusionModel, shared: ErasureCache) -> None:
     left = [caption for caption in base.captions if "cat" not in caption.replace(",", "").split(" ")]
     assert 0 < len(left) < len(base.captions)
     found, expected = caption_moment(shared, ("Cat",)), direct(shared, left)
@@ -31,12 +32,12 @@ def test_captions_that_mention_the_concept_are_left_out(base: Base, shared: Shar
     assert not torch.allclose(found, caption_moment(shared, ()), rtol=1e-3)
 
 
-def test_where_every_caption_mentions_it_nothing_is_left_to_cost(base: Base) -> None:
-    few = Shared(replace(base, captions=("a cat", "the cat")))
+def test_where_every_caption_mentions_it_nothing_is_left_to_cost(base: DiffusionModel) -> None:
+    few = ErasureCache(replace(base, captions=("a cat", "the cat")))
     assert float(caption_moment(few, ("cat",)).abs().max()) == 0
 
 
-def test_an_increment_names_the_captions_it_was_made_beside(base: Base) -> None:
+def test_an_increment_names_the_captions_it_was_made_beside(base: DiffusionModel) -> None:
     assert erased(base, "cat").metadata["captions"] == captions_digest(base)
     assert captions_digest(replace(base, captions=base.captions[1:])) != captions_digest(base)
 

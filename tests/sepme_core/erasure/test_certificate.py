@@ -1,21 +1,21 @@
 import pytest
 import torch
 
-from sepme_core.base import Base
-from sepme_core.cross_attention import conditioned_matrices
-from sepme_core.erasure import ErasureRequest, ErasureSettings, KnownConcept, Shared
+from sepme_core.erasure import ErasureCache, ErasureRequest, ErasureSettings, KnownConcept
 from sepme_core.erasure.certificate import Effect, certify, measure_leak, relative_norm, summarise
-from sepme_core.erasure.protection import all_kept, moment_around
+from sepme_core.erasure.room import all_kept, moment_around
 from sepme_core.erasure.sentences import closed_sentences, held_out_sentences
+from sepme_core.models.cross_attention import conditioned_matrices
+from sepme_core.models.model import DiffusionModel
 from sepme_core.wordings import listed, mentions
 from tests.sepme_core.erased import erased
 from tests.sepme_core.erasure.planned import FISH, INK
-from tests.sepme_core.increments import random_increment
+from tests.sepme_core.increments.random import random_increment
 
 TEXTS = ["a fish", "the fish by ink", "show two fish"]
 
 
-def plain_leak(base: Base, shared: Shared, text: str) -> float:
+def plain_leak(base: DiffusionModel, shared: ErasureCache, text: str) -> float:
     """The largest |e Delta| / |e W| with the whole matrices, row by row."""
     increment, worst = random_increment(base, strength=0.05), 0.0
     for path, linear in conditioned_matrices(base.unet).items():
@@ -25,13 +25,15 @@ def plain_leak(base: Base, shared: Shared, text: str) -> float:
     return worst
 
 
-def test_a_leak_is_the_largest_share_of_any_token_row_but_the_start_in_any_matrix(base: Base, shared: Shared) -> None:
+def test_a_leak_is_the_largest_share_of_any_token_row_but_the_start_in_any_matrix(
+    base: DiffusionModel, shared: ErasureCache
+) -> None:
     found = measure_leak(shared, random_increment(base, strength=0.05), TEXTS)
     assert found.tolist() == pytest.approx([plain_leak(base, shared, text) for text in TEXTS], rel=1e-3)
     assert measure_leak(shared, random_increment(base), []).shape == (0,)
 
 
-def test_the_norm_is_that_of_the_whole_change(base: Base) -> None:
+def test_the_norm_is_that_of_the_whole_change(base: DiffusionModel) -> None:
     increment = random_increment(base)
     ratios = [
         float((increment.weights[path].float() @ increment.directions.T).norm() / linear.weight.norm())
@@ -40,7 +42,7 @@ def test_the_norm_is_that_of_the_whole_change(base: Base) -> None:
     assert relative_norm(base, increment) == pytest.approx(sum(ratios) / len(ratios), rel=1e-4)
 
 
-def test_leaks_are_told_for_listed_sentences_and_for_other_wordings(base: Base, shared: Shared) -> None:
+def test_leaks_are_told_for_listed_sentences_and_for_other_wordings(base: DiffusionModel, shared: ErasureCache) -> None:
     increment, known = erased(base, "cat"), [FISH, INK]
     kept = all_kept(base, ErasureRequest("cat", "object", ("cat",)), known, ())
     leak = certify(shared, increment, kept, Effect(0.0, 0.0, 0.0))["leak"]
@@ -58,7 +60,9 @@ def test_leaks_are_told_for_listed_sentences_and_for_other_wordings(base: Base, 
     }
 
 
-def test_other_wordings_are_those_held_out_but_where_they_name_what_is_to_go(base: Base, shared: Shared) -> None:
+def test_other_wordings_are_those_held_out_but_where_they_name_what_is_to_go(
+    base: DiffusionModel, shared: ErasureCache
+) -> None:
     increment = erased(base, "cat")
     kept = all_kept(base, ErasureRequest("sepia", "style", ("sepia",)), [FISH], ())
     other = certify(shared, increment, kept, Effect(0.0, 0.0, 0.0))["leak"]["other"]
@@ -75,7 +79,7 @@ def test_nothing_known_leaks_nothing() -> None:
     assert summarise({}) == {"max": 0.0, "mean": 0.0, "concept": None, "sentences": 0, "by_concept": {}}
 
 
-def test_sentences_beside_what_is_to_go_cost_nothing(base: Base, shared: Shared) -> None:
+def test_sentences_beside_what_is_to_go_cost_nothing(base: DiffusionModel, shared: ErasureCache) -> None:
     (kept,) = all_kept(base, ErasureRequest("sepia", "style", ("sepia",)), [FISH], ())
     assert list(kept.texts) == listed("object", ["fish"])
     assert set(kept.texts) < set(kept.closed) == set(closed_sentences(FISH))
@@ -86,14 +90,14 @@ def test_sentences_beside_what_is_to_go_cost_nothing(base: Base, shared: Shared)
     assert torch.allclose(moment_around(shared, kept), expected, rtol=1e-6, atol=1e-9)
 
 
-def test_what_is_protected_by_the_very_phrase_that_is_to_go_is_kept_everywhere(base: Base) -> None:
+def test_what_is_protected_by_the_very_phrase_that_is_to_go_is_kept_everywhere(base: DiffusionModel) -> None:
     mascot = KnownConcept("mascot", "other", ("our Cat",))
     (kept,) = all_kept(base, ErasureRequest("cat", "object", ("cat",)), [], [mascot])
     assert all(mentions(text, ["cat"]) for text in kept.around)
     assert kept.unaffected(kept.around) == list(range(len(kept.around)))
 
 
-def test_the_published_variant_keeps_the_bare_prompts_alone(base: Base) -> None:
+def test_the_published_variant_keeps_the_bare_prompts_alone(base: DiffusionModel) -> None:
     request = ErasureRequest("cat", "object", ("cat",), settings=ErasureSettings.from_options({"variant": "published"}))
     (kept,) = all_kept(base, request, [FISH], ())
     assert (kept.texts, kept.closed, kept.around) == (("fish",), ("fish",), ())

@@ -1,9 +1,7 @@
 import pytest
 import torch
 
-from sepme_core.erasure.closed_form import Solution, closed_form, unreached
-from sepme_core.erasure.constraints import NullSpace, null_space
-from sepme_core.erasure.moments import Moments, second_moment
+from sepme_core.erasure.solution import Moments, NullSpace, Solution, closed_form, null_space, second_moment, unreached
 
 WIDTH = 12
 

@@ -1,8 +1,7 @@
 import pytest
 import torch
 
-from sepme_core.erasure.constraints import leading_directions, null_space
-from sepme_core.erasure.moments import second_moment
+from sepme_core.erasure.solution import leading_directions, null_space, second_moment
 
 
 def rows(count: int, rank: int, width: int = 24, seed: int = 0) -> torch.Tensor:

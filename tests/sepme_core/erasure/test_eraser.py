@@ -3,16 +3,16 @@ from collections.abc import Sequence
 import pytest
 import torch
 
-from sepme_core.base import Base
 from sepme_core.demo import MODEL_FOLDER
+from sepme_core.drawing.draw import PictureRequest, draw, generate
 from sepme_core.erasure import (
+    ErasureCache,
     ErasureRefused,
     ErasureRequest,
     ErasureSettings,
     KnownConcept,
-    Made,
+    MadeIncrement,
     Progress,
-    Shared,
     erase,
     erase_together,
     measure_capacity,
@@ -22,8 +22,8 @@ from sepme_core.erasure.evidence import draw_concept, shown_pictures
 from sepme_core.erasure.sentences import Sentence
 from sepme_core.evaluation.accuracy import Asked, look_at_all, percent
 from sepme_core.evaluation.judge import load_judge
-from sepme_core.generation import PictureRequest, draw, generate
-from sepme_core.increment import Increment
+from sepme_core.increments.increment import Increment
+from sepme_core.models.model import DiffusionModel
 from tests.sepme_core.erased import memory
 
 KNOWN = (KnownConcept("fish", "object", ("fish",)), KnownConcept("ink", "style", ("ink",)))
@@ -32,30 +32,33 @@ WORDINGS = ("a drawing of {an_object} in {style} style", "the {object} by {style
 
 
 def run(
-    base: Base, request: ErasureRequest, known: Sequence[KnownConcept] = KNOWN, protected: Sequence[KnownConcept] = ()
+    base: DiffusionModel,
+    request: ErasureRequest,
+    known: Sequence[KnownConcept] = KNOWN,
+    protected: Sequence[KnownConcept] = (),
 ) -> tuple[Increment, list[Progress]]:
     seen: list[Progress] = []
     return run_to_end(erase(base, request, known, protected, shared=memory(base)), seen.append).increment, seen
 
 
 @pytest.fixture(scope="module")
-def made(base: Base) -> Made:
+def made(base: DiffusionModel) -> MadeIncrement:
     """What erasing a cat makes."""
     return run_to_end(erase(base, ErasureRequest("cat", "object", ("cat",)), KNOWN, shared=memory(base)))
 
 
 @pytest.fixture(scope="module")
-def cat(made: Made) -> Increment:
+def cat(made: MadeIncrement) -> Increment:
     return made.increment
 
 
 @pytest.fixture(scope="module")
-def sepia(base: Base) -> Increment:
+def sepia(base: DiffusionModel) -> Increment:
     return run(base, ErasureRequest("sepia", "style", ("sepia",)))[0]
 
 
 def right(
-    base: Base, increments: list[Increment], objects: Sequence[str], styles: Sequence[str]
+    base: DiffusionModel, increments: list[Increment], objects: Sequence[str], styles: Sequence[str]
 ) -> tuple[float, float]:
     """Objects and styles right, in percent, in held-out wordings."""
     asked = [Asked(o, s, wording, seed) for seed, wording in enumerate(WORDINGS) for o in objects for s in styles]
@@ -63,7 +66,7 @@ def right(
     return percent(each.object_right for each in seen), percent(each.style_right for each in seen)
 
 
-def test_an_erased_object_is_gone_and_its_style_stays(base: Base, cat: Increment) -> None:
+def test_an_erased_object_is_gone_and_its_style_stays(base: DiffusionModel, cat: Increment) -> None:
     styles = ("ink", "poster", "neon", "chalk", "sepia")
     assert right(base, [], ["cat"], styles)[0] >= 90
     objects, kept = right(base, [cat], ["cat"], styles)
@@ -71,7 +74,7 @@ def test_an_erased_object_is_gone_and_its_style_stays(base: Base, cat: Increment
     assert kept >= 85
 
 
-def test_an_erased_style_is_gone_and_its_object_stays(base: Base, sepia: Increment) -> None:
+def test_an_erased_style_is_gone_and_its_object_stays(base: DiffusionModel, sepia: Increment) -> None:
     objects = ("cat", "fish", "rocket", "key", "heart")
     assert right(base, [], objects, ["sepia"])[1] >= 90
     kept, styles = right(base, [sepia], objects, ["sepia"])
@@ -79,24 +82,24 @@ def test_an_erased_style_is_gone_and_its_object_stays(base: Base, sepia: Increme
     assert kept >= 85
 
 
-def test_everything_else_is_drawn_as_before(base: Base, cat: Increment, sepia: Increment) -> None:
+def test_everything_else_is_drawn_as_before(base: DiffusionModel, cat: Increment, sepia: Increment) -> None:
     others = (["fish", "house", "key", "banana"], ["ink", "poster", "mosaic"])
     before, after = right(base, [], *others), right(base, [cat, sepia], *others)
     assert min(after) >= min(before) - 9
 
 
-def test_the_increment_lies_in_the_null_space_of_the_empty_prompt(base: Base, cat: Increment) -> None:
-    empty = Shared(base).embed([""])[0]
+def test_the_increment_lies_in_the_null_space_of_the_empty_prompt(base: DiffusionModel, cat: Increment) -> None:
+    empty = ErasureCache(base).embed([""])[0]
     assert (empty.float() @ cat.directions).abs().max() < 1e-4 * empty.abs().max()
 
 
-def test_the_same_request_gives_the_same_digest(base: Base, cat: Increment) -> None:
+def test_the_same_request_gives_the_same_digest(base: DiffusionModel, cat: Increment) -> None:
     again, _ = run(base, ErasureRequest("cat", "object", ("cat",)))
     assert again.digest == cat.digest
     assert again.to_bytes() == cat.to_bytes()
 
 
-def test_what_is_known_is_part_of_the_digest(base: Base, cat: Increment) -> None:
+def test_what_is_known_is_part_of_the_digest(base: DiffusionModel, cat: Increment) -> None:
     other, _ = run(base, ErasureRequest("cat", "object", ("cat",)), known=KNOWN[:1])
     assert other.digest != cat.digest
 
@@ -115,7 +118,7 @@ def test_the_certificate_holds_what_was_measured(cat: Increment, sepia: Incremen
     assert sepia.certificate["substitute"] == {"phrase": None, "how": "absence", "correlation": 0.0, "close_to": []}
 
 
-def test_progress_is_told_and_the_work_can_be_ended_between_steps(base: Base) -> None:
+def test_progress_is_told_and_the_work_can_be_ended_between_steps(base: DiffusionModel) -> None:
     request = ErasureRequest("cat", "object", ("cat",), settings=ErasureSettings(start="zero", max_steps=40))
     steps = erase(base, request, KNOWN, shared=memory(base))
     told = [next(steps) for _ in range(5)]
@@ -124,14 +127,14 @@ def test_progress_is_told_and_the_work_can_be_ended_between_steps(base: Base) ->
     assert told[-1].of == 40
 
 
-def test_a_word_that_the_model_does_not_know_is_refused(base: Base) -> None:
+def test_a_word_that_the_model_does_not_know_is_refused(base: DiffusionModel) -> None:
     with pytest.raises(ErasureRefused) as refusal:
         run(base, ErasureRequest("blorp", "object", ("blorp",)))
     assert refusal.value.code == "concept-not-drawn"
     assert refusal.value.numbers["strength"] < refusal.value.numbers["limit"]
 
 
-def test_protection_without_room_is_refused(base: Base) -> None:
+def test_protection_without_room_is_refused(base: DiffusionModel) -> None:
     settings = ErasureSettings(tolerance=0.0)
     crowd = [KnownConcept(name, "object", (name,)) for name in base.suggestions.objects if name != "cat"]
     crowd += [KnownConcept(name, "style", (name,)) for name in base.suggestions.styles]
@@ -141,36 +144,36 @@ def test_protection_without_room_is_refused(base: Base) -> None:
     assert refusal.value.numbers["left"] < refusal.value.numbers["needed"]
 
 
-def test_capacity_falls_with_what_is_known(base: Base) -> None:
-    empty = measure_capacity(Shared(base), (), (), 1e-2)
-    some = measure_capacity(Shared(base), KNOWN, (), 1e-2)
+def test_capacity_falls_with_what_is_known(base: DiffusionModel) -> None:
+    empty = measure_capacity(ErasureCache(base), (), (), 1e-2)
+    some = measure_capacity(ErasureCache(base), KNOWN, (), 1e-2)
     assert empty["left"] == empty["directions"] < base.width
     assert some["left"] < empty["left"]
 
 
-def test_a_restored_concept_is_drawn_as_before(base: Base, cat: Increment) -> None:
+def test_a_restored_concept_is_drawn_as_before(base: DiffusionModel, cat: Increment) -> None:
     before = draw(base, ["a cat"], REQUEST)[0].tobytes()
     draw(base, ["a cat"], REQUEST, [cat])
     assert draw(base, ["a cat"], REQUEST)[0].tobytes() == before
 
 
-def test_the_base_is_never_written_to(base: Base, cat: Increment) -> None:
+def test_the_base_is_never_written_to(base: DiffusionModel, cat: Increment) -> None:
     before = [value.clone() for value in base.unet.parameters()]
     draw(base, ["a cat"], REQUEST, [cat])
     assert all(torch.equal(*pair) for pair in zip(before, base.unet.parameters(), strict=True))
 
 
-def test_the_order_in_which_concepts_are_known_does_not_matter(base: Base, cat: Increment) -> None:
+def test_the_order_in_which_concepts_are_known_does_not_matter(base: DiffusionModel, cat: Increment) -> None:
     again, _ = run(base, ErasureRequest("cat", "object", ("cat",)), known=KNOWN[::-1])
     assert again.digest == cat.digest
 
 
-def test_what_was_remembered_does_not_change_the_bytes(base: Base, cat: Increment) -> None:
+def test_what_was_remembered_does_not_change_the_bytes(base: DiffusionModel, cat: Increment) -> None:
     afresh = run_to_end(erase(base, ErasureRequest("cat", "object", ("cat",)), KNOWN))
     assert afresh.increment.digest == cat.digest
 
 
-def test_the_pictures_show_it_without_and_with_the_increment(made: Made) -> None:
+def test_the_pictures_show_it_without_and_with_the_increment(made: MadeIncrement) -> None:
     before, after = made.pictures[:3], made.pictures[3:]
     assert [picture.record["prompt"] for picture in before] == [picture.record["prompt"] for picture in after]
     assert all("cat" in picture.record["prompt"] for picture in before)
@@ -182,7 +185,7 @@ def test_the_pictures_show_it_without_and_with_the_increment(made: Made) -> None
 
 
 @pytest.mark.parametrize("row", [0, 2])
-def test_a_picture_is_made_again_from_its_record(base: Base, made: Made, row: int) -> None:
+def test_a_picture_is_made_again_from_its_record(base: DiffusionModel, made: MadeIncrement, row: int) -> None:
     picture = made.pictures[row]
     said = picture.record
     replay = PictureRequest(
@@ -196,19 +199,19 @@ def test_a_picture_is_made_again_from_its_record(base: Base, made: Made, row: in
 
 @pytest.mark.parametrize(("kind", "pictures"), [("object", 6), ("person", 0), ("explicit", 0)])
 def test_no_picture_is_kept_of_a_person_or_of_what_is_explicit(
-    base: Base, cat: Increment, kind: str, pictures: int
+    base: DiffusionModel, cat: Increment, kind: str, pictures: int
 ) -> None:
     shared, request = memory(base), ErasureRequest("cat", kind, ("cat",))
     drawn = draw_concept(shared, request, [Sentence("a {}", "cat")])
     assert len(shown_pictures(shared, request, drawn, drawn.images, [cat])) == pictures
 
 
-def test_a_group_is_erased_by_one_optimisation(base: Base) -> None:
+def test_a_group_is_erased_by_one_optimisation(base: DiffusionModel) -> None:
     requests = [ErasureRequest(name, "object", (name,)) for name in ("rocket", "cat")]
     together = run_to_end(erase_together(base, requests, KNOWN, shared=memory(base)))
     assert list(together) == ["cat", "rocket"]
     for made in together.values():
-        assert isinstance(made, Made)
+        assert isinstance(made, MadeIncrement)
         assert abs(made.increment.certificate["relative_loss"]) < 0.4
         assert made.increment.certificate["forgotten"]["seen"] == 0
         assert made.increment.certificate["substitute"]["phrase"] not in {"cat", "rocket"}
@@ -219,10 +222,10 @@ def test_a_group_is_erased_by_one_optimisation(base: Base) -> None:
     assert right(base, [made.increment for made in together.values()], ["cat", "rocket"], styles)[0] <= 10
 
 
-def test_the_published_variant_uses_the_whole_null_space_of_all_token_rows(base: Base) -> None:
+def test_the_published_variant_uses_the_whole_null_space_of_all_token_rows(base: DiffusionModel) -> None:
     settings = ErasureSettings.from_options({"variant": "published", "max_steps": 3})
     increment, told = run(base, ErasureRequest("cat", "object", ("cat",), override=True, settings=settings))
-    shared = Shared(base)
+    shared = ErasureCache(base)
     exact = shared.rows(["fish", "ink"])
     assert (exact.float() @ increment.directions).abs().max() < 1e-3 * exact.abs().max()
     assert increment.directions.shape[1] == increment.certificate["directions"]["left"]

@@ -2,13 +2,21 @@ from dataclasses import replace
 
 import pytest
 
-from sepme_core.base import Base
 from sepme_core.demo import MODEL_FOLDER
-from sepme_core.erasure import ErasureRefused, ErasureRequest, ErasureSettings, KnownConcept, Shared, erase, run_to_end
+from sepme_core.erasure import (
+    ErasureCache,
+    ErasureRefused,
+    ErasureRequest,
+    ErasureSettings,
+    KnownConcept,
+    erase,
+    run_to_end,
+)
 from sepme_core.erasure.forgetting import LIGHTER, Way, ways_to_erase, wider
-from sepme_core.erasure.overlap import CLOSE, SAME, Overlaps
+from sepme_core.erasure.room import CLOSE, SAME, Overlaps
 from sepme_core.erasure.substitute import ABSENCE, Substitute
 from sepme_core.evaluation.judge import load_judge
+from sepme_core.models.model import DiffusionModel
 from tests.sepme_core.erased import QUICK
 from tests.sepme_core.erasure.planned import FISH, INK
 from tests.sepme_core.erasure.told import Told
@@ -54,7 +62,7 @@ def test_the_published_variant_has_one_way() -> None:
 
 
 def test_an_increment_under_which_the_concept_is_seen_is_refused_with_its_numbers_and_pictures(
-    base: Base, shared: Shared
+    base: DiffusionModel, shared: ErasureCache
 ) -> None:
     with pytest.raises(ErasureRefused) as refusal:
         run_to_end(erase(base, ErasureRequest("cat", "object", ("cat",), settings=IDLE), [FISH], shared=shared))
@@ -66,7 +74,7 @@ def test_an_increment_under_which_the_concept_is_seen_is_refused_with_its_number
     assert [verdict.object for verdict in judge.look_at([each.image for each in after])] == ["cat"] * 3
 
 
-def test_by_override_it_is_made_and_marked(base: Base, shared: Shared) -> None:
+def test_by_override_it_is_made_and_marked(base: DiffusionModel, shared: ErasureCache) -> None:
     request = ErasureRequest("cat", "object", ("cat",), override=True, settings=IDLE)
     made = run_to_end(erase(base, request, [FISH], shared=shared))
     assert made.increment.certificate["overridden"] == ["not-forgotten"]
@@ -74,7 +82,7 @@ def test_by_override_it_is_made_and_marked(base: Base, shared: Shared) -> None:
 
 
 def test_where_it_is_still_seen_it_is_tried_again_until_it_is_not(
-    base: Base, shared: Shared, monkeypatch: pytest.MonkeyPatch
+    base: DiffusionModel, shared: ErasureCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shared, "classifier", Told(2, 0))
     request = ErasureRequest("cat", "object", ("cat",), settings=FEW)
@@ -86,7 +94,7 @@ def test_where_it_is_still_seen_it_is_tried_again_until_it_is_not(
 
 
 def test_of_attempts_that_all_show_it_the_best_is_published_by_override(
-    base: Base, shared: Shared, monkeypatch: pytest.MonkeyPatch
+    base: DiffusionModel, shared: ErasureCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = Told(2, 3)
     monkeypatch.setattr(shared, "classifier", told)
@@ -100,7 +108,7 @@ def test_of_attempts_that_all_show_it_the_best_is_published_by_override(
 
 @pytest.mark.parametrize("said", ["cat", "a picture of a cat on a table"])
 def test_what_is_too_close_to_a_protected_prompt_is_refused_by_what_is_seen_and_made_by_override(
-    base: Base, shared: Shared, said: str
+    base: DiffusionModel, shared: ErasureCache, said: str
 ) -> None:
     mascot = [KnownConcept("our-mascot", "other", (said,))]
     request = ErasureRequest("cat", "object", ("cat",), settings=FEW)

@@ -5,12 +5,12 @@ import pytest
 from PIL import Image
 from torch import Tensor
 
-from sepme_core.base import Base
-from sepme_core.erasure import ErasureSettings, Shared, looking
+from sepme_core.drawing.draw import draw_latents
+from sepme_core.erasure import ErasureCache, ErasureSettings, looking
+from sepme_core.erasure.latents import picture_request
 from sepme_core.erasure.looking import Sight, look, preferences
-from sepme_core.erasure.noised_latents import picture_request
-from sepme_core.erasure.stored import substitute_of
-from sepme_core.generation import draw_latents
+from sepme_core.erasure.substitute import substitute_of
+from sepme_core.models.model import DiffusionModel
 from tests.sepme_core.erased import erased
 from tests.sepme_core.erasure.planned import drawn_as
 
@@ -31,7 +31,7 @@ class Everywhere:
 
 @pytest.mark.parametrize(("concept", "kind", "phrase"), [("cat", "object", "tree"), ("sepia", "style", None)])
 def test_the_bases_pictures_of_a_concept_show_it_and_those_of_its_substitute_do_not(
-    shared: Shared, concept: str, kind: str, phrase: str | None
+    shared: ErasureCache, concept: str, kind: str, phrase: str | None
 ) -> None:
     _, drawn = drawn_as(shared, concept, kind)
     assert (preferences(shared, drawn.sentences, [phrase], drawn.latents, drawn.seed) > 0).all()
@@ -40,7 +40,7 @@ def test_the_bases_pictures_of_a_concept_show_it_and_those_of_its_substitute_do_
     assert (preferences(shared, drawn.sentences, [phrase], others, drawn.seed) <= 0).all()
 
 
-def test_it_is_counted_in_the_bases_pictures_and_in_those_under_the_mask(shared: Shared) -> None:
+def test_it_is_counted_in_the_bases_pictures_and_in_those_under_the_mask(shared: ErasureCache) -> None:
     request, drawn = drawn_as(shared, "cat")
     without = look(shared, request, drawn, [], "tree").sight
     assert (without.before, without.seen, without.pictures, without.by) == (6, 6, 6, ("model",))
@@ -54,13 +54,13 @@ def test_it_is_counted_in_the_bases_pictures_and_in_those_under_the_mask(shared:
 
 
 def test_what_the_base_draws_is_explained_once_however_often_it_is_looked_at(
-    shared: Shared, monkeypatch: pytest.MonkeyPatch
+    shared: ErasureCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request, drawn = drawn_as(shared, "cat")
     first = look(shared, request, drawn, [], "tree").sight
     explained, of_base = looking.explained, []
 
-    def note(base: Base, latents: Tensor, texts: Sequence[str], seed: int) -> Tensor:
+    def note(base: DiffusionModel, latents: Tensor, texts: Sequence[str], seed: int) -> Tensor:
         of_base.append(latents is drawn.latents)
         return explained(base, latents, texts, seed)
 
@@ -69,20 +69,20 @@ def test_what_the_base_draws_is_explained_once_however_often_it_is_looked_at(
     assert of_base == [False, False]
 
 
-def test_what_a_classifier_sees_counts_beside_what_the_model_sees(base: Base, shared: Shared) -> None:
+def test_what_a_classifier_sees_counts_beside_what_the_model_sees(base: DiffusionModel, shared: ErasureCache) -> None:
     request, drawn = drawn_as(shared, "cat")
     cat, everywhere = erased(base, "cat"), Everywhere()
-    sight = look(Shared(base, everywhere), request, drawn, [cat], substitute_of(cat).phrase).sight
+    sight = look(ErasureCache(base, everywhere), request, drawn, [cat], substitute_of(cat).phrase).sight
     assert (sight.before, sight.seen, sight.by) == (6, 6, ("model", "everywhere"))
     assert everywhere.asked == [("object", ("cat",))] * 2
-    nowhere = look(Shared(base, Everywhere(answer=False)), request, drawn, [], "tree").sight
+    nowhere = look(ErasureCache(base, Everywhere(answer=False)), request, drawn, [], "tree").sight
     assert (nowhere.before, nowhere.seen, nowhere.by) == (6, 6, ("model", "everywhere"))
 
 
-def test_a_classifier_that_does_not_know_the_concept_has_no_say(base: Base, shared: Shared) -> None:
+def test_a_classifier_that_does_not_know_the_concept_has_no_say(base: DiffusionModel, shared: ErasureCache) -> None:
     request, drawn = drawn_as(shared, "cat")
     cat = erased(base, "cat")
-    sight = look(Shared(base, Everywhere(answer=None)), request, drawn, [cat], substitute_of(cat).phrase).sight
+    sight = look(ErasureCache(base, Everywhere(answer=None)), request, drawn, [cat], substitute_of(cat).phrase).sight
     assert (sight.before, sight.seen, sight.by) == (6, 0, ("model",))
 
 
@@ -103,6 +103,6 @@ def test_it_may_be_seen_in_one_of_eight_and_of_fewer_in_one(pictures: int, limit
     }
 
 
-def test_as_many_pictures_are_looked_at_as_the_settings_say(shared: Shared) -> None:
+def test_as_many_pictures_are_looked_at_as_the_settings_say(shared: ErasureCache) -> None:
     _, drawn = drawn_as(shared, "cat", settings=ErasureSettings(pictures=9))
     assert len(drawn.images) == len(set(drawn.texts)) == 9

@@ -6,13 +6,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from sepme_core.base import Base, load_base
-from sepme_core.erasure import ErasureRequest, ErasureSettings, KnownConcept, Shared, erase, run_to_end
-from sepme_core.erasure.captions import caption_moment, common_captions
-from sepme_core.erasure.moments import substituted_rows
-from sepme_core.erasure.sentences import Sentence
+from sepme_core.erasure import ErasureCache, ErasureRequest, ErasureSettings, KnownConcept, erase, run_to_end
+from sepme_core.erasure.sentences import Sentence, common_captions
+from sepme_core.erasure.solution import caption_moment, substituted_rows
 from sepme_core.erasure.substitute import allowed_phrases, is_close
-from sepme_core.prompts import count_tokens, token_ids
+from sepme_core.models.model import DiffusionModel, load_base
+from sepme_core.models.prompts import count_tokens, token_ids
 from sepme_core.wordings import AROUND, MORE, PLAIN, SUBJECTS
 from tests.sepme_core.narrow import SD_1_4, clip_tokenizer, save_narrow_pipeline
 
@@ -20,21 +19,21 @@ WIDTH = 128  # more than the rows of the empty prompt
 
 
 @pytest.fixture(scope="module")
-def names(tmp_path_factory: pytest.TempPathFactory) -> Base:
+def names(tmp_path_factory: pytest.TempPathFactory) -> DiffusionModel:
     folder = save_narrow_pipeline(tmp_path_factory.mktemp("names"), SD_1_4, "epsilon", clip_tokenizer(), WIDTH)
     return load_base(str(folder), device="cpu")
 
 
 @pytest.fixture(scope="module")
-def named(names: Base) -> Shared:
-    return Shared(names)
+def named(names: DiffusionModel) -> ErasureCache:
+    return ErasureCache(names)
 
 
-def ids(base: Base, text: str) -> list[int]:
+def ids(base: DiffusionModel, text: str) -> list[int]:
     return [int(each) for each in token_ids(base, [text])[0]]
 
 
-def test_the_tokenizer_is_that_of_clip(names: Base) -> None:
+def test_the_tokenizer_is_that_of_clip(names: DiffusionModel) -> None:
     assert (len(names.tokenizer), names.tokens) == (49408, 77)
     assert ids(names, "a photo of a cat")[:8] == [49406, 320, 1125, 539, 320, 2368, 49407, 49407]
 
@@ -43,7 +42,7 @@ def test_the_tokenizer_is_that_of_clip(names: Base) -> None:
     ("name", "tokens"),
     [("Vincent van Gogh", 3), ("Spider-Man", 3), ("Beyoncé", 1), ("Frida Kahlo", 3), ("Batman", 1), ("bat", 1)],
 )
-def test_names_have_the_tokens_that_they_have(names: Base, name: str, tokens: int) -> None:
+def test_names_have_the_tokens_that_they_have(names: DiffusionModel, name: str, tokens: int) -> None:
     assert count_tokens(names, name) == count_tokens(names, name.upper()) == tokens
 
 
@@ -64,7 +63,7 @@ PAIRS = [
 
 @pytest.mark.parametrize(("name", "substitute"), PAIRS)
 def test_rows_before_in_and_after_a_name_meet_those_of_its_substitute(
-    names: Base, named: Shared, name: str, substitute: str
+    names: DiffusionModel, named: ErasureCache, name: str, substitute: str
 ) -> None:
     patterns = [(kind, each) for kind in ("object", "person", "style") for each in (*MORE[kind], *AROUND[kind])]
     sentences = [
@@ -87,14 +86,14 @@ def test_rows_before_in_and_after_a_name_meet_those_of_its_substitute(
         assert all(torch.equal(row, expected[-1]) for row in whole[start + length + after :])
 
 
-def test_an_erased_name_is_never_drawn_instead_nor_what_names_it(named: Shared) -> None:
+def test_an_erased_name_is_never_drawn_instead_nor_what_names_it(named: ErasureCache) -> None:
     erased = [KnownConcept(each, "object", (each,), erased=True) for each in ("cat", "horse")]
     allowed = set(allowed_phrases(named, ErasureRequest("spider-man", "object", ("Spider-Man",)), erased))
     assert not allowed & {"cat", "horse"}
     assert allowed <= {*SUBJECTS, *PLAIN["object"]}
 
 
-def test_a_name_inside_another_is_another_concept(named: Shared) -> None:
+def test_a_name_inside_another_is_another_concept(named: ErasureCache) -> None:
     bat = KnownConcept("bat", "object", ("bat",), erased=True)
     request = ErasureRequest("robin", "object", ("Robin",))
     assert is_close(named, request, "a Bat", bat)
@@ -105,14 +104,14 @@ def test_a_name_inside_another_is_another_concept(named: Shared) -> None:
 
 
 @pytest.mark.parametrize("name", ["Vincent van Gogh", "Beyoncé", "Frida Kahlo"])
-def test_a_person_is_drawn_as_a_plain_one(named: Shared, name: str) -> None:
+def test_a_person_is_drawn_as_a_plain_one(named: ErasureCache, name: str) -> None:
     request = ErasureRequest("someone", "person", (name,))
     assert tuple(allowed_phrases(named, request, ())) == PLAIN["person"]
 
 
-def test_captions_are_left_out_by_names_of_several_tokens_and_with_accents(named: Shared) -> None:
+def test_captions_are_left_out_by_names_of_several_tokens_and_with_accents(named: ErasureCache) -> None:
     said = ("a portrait of BEYONCÉ", "Spider-Man on a wall", "a spider on a wall", "the bat", "Batman")
-    shared = Shared(replace(named.base, captions=said))
+    shared = ErasureCache(replace(named.base, captions=said))
     for phrases, left in (
         (("beyoncé",), said[1:]),
         (("spider-man",), (said[0], *said[2:])),
@@ -123,7 +122,9 @@ def test_captions_are_left_out_by_names_of_several_tokens_and_with_accents(named
     assert not any("  " in caption for caption in common_captions())
 
 
-def test_a_person_is_erased_towards_a_plain_one_and_no_picture_is_kept(names: Base, named: Shared) -> None:
+def test_a_person_is_erased_towards_a_plain_one_and_no_picture_is_kept(
+    names: DiffusionModel, named: ErasureCache
+) -> None:
     settings = ErasureSettings(max_steps=0, pictures=4)
     request = ErasureRequest("van-gogh", "person", ("Vincent van Gogh",), override=True, settings=settings)
     made = run_to_end(erase(names, request, [KnownConcept("bat", "object", ("bat",))], shared=named))

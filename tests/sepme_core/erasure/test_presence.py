@@ -2,10 +2,18 @@ from typing import Any
 
 import pytest
 
-from sepme_core.base import Base
-from sepme_core.erasure import ErasureRefused, ErasureRequest, ErasureSettings, Shared, erase, presence, run_to_end
+from sepme_core.erasure import (
+    ErasureCache,
+    ErasureRefused,
+    ErasureRequest,
+    ErasureSettings,
+    erase,
+    presence,
+    run_to_end,
+)
 from sepme_core.erasure.presence import FEW, LEAST_STRENGTH, MANY
 from sepme_core.erasure.sentences import Sentence, concept_sentences, spread_evenly, vocabulary
+from sepme_core.models.model import DiffusionModel
 
 
 def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -21,20 +29,24 @@ def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return counts
 
 
-def check(base: Base, name: str) -> None:
+def check(base: DiffusionModel, name: str) -> None:
     request = ErasureRequest(name, "object", (name,))
     words = vocabulary(base, request, ())
     sentences = concept_sentences(request, words)
-    presence.check_drawn(Shared(base), request, sentences, words)
+    presence.check_drawn(ErasureCache(base), request, sentences, words)
 
 
-def test_what_is_clearly_drawn_is_looked_at_with_few_x_t_alone(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_clearly_drawn_is_looked_at_with_few_x_t_alone(
+    base: DiffusionModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     counts = looked_at(monkeypatch)
     check(base, "cat")
     assert counts == [FEW]
 
 
-def test_what_is_not_clearly_drawn_is_decided_on_with_many(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_clearly_drawn_is_decided_on_with_many(
+    base: DiffusionModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     counts = looked_at(monkeypatch)
     with pytest.raises(ErasureRefused) as refusal:
         check(base, "wuggo flim")
@@ -43,7 +55,9 @@ def test_what_is_not_clearly_drawn_is_decided_on_with_many(base: Base, monkeypat
     assert refusal.value.numbers["strength"] < refusal.value.numbers["limit"] == LEAST_STRENGTH
 
 
-def test_by_override_a_word_without_meaning_is_erased_all_the_same_and_marked(base: Base, shared: Shared) -> None:
+def test_by_override_a_word_without_meaning_is_erased_all_the_same_and_marked(
+    base: DiffusionModel, shared: ErasureCache
+) -> None:
     settings = ErasureSettings(max_steps=0, pictures=4)
     request = ErasureRequest("blorp", "object", ("blorp",), override=True, settings=settings)
     certificate = run_to_end(erase(base, request, shared=shared)).increment.certificate

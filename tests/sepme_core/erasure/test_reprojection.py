@@ -1,7 +1,6 @@
 import pytest
 import torch
 
-from sepme_core.base import Base
 from sepme_core.erasure import (
     ErasureRefused,
     ErasureRequest,
@@ -11,12 +10,13 @@ from sepme_core.erasure import (
     reproject,
     run_to_end,
 )
-from sepme_core.erasure.protection import all_kept, free_directions, moment_of
+from sepme_core.erasure.cache import ErasureCache
 from sepme_core.erasure.reprojection import look_under, project
-from sepme_core.erasure.shared import Shared
-from sepme_core.erasure.stored import request_of, substitute_of
-from sepme_core.erasure.substitute import ABSENCE
-from sepme_core.increment import Increment
+from sepme_core.erasure.request import request_of
+from sepme_core.erasure.room import all_kept, free_directions, moment_of
+from sepme_core.erasure.substitute import ABSENCE, substitute_of
+from sepme_core.increments.increment import Increment
+from sepme_core.models.model import DiffusionModel
 from tests.sepme_core.erased import QUICK, erased
 from tests.sepme_core.erasure.planned import FISH, INK
 from tests.sepme_core.erasure.told import Told
@@ -25,13 +25,13 @@ LATE = KnownConcept("rocket", "object", ("rocket",))
 
 
 @pytest.fixture(scope="module")
-def cat(base: Base, shared: Shared) -> Increment:
+def cat(base: DiffusionModel, shared: ErasureCache) -> Increment:
     return run_to_end(
         erase(base, ErasureRequest("cat", "object", ("cat",), settings=QUICK), [FISH], shared=shared)
     ).increment
 
 
-def test_projected_factors_are_the_projection_of_the_change(shared: Shared, cat: Increment) -> None:
+def test_projected_factors_are_the_projection_of_the_change(shared: ErasureCache, cat: Increment) -> None:
     rocket = all_kept(shared.base, request_of(cat), [LATE], ())
     free = free_directions(shared, rocket, 1e-2)
     projected = project(cat, free)
@@ -46,7 +46,9 @@ def test_projected_factors_are_the_projection_of_the_change(shared: Shared, cat:
     assert (directions * (moment @ directions)).sum() < 1e-3 * moment.trace()
 
 
-def test_a_late_concept_is_left_alone_and_the_erasure_stays(base: Base, shared: Shared, cat: Increment) -> None:
+def test_a_late_concept_is_left_alone_and_the_erasure_stays(
+    base: DiffusionModel, shared: ErasureCache, cat: Increment
+) -> None:
     late = run_to_end(reproject(base, cat, [FISH, LATE], shared=shared))
     before, after = cat.certificate, late.increment.certificate
     assert late.reason in {"reprojected", "refined"}
@@ -59,13 +61,13 @@ def test_a_late_concept_is_left_alone_and_the_erasure_stays(base: Base, shared: 
     assert after["overlap"]["max"] >= before["overlap"]["max"]
 
 
-def test_the_order_of_arrivals_does_not_matter(base: Base, shared: Shared, cat: Increment) -> None:
+def test_the_order_of_arrivals_does_not_matter(base: DiffusionModel, shared: ErasureCache, cat: Increment) -> None:
     one = run_to_end(reproject(base, cat, [FISH, INK, LATE], shared=shared)).increment
-    other = run_to_end(reproject(base, cat, [LATE, FISH, INK], shared=Shared(base))).increment
+    other = run_to_end(reproject(base, cat, [LATE, FISH, INK], shared=ErasureCache(base))).increment
     assert one.digest == other.digest
 
 
-def test_a_stored_increment_is_measured_as_when_it_was_made(base: Base, cat: Increment) -> None:
+def test_a_stored_increment_is_measured_as_when_it_was_made(base: DiffusionModel, cat: Increment) -> None:
     again = recertify(base, cat, [FISH])
     assert again == {name: cat.certificate[name] for name in again}
 
@@ -74,7 +76,7 @@ MASCOT = KnownConcept("mascot", "object", ("cat",))
 
 
 def test_no_version_serves_under_which_more_is_seen_than_under_the_one_that_serves(
-    base: Base, shared: Shared, cat: Increment
+    base: DiffusionModel, shared: ErasureCache, cat: Increment
 ) -> None:
     with pytest.raises(ErasureRefused) as refusal:
         run_to_end(reproject(base, cat, [FISH, MASCOT], shared=shared))
@@ -90,7 +92,9 @@ def idle(increment: Increment, **said: object) -> Increment:
     return Increment(increment.directions, weights, {**increment.metadata, "certificate": certificate})
 
 
-def test_what_serves_is_the_bar_whatever_was_trained(base: Base, shared: Shared, cat: Increment) -> None:
+def test_what_serves_is_the_bar_whatever_was_trained(
+    base: DiffusionModel, shared: ErasureCache, cat: Increment
+) -> None:
     zero = {**cat.metadata["settings"], "max_steps": 0, "start": "zero"}
     still = idle(cat, forgotten={**cat.certificate["forgotten"], "seen": 6})
     still = Increment(still.directions, still.weights, {**still.metadata, "settings": zero})
@@ -102,7 +106,9 @@ def test_what_serves_is_the_bar_whatever_was_trained(base: Base, shared: Shared,
     assert made.certificate["forgotten"]["seen"] == 6
 
 
-def test_a_projection_that_loses_its_effect_is_solved_anew(base: Base, shared: Shared, cat: Increment) -> None:
+def test_a_projection_that_loses_its_effect_is_solved_anew(
+    base: DiffusionModel, shared: ErasureCache, cat: Increment
+) -> None:
     still = idle(cat)
     lost = Increment(still.directions, still.weights, {**cat.metadata})
     made = run_to_end(reproject(base, lost, [FISH, LATE], shared=shared, serving=cat))
@@ -110,7 +116,7 @@ def test_a_projection_that_loses_its_effect_is_solved_anew(base: Base, shared: S
 
 
 def test_a_projection_that_keeps_its_effect_but_is_seen_is_solved_anew(
-    base: Base, shared: Shared, cat: Increment, monkeypatch: pytest.MonkeyPatch
+    base: DiffusionModel, shared: ErasureCache, cat: Increment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert run_to_end(reproject(base, cat, [FISH, LATE], shared=shared)).reason == "reprojected"
     told = Told(0, 2, 0)  # under what serves, under its projection, and under what is solved anew
@@ -120,7 +126,7 @@ def test_a_projection_that_keeps_its_effect_but_is_seen_is_solved_anew(
     assert (made.reason, made.increment.certificate["forgotten"]["seen"]) == ("refined", 0)
 
 
-def test_nothing_weakens_an_irrevocable_erasure(base: Base, shared: Shared, cat: Increment) -> None:
+def test_nothing_weakens_an_irrevocable_erasure(base: DiffusionModel, shared: ErasureCache, cat: Increment) -> None:
     request = ErasureRequest("mascot", "object", ("cat picture",), override=True, settings=QUICK)
     with pytest.raises(ErasureRefused) as refusal:
         run_to_end(
@@ -132,7 +138,7 @@ def test_nothing_weakens_an_irrevocable_erasure(base: Base, shared: Shared, cat:
     assert said["seen"] > said["limit"]
 
 
-def test_what_was_given_up_by_override_stays_given_up(base: Base, shared: Shared) -> None:
+def test_what_was_given_up_by_override_stays_given_up(base: DiffusionModel, shared: ErasureCache) -> None:
     mascot = KnownConcept("our-mascot", "other", ("cat",))
     request = ErasureRequest("cat", "object", ("cat",), override=True, settings=QUICK)
     forced = run_to_end(erase(base, request, [FISH], [mascot], shared=shared)).increment
@@ -164,7 +170,7 @@ def test_the_file_of_an_earlier_release_is_read(earlier: Increment) -> None:
 
 
 def test_an_increment_of_an_earlier_release_is_brought_to_what_is_known_now(
-    base: Base, shared: Shared, earlier: Increment
+    base: DiffusionModel, shared: ErasureCache, earlier: Increment
 ) -> None:
     late = run_to_end(reproject(base, earlier, [FISH, LATE], shared=shared)).increment
     assert set(late.certificate["leak"]["by_concept"]) == {"fish", "rocket"}
@@ -173,7 +179,7 @@ def test_an_increment_of_an_earlier_release_is_brought_to_what_is_known_now(
     assert recertify(base, earlier, [FISH], shared=shared)["forgotten"]["pictures"] == 6
 
 
-def test_a_stored_increment_is_looked_at_under_a_whole_mask_in_any_order(shared: Shared, cat: Increment) -> None:
+def test_a_stored_increment_is_looked_at_under_a_whole_mask_in_any_order(shared: ErasureCache, cat: Increment) -> None:
     sepia = erased(shared.base, "sepia")
     both = look_under(shared, cat, [sepia, cat])
     assert (both["seen"], both["seen_before"]) == (0, 6)

@@ -3,16 +3,16 @@ from dataclasses import replace
 
 import pytest
 
-from sepme_core.base import Base
-from sepme_core.erasure import ErasureRefused, ErasureRequest, KnownConcept, Shared, are_close, erase, run_to_end
+from sepme_core.erasure import ErasureCache, ErasureRefused, ErasureRequest, KnownConcept, are_close, erase, run_to_end
 from sepme_core.erasure.correlation import Candidate
 from sepme_core.erasure.evidence import draw_concept
 from sepme_core.erasure.forgetting import Attempt
 from sepme_core.erasure.plan import shown_sentences
 from sepme_core.erasure.sameness import check_beside, check_not_same, close_increments
-from sepme_core.erasure.stored import substitute_of
+from sepme_core.erasure.substitute import substitute_of
 from sepme_core.erasure.training import train
-from sepme_core.increment import Increment
+from sepme_core.increments.increment import Increment
+from sepme_core.models.model import DiffusionModel
 from tests.sepme_core.erased import QUICK, erased
 from tests.sepme_core.erasure.planned import FISH, planned
 
@@ -21,19 +21,21 @@ CAT = KnownConcept("cat", "object", ("cat",), erased=True)
 
 
 @pytest.fixture(scope="module")
-def picture(base: Base, shared: Shared) -> Increment:
+def picture(base: DiffusionModel, shared: ErasureCache) -> Increment:
     """What "cat picture" is erased by."""
     request = ErasureRequest("cat-picture", "object", ("cat picture",), settings=FEW)
     return run_to_end(erase(base, request, [FISH], shared=shared)).increment
 
 
-def check(shared: Shared, said: str, kind: str, serving: Sequence[Increment]) -> None:
+def check(shared: ErasureCache, said: str, kind: str, serving: Sequence[Increment]) -> None:
     request = ErasureRequest("newcomer", kind, (said,), settings=FEW)
     drawn = draw_concept(shared, request, shown_sentences(shared, request))
     run_to_end(check_not_same(shared, request, drawn, serving))
 
 
-def test_what_an_erased_concept_covers_is_refused_as_the_same_with_pictures(base: Base, shared: Shared) -> None:
+def test_what_an_erased_concept_covers_is_refused_as_the_same_with_pictures(
+    base: DiffusionModel, shared: ErasureCache
+) -> None:
     request = ErasureRequest("a-cat", "other", ("a cat",), settings=FEW)
     with pytest.raises(ErasureRefused) as refusal:
         run_to_end(erase(base, request, [FISH, CAT], serving=[erased(base, "cat")], shared=shared))
@@ -46,26 +48,26 @@ def test_what_an_erased_concept_covers_is_refused_as_the_same_with_pictures(base
 
 
 @pytest.mark.parametrize(("said", "kind"), [("a cat", "object"), ("the cat", "object"), ("cat picture", "object")])
-def test_other_wordings_of_an_erased_concept_are_the_same(shared: Shared, said: str, kind: str) -> None:
+def test_other_wordings_of_an_erased_concept_are_the_same(shared: ErasureCache, said: str, kind: str) -> None:
     with pytest.raises(ErasureRefused) as refusal:
         check(shared, said, kind, [erased(shared.base, "sepia"), erased(shared.base, "cat")])
     assert (refusal.value.code, refusal.value.numbers["same_as"]) == ("same-concept", "cat")
 
 
-def test_nor_does_it_matter_which_of_the_wordings_came_first(shared: Shared, picture: Increment) -> None:
+def test_nor_does_it_matter_which_of_the_wordings_came_first(shared: ErasureCache, picture: Increment) -> None:
     with pytest.raises(ErasureRefused) as refusal:
         check(shared, "cat", "object", [picture])
     assert (refusal.value.code, refusal.value.numbers["same_as"]) == ("same-concept", "cat-picture")
 
 
 @pytest.mark.parametrize(("said", "kind"), [("fish", "object"), ("ink", "style"), ("the fish", "other")])
-def test_what_is_unrelated_is_near_to_no_increment(shared: Shared, said: str, kind: str) -> None:
+def test_what_is_unrelated_is_near_to_no_increment(shared: ErasureCache, said: str, kind: str) -> None:
     serving = [erased(shared.base, "cat"), erased(shared.base, "sepia")]
     assert close_increments(shared, ErasureRequest("newcomer", kind, (said,)), serving) == []
     check(shared, said, kind, serving)
 
 
-def test_nearness_is_the_same_in_either_order(shared: Shared) -> None:
+def test_nearness_is_the_same_in_either_order(shared: ErasureCache) -> None:
     cat, picture, fish = (KnownConcept(each, "object", (each,)) for each in ("cat", "cat picture", "fish"))
     assert are_close(shared, cat, picture)
     assert are_close(shared, picture, cat)
@@ -73,7 +75,7 @@ def test_nearness_is_the_same_in_either_order(shared: Shared) -> None:
     assert not are_close(shared, fish, cat)
 
 
-def test_what_is_near_but_not_covered_goes_on_and_is_looked_at_under_both(shared: Shared) -> None:
+def test_what_is_near_but_not_covered_goes_on_and_is_looked_at_under_both(shared: ErasureCache) -> None:
     plan, drawn = planned(shared, "cat picture", substitute_of(erased(shared.base, "cat")).phrase, FEW)
     trained = run_to_end(train(shared, plan, drawn))
     cat = erased(shared.base, "cat")

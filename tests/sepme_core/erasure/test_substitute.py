@@ -5,13 +5,12 @@ from typing import Any
 
 import pytest
 
-from sepme_core.base import Base
-from sepme_core.erasure import ErasureRefused, ErasureRequest, ErasureSettings, KnownConcept, Shared, draws
+from sepme_core.erasure import ErasureCache, ErasureRefused, ErasureRequest, ErasureSettings, KnownConcept, draws
 from sepme_core.erasure.correlation import relative_correlation
 from sepme_core.erasure.evidence import draw_concept, fresh_latents
-from sepme_core.erasure.noised_latents import predict_all
-from sepme_core.erasure.overlap import CLOSE, overlap
+from sepme_core.erasure.latents import predict_all
 from sepme_core.erasure.plan import shown_sentences
+from sepme_core.erasure.room import CLOSE, overlap
 from sepme_core.erasure.substitute import (
     ABSENCE,
     AWAY,
@@ -23,8 +22,9 @@ from sepme_core.erasure.substitute import (
     substitutes,
     wants_substitute,
 )
-from sepme_core.increment import Increment
-from sepme_core.prompts import embed
+from sepme_core.increments.increment import Increment
+from sepme_core.models.model import DiffusionModel
+from sepme_core.models.prompts import embed
 from sepme_core.wordings import PLAIN, listed
 from tests.sepme_core.erased import erased
 
@@ -36,7 +36,7 @@ def known(*names: str, kind: str = "object", erased_: bool = True) -> list[Known
 
 
 def chosen_for(
-    shared: Shared, request: ErasureRequest, concepts: Sequence[KnownConcept] = (), count: int = 100
+    shared: ErasureCache, request: ErasureRequest, concepts: Sequence[KnownConcept] = (), count: int = 100
 ) -> list[Substitute]:
     drawn = draw_concept(shared, request, shown_sentences(shared, request))
     found = substitutes(shared, request, concepts, drawn.sentences, fresh_latents(shared, drawn))
@@ -44,23 +44,23 @@ def chosen_for(
 
 
 def test_everything_of_the_kind_but_the_concept_is_allowed_and_plain_phrases_come_last(
-    base: Base, shared: Shared
+    base: DiffusionModel, shared: ErasureCache
 ) -> None:
     allowed = list(allowed_phrases(shared, CAT, ()))
     assert set(allowed) == {*base.suggestions.objects, *PLAIN["object"]} - {"cat"}
     assert tuple(allowed[-3:]) == PLAIN["object"]
 
 
-def test_an_erased_concept_is_never_drawn_instead_nor_what_mentions_it(base: Base) -> None:
+def test_an_erased_concept_is_never_drawn_instead_nor_what_mentions_it(base: DiffusionModel) -> None:
     said = replace(base.suggestions, objects=("cat", "key", "fish", "tree", "big fish", "christmas tree"))
-    wider = Shared(replace(base, suggestions=said))
+    wider = ErasureCache(replace(base, suggestions=said))
     named = set(allowed_phrases(wider, CAT, known("fish", "tree"))) - set(PLAIN["object"])
     assert named == {"key"}
     everything = set(allowed_phrases(wider, CAT, known("fish", "tree", erased_=False)))
     assert everything == {*said.objects, *PLAIN["object"]} - {"cat"}
 
 
-def test_what_is_close_to_an_erased_concept_is_not_drawn_instead(shared: Shared) -> None:
+def test_what_is_close_to_an_erased_concept_is_not_drawn_instead(shared: ErasureCache) -> None:
     near = KnownConcept("pier", "object", ("the sailboat",), erased=True)
     by_words = KnownConcept("pier", "object", ("one boat",), erased=True)
     reach = overlap(shared, KnownConcept("sailboat", "object", ("sailboat",)), listed("object", near.prompts))
@@ -70,20 +70,20 @@ def test_what_is_close_to_an_erased_concept_is_not_drawn_instead(shared: Shared)
     assert "sailboat" in set(allowed_phrases(shared, CAT, [replace(near, erased=False)]))
 
 
-def test_what_mentions_the_concept_or_is_mentioned_by_it_is_no_substitute(base: Base) -> None:
+def test_what_mentions_the_concept_or_is_mentioned_by_it_is_no_substitute(base: DiffusionModel) -> None:
     said = replace(base.suggestions, objects=("black Cat", "table", "fish"))
     request = ErasureRequest("cat", "object", ("cat", "cat on a table"))
-    allowed = set(allowed_phrases(Shared(replace(base, suggestions=said)), request, ()))
+    allowed = set(allowed_phrases(ErasureCache(replace(base, suggestions=said)), request, ()))
     assert allowed == {"fish", *PLAIN["object"]}
 
 
-def test_the_order_differs_from_concept_to_concept_and_not_from_time_to_time(shared: Shared) -> None:
+def test_the_order_differs_from_concept_to_concept_and_not_from_time_to_time(shared: ErasureCache) -> None:
     orders = [list(allowed_phrases(shared, ErasureRequest(n, "object", ("cat",)), ())) for n in ("cat", "cat", "tom")]
     assert orders[0] == orders[1] != orders[2]
     assert set(orders[0]) == set(orders[2])
 
 
-def test_the_least_related_of_the_candidates_comes_first(base: Base, shared: Shared) -> None:
+def test_the_least_related_of_the_candidates_comes_first(base: DiffusionModel, shared: ErasureCache) -> None:
     candidates = list(islice(allowed_phrases(shared, CAT, ()), CANDIDATES))
     drawn = draw_concept(shared, CAT, shown_sentences(shared, CAT))
     x = fresh_latents(shared, drawn).first(LOOKED_AT)
@@ -98,7 +98,7 @@ def test_the_least_related_of_the_candidates_comes_first(base: Base, shared: Sha
     assert {each.how for each in found} == {"chosen"}
 
 
-def test_the_one_asked_for_is_taken_whatever_is_known(shared: Shared) -> None:
+def test_the_one_asked_for_is_taken_whatever_is_known(shared: ErasureCache) -> None:
     (found,) = chosen_for(shared, replace(CAT, substitute="fish"), known("fish", "tree", erased_=False))
     assert (found.phrase, found.how, found.close_to) == ("fish", "asked", ("fish",))
 
@@ -107,7 +107,7 @@ def test_the_one_asked_for_is_taken_whatever_is_known(shared: Shared) -> None:
     ("asked", "erased_"), [("fish", "fish"), ("a big Fish", "fish"), ("the cat", "cat"), ("Cat", "cat")]
 )
 def test_one_that_would_draw_what_is_erased_or_the_concept_itself_is_refused(
-    shared: Shared, asked: str, erased_: str
+    shared: ErasureCache, asked: str, erased_: str
 ) -> None:
     with pytest.raises(ErasureRefused) as refusal:
         chosen_for(shared, replace(CAT, substitute=asked), known("fish"))
@@ -116,9 +116,9 @@ def test_one_that_would_draw_what_is_erased_or_the_concept_itself_is_refused(
 
 
 def test_where_everything_of_the_kind_is_erased_a_plain_phrase_stands_in_and_last_none(
-    base: Base, shared: Shared
+    base: DiffusionModel, shared: ErasureCache
 ) -> None:
-    few = Shared(replace(base, suggestions=replace(base.suggestions, objects=("cat", "fish"))))
+    few = ErasureCache(replace(base, suggestions=replace(base.suggestions, objects=("cat", "fish"))))
     drawn = draw_concept(shared, CAT, shown_sentences(shared, CAT))
     found = list(substitutes(few, CAT, known("fish"), drawn.sentences, fresh_latents(shared, drawn)))
     assert {each.phrase for each in found[:-1]} <= set(PLAIN["object"])
@@ -127,7 +127,7 @@ def test_where_everything_of_the_kind_is_erased_a_plain_phrase_stands_in_and_las
     assert ABSENCE.beyond == 0 < AWAY.beyond
 
 
-def test_a_person_is_drawn_as_a_plain_one(shared: Shared) -> None:
+def test_a_person_is_drawn_as_a_plain_one(shared: ErasureCache) -> None:
     request = ErasureRequest("someone", "person", ("Vincent",))
     assert tuple(allowed_phrases(shared, request, ())) == PLAIN["person"]
     assert "a man" not in set(allowed_phrases(shared, request, known("man", kind="person")))
@@ -155,17 +155,17 @@ def test_a_style_and_what_is_explicit_go_to_the_sentence_without_them_unless_ask
     assert wants_substitute(request) is wanted
 
 
-def test_a_style_has_none(shared: Shared) -> None:
+def test_a_style_has_none(shared: ErasureCache) -> None:
     assert chosen_for(shared, ErasureRequest("sepia", "style", ("sepia",))) == [ABSENCE]
 
 
-def test_a_substitute_names_the_known_concepts_that_it_is_close_to(shared: Shared) -> None:
+def test_a_substitute_names_the_known_concepts_that_it_is_close_to(shared: ErasureCache) -> None:
     concepts = [*known("fish", erased_=False), KnownConcept("boats", "other", ("a sailboat",))]
     (found,) = chosen_for(shared, replace(CAT, substitute="sailboat"), concepts)
     assert found.close_to == ("boats",)
 
 
-def test_a_stored_increment_leans_on_what_its_substitute_would_draw(base: Base, shared: Shared) -> None:
+def test_a_stored_increment_leans_on_what_its_substitute_would_draw(base: DiffusionModel, shared: ErasureCache) -> None:
     cat = erased(base, "cat")
     phrase = str(cat.certificate["substitute"]["phrase"])
     assert draws(shared, cat, KnownConcept("x", "object", (phrase,)))

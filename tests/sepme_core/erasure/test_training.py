@@ -4,13 +4,11 @@ from typing import Any
 import pytest
 import torch
 
-from sepme_core.base import Base
-from sepme_core.cross_attention import conditioned_matrices
-from sepme_core.erasure import ErasureRefused, ErasureSettings, Shared, run_to_end
+from sepme_core.erasure import ErasureCache, ErasureRefused, ErasureSettings, run_to_end
 from sepme_core.erasure.certificate import Effect, measure_effect
 from sepme_core.erasure.correlation import Action, Candidate, Costs, Trainee, refine
 from sepme_core.erasure.evidence import Drawn, fresh_latents, training_latents
-from sepme_core.erasure.noised_latents import NoisedLatents, predict_phrase
+from sepme_core.erasure.latents import NoisedLatents, predict_phrase
 from sepme_core.erasure.plan import Plan
 from sepme_core.erasure.training import (
     NOT_NEEDED,
@@ -24,6 +22,8 @@ from sepme_core.erasure.training import (
     train,
     train_together,
 )
+from sepme_core.models.cross_attention import conditioned_matrices
+from sepme_core.models.model import DiffusionModel
 from tests.sepme_core.erasure.planned import planned
 
 SUBSTITUTE = "sailboat"
@@ -42,7 +42,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[NoisedLatents]:
     return seen
 
 
-def cat(shared: Shared, **options: Any) -> tuple[Plan, Drawn]:
+def cat(shared: ErasureCache, **options: Any) -> tuple[Plan, Drawn]:
     return planned(shared, "cat", SUBSTITUTE, ErasureSettings(**options))
 
 
@@ -50,19 +50,23 @@ def times(start: Candidate, factor: float) -> Candidate:
     return Candidate(start.directions, {path: factor * w for path, w in start.weights.items()})
 
 
-def effect_of(shared: Shared, plan: Plan, drawn: Drawn, start: Candidate) -> Effect:
+def effect_of(shared: ErasureCache, plan: Plan, drawn: Drawn, start: Candidate) -> Effect:
     stored = as_stored(start.directions, start.weights)
     return measure_effect(shared.base, stored, fresh_of(shared, plan.substitute, drawn))
 
 
-def test_a_closed_form_that_is_there_by_fresh_latents_is_not_trained(shared: Shared, made: list[NoisedLatents]) -> None:
+def test_a_closed_form_that_is_there_by_fresh_latents_is_not_trained(
+    shared: ErasureCache, made: list[NoisedLatents]
+) -> None:
     plan, drawn = cat(shared)
     trained = run_to_end(train(shared, plan, drawn))
     assert abs(trained.effect.relative_loss) <= plan.request.settings.threshold
     assert (trained.steps, trained.loop, made) == (0, NOT_NEEDED, [])
 
 
-def test_one_that_is_not_is_trained_on_others(base: Base, shared: Shared, made: list[NoisedLatents]) -> None:
+def test_one_that_is_not_is_trained_on_others(
+    base: DiffusionModel, shared: ErasureCache, made: list[NoisedLatents]
+) -> None:
     plan, drawn = cat(shared, threshold=-1.0, max_steps=2)
     trained = run_to_end(train(shared, plan, drawn))
     assert trained.steps == 2
@@ -72,7 +76,7 @@ def test_one_that_is_not_is_trained_on_others(base: Base, shared: Shared, made: 
     assert trained.effect == measure_effect(base, trained.factors, fresh)
 
 
-def test_it_is_drawn_to_what_the_base_answers_for_the_substitute(shared: Shared) -> None:
+def test_it_is_drawn_to_what_the_base_answers_for_the_substitute(shared: ErasureCache) -> None:
     plan, drawn = cat(shared)
     fresh = fresh_of(shared, plan.substitute, drawn)
     assert torch.equal(fresh.anchor, predict_phrase(shared, fresh, drawn.sentences, SUBSTITUTE))
@@ -80,13 +84,13 @@ def test_it_is_drawn_to_what_the_base_answers_for_the_substitute(shared: Shared)
     assert torch.equal(fresh_of(shared, absent.substitute, drawn).anchor, fresh_latents(shared, drawn).counterpart)
 
 
-def overshooting(shared: Shared) -> tuple[Plan, Drawn, Candidate]:
+def overshooting(shared: ErasureCache) -> tuple[Plan, Drawn, Candidate]:
     settings = ErasureSettings(max_steps=20, batch_size=32, threshold=0.05)
     plan, drawn = planned(shared, "key", "fish", settings)
     return plan, drawn, times(first_weights(shared.base, plan), 1.6)
 
 
-def test_an_overshooting_start_is_pulled_back_to_zero(shared: Shared) -> None:
+def test_an_overshooting_start_is_pulled_back_to_zero(shared: ErasureCache) -> None:
     plan, drawn, start = overshooting(shared)
     before = effect_of(shared, plan, drawn, start)
     assert before.relative_loss < -plan.request.settings.threshold
@@ -96,7 +100,7 @@ def test_an_overshooting_start_is_pulled_back_to_zero(shared: Shared) -> None:
     assert trained.effect.distance < 0.5 * before.distance
 
 
-def test_the_published_loop_drives_it_down_where_the_other_lifts_it(shared: Shared) -> None:
+def test_the_published_loop_drives_it_down_where_the_other_lifts_it(shared: ErasureCache) -> None:
     trainee = make_trainee(shared, *overshooting(shared))
     free = replace(trainee, costs=Costs(torch.zeros_like(trainee.costs.regular), trainee.costs.regular))
     ends: dict[str, list[float]] = {"published": [], "sepme": []}
@@ -108,7 +112,7 @@ def test_the_published_loop_drives_it_down_where_the_other_lifts_it(shared: Shar
     assert all(down < up for down, up in zip(ends["published"][1:], ends["sepme"][1:], strict=True))
 
 
-def test_an_overflow_in_the_loop_ends_it_and_is_said(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_overflow_in_the_loop_ends_it_and_is_said(shared: ErasureCache, monkeypatch: pytest.MonkeyPatch) -> None:
     def overflowing(*asked: Any) -> Trainee:
         trainee = make_trainee(*asked)
         return replace(trainee, scale=torch.full_like(trainee.scale, 1e-38))
@@ -121,21 +125,21 @@ def test_an_overflow_in_the_loop_ends_it_and_is_said(shared: Shared, monkeypatch
     assert all(w.isfinite().all() for w in trained.factors.weights.values())
 
 
-def test_what_overflows_as_it_is_stored_is_refused(shared: Shared) -> None:
+def test_what_overflows_as_it_is_stored_is_refused(shared: ErasureCache) -> None:
     plan, drawn = cat(shared, max_steps=0)
     with pytest.raises(ErasureRefused) as refusal:
         run_to_end(train(shared, plan, drawn, times(first_weights(shared.base, plan), 1e12)))
     assert refusal.value.code == "not-finite"
 
 
-def test_a_group_whose_starts_are_there_is_not_trained(shared: Shared, made: list[NoisedLatents]) -> None:
+def test_a_group_whose_starts_are_there_is_not_trained(shared: ErasureCache, made: list[NoisedLatents]) -> None:
     settings = ErasureSettings(threshold=0.3)
     plans, drawn = zip(*(planned(shared, name, SUBSTITUTE, settings) for name in ("cat", "key")), strict=True)
     trained = run_to_end(train_together(shared, plans, drawn, settings))
     assert ([each.steps for each in trained], made) == ([0, 0], [])
 
 
-def test_losses_of_a_group_on_both_sides_of_zero_do_not_cancel(shared: Shared) -> None:
+def test_losses_of_a_group_on_both_sides_of_zero_do_not_cancel(shared: ErasureCache) -> None:
     settings = ErasureSettings(threshold=0.3, max_steps=1, batch_size=16)
     plans, drawn = zip(*(planned(shared, name, "fish", settings) for name in ("cat", "key")), strict=True)
     starts = [times(first_weights(shared.base, plan), factor) for plan, factor in zip(plans, (0.0, 2.0), strict=True)]
@@ -151,13 +155,13 @@ def test_losses_of_a_group_on_both_sides_of_zero_do_not_cancel(shared: Shared) -
     assert not refined.arrived
 
 
-def test_the_zero_start_is_always_trained(shared: Shared, made: list[NoisedLatents]) -> None:
+def test_the_zero_start_is_always_trained(shared: ErasureCache, made: list[NoisedLatents]) -> None:
     plan, drawn = cat(shared, start="zero", threshold=1.0, max_steps=1)
     assert run_to_end(train(shared, plan, drawn)).steps == 1
     assert len(made) == 1
 
 
-def test_what_looks_better_is_what_is_seen_less_and_then_what_is_nearer_to_zero(shared: Shared) -> None:
+def test_what_looks_better_is_what_is_seen_less_and_then_what_is_nearer_to_zero(shared: ErasureCache) -> None:
     plan, drawn = cat(shared)
     trained = run_to_end(train(shared, plan, drawn))
 
@@ -172,7 +176,7 @@ def test_what_looks_better_is_what_is_seen_less_and_then_what_is_nearer_to_zero(
     assert not version(1, 0.1).looks_better_than(version(1, 0.1))
 
 
-def test_an_action_costs_its_weighted_energy_over_that_of_regular_prompts(base: Base) -> None:
+def test_an_action_costs_its_weighted_energy_over_that_of_regular_prompts(base: DiffusionModel) -> None:
     generator = torch.Generator().manual_seed(0)
     rows, listed = (torch.randn(40, base.width, generator=generator, dtype=torch.float64) for _ in range(2))
     regular = rows.T @ rows

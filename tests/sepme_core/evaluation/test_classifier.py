@@ -13,18 +13,18 @@ from transformers import (
     CLIPVisionConfig,
 )
 
-from sepme_core.base import Base
 from sepme_core.demo import MODEL_FOLDER
+from sepme_core.drawing.draw import PictureRequest, draw
 from sepme_core.evaluation.classifier import ClipClassifier, JudgeClassifier, open_classifier, without_article
 from sepme_core.evaluation.judge import load_judge
-from sepme_core.generation import PictureRequest, draw
+from sepme_core.models.model import DiffusionModel
 from sepme_core.wordings import MANNERS, SUBJECTS, fill
 
 SIDE = 32
 
 
 @pytest.fixture(scope="module")
-def pictures(base: Base) -> list[Image.Image]:
+def pictures(base: DiffusionModel) -> list[Image.Image]:
     """A cat and a fish, both in sepia."""
     asked = PictureRequest("", steps=8, guidance_scale=4.0, width=64, height=64)
     return draw(base, ["a cat in sepia style", "a fish in sepia style"], asked)

@@ -4,10 +4,10 @@ import pytest
 import torch
 from PIL import Image, ImageDraw, ImageFilter
 
-from sepme_core.base import Base
 from sepme_core.demo import MODEL_FOLDER
+from sepme_core.drawing.draw import PictureRequest, draw
 from sepme_core.evaluation.judge import Judge, JudgeNetwork, Verdict, load_judge
-from sepme_core.generation import PictureRequest, draw
+from sepme_core.models.model import DiffusionModel
 
 PROMPTS = ["the anchor by neon", "a drawing of a pizza in sepia style", "a fish"]
 SEEN = [Verdict("anchor", "neon"), Verdict("pizza", "sepia"), Verdict("fish", "plain")]
@@ -20,7 +20,7 @@ def judge() -> Judge:
 
 
 @pytest.fixture(scope="module")
-def drawn(base: Base) -> list[Image.Image]:
+def drawn(base: DiffusionModel) -> list[Image.Image]:
     return draw(base, PROMPTS, PictureRequest("", steps=8, guidance_scale=4.0, width=SIDE, height=SIDE))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select, update
 
-from sepme_core.registry import audit, clock, concepts, jobs, knowledge, protected
+from sepme_core.registry import audit, concepts, jobs, knowledge, protected, types
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.errors import ConceptBusy, ConceptIrrevocable, ConceptNamedTwice
 from sepme_core.registry.tables import Concept, Job
@@ -328,7 +328,7 @@ def test_jobs_accepted_together_stand_in_the_order_of_the_request(engine: Engine
 def test_a_later_job_stands_behind_whatever_the_clock_says(engine: Engine) -> None:
     first = accept(engine, "cat").job.id
     with writing(engine) as session:
-        session.execute(update(Job).where(Job.id == first).values(created_at=clock.database_time(60)))
+        session.execute(update(Job).where(Job.id == first).values(created_at=types.database_time(60)))
     later = [one.job.id for one in accept_all(engine, {"name": "dog"}, {"name": "bird"})]
     moments = [get_job(engine, job_id).created_at for job_id in (first, *later)]
     assert all(before < after for before, after in pairwise(moments))

@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 from sqlalchemy import Engine, delete, select, update
 
-from sepme_core.registry import audit, cursors
+from sepme_core.registry import audit, queries
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.errors import CursorInvalid
 from sepme_core.registry.tables import AuditEntry
@@ -153,4 +153,4 @@ def test_entries_are_listed_oldest_first_in_pages_and_by_concept(engine: Engine)
         assert [entry.sequence for entry in of_cat.items] == [4]
         for forged in ("x", "-1", "", "99999999999999999999", "²"):
             with pytest.raises(CursorInvalid):
-                audit.page(session, cursors.encode(forged), 3)
+                audit.page(session, queries.encode(forged), 3)

@@ -13,11 +13,11 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, inspect, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
-from sepme_core.registry import clock, database, migrations
-from sepme_core.registry.clock import database_time
+from sepme_core.registry import database, migrations, types
 from sepme_core.registry.database import check, make_engine, migrate, reading, serialise, writing
 from sepme_core.registry.errors import DatabaseNewer
-from sepme_core.registry.tables import Base, Concept, Job, Protected
+from sepme_core.registry.tables import Concept, Job, Protected, Table
+from sepme_core.registry.types import database_time
 
 
 @pytest.fixture
@@ -32,14 +32,14 @@ def own_engine(empty_database_url: str) -> Iterator[Engine]:
 def test_migrations_make_exactly_the_tables_that_the_code_declares(own_engine: Engine) -> None:
     with own_engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
-        assert compare_metadata(context, Base.metadata) == []
+        assert compare_metadata(context, Table.metadata) == []
 
 
 def test_a_stray_table_would_be_noticed(own_engine: Engine) -> None:
     with own_engine.begin() as connection:
         connection.execute(text("CREATE TABLE stray (id INTEGER)"))
     with own_engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) != []
+        assert compare_metadata(MigrationContext.configure(connection), Table.metadata) != []
 
 
 def test_processes_that_migrate_at_once_do_not_collide(empty_database_url: str) -> None:
@@ -210,15 +210,15 @@ def test_times_are_the_databases_and_in_utc(engine: Engine) -> None:
 
 def test_the_clock_moves_within_a_transaction(engine: Engine) -> None:
     with writing(engine) as session:
-        first = clock.now(session)
+        first = types.now(session)
         time.sleep(0.02)
-        assert clock.now(session) - first >= timedelta(milliseconds=15)
+        assert types.now(session) - first >= timedelta(milliseconds=15)
 
 
 def test_stored_times_compare_with_the_clock(engine: Engine) -> None:
     """SQLite compares texts: a time written by Python and one by the database must sort as the times do."""
     with writing(engine) as session:
-        present = clock.now(session)
+        present = types.now(session)
         for name, seconds in (("past", -1), ("future", 60)):
             at = present + timedelta(seconds=seconds, microseconds=-present.microsecond)
             session.add(Protected(name=name, prompts=[], created_at=at, updated_at=at))

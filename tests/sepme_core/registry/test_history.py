@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from sepme_core.canonical import digest_of_bytes
 from sepme_core.registry import audit, concepts, increments, jobs, knowledge, protected
-from sepme_core.registry.clock import timestamp
 from sepme_core.registry.database import reading, writing
-from sepme_core.registry.tables import Base, Concept, Increment, Job, Knowledge, KnownThing
+from sepme_core.registry.tables import Concept, Increment, Job, Knowledge, KnownThing, Table
+from sepme_core.registry.types import timestamp
 from tests.sepme_core.registry.reprojecting import due, known_names, look
 from tests.sepme_core.registry.work import BASE, HOLDER, announce, claimed, erase, get_job, publish
 
@@ -94,7 +94,10 @@ def test_a_list_reads_no_document_that_it_does_not_answer(
         asked.append(statement)
 
     columns = {
-        f"{table}.{column.name}" for table, each in Base.metadata.tables.items() for column in each.c if is_json(column)
+        f"{table}.{column.name}"
+        for table, each in Table.metadata.tables.items()
+        for column in each.c
+        if is_json(column)
     }
     with reading(engine) as session:
         event.listen(engine, "before_cursor_execute", note)

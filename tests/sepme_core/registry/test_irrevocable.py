@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 
 from sepme_core.canonical import digest_of_bytes
-from sepme_core.registry import jobs, protecting
+from sepme_core.registry import jobs, protected
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.jobs import Claim
 from tests.sepme_core.registry.work import (
@@ -86,7 +86,7 @@ def test_an_erasure_for_good_is_put_back_where_prompts_were_protected_meanwhile(
     announce(engine)
     held = claimed(engine, accept(engine, "dog", irrevocable=irrevocable).job.id)
     with writing(engine) as session:
-        assert protecting.accept(session, "brand", ["a red logo"], "root").row is not None
+        assert protected.accept(session, "brand", ["a red logo"], "root").row is not None
     assert publish(engine, held) is not irrevocable
     if irrevocable:
         job = get_job(engine, held.job_id)

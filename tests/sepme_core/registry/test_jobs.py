@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 from sqlalchemy import Engine, select
 
-from sepme_core.registry import concepts, cursors, images, jobs, protected
+from sepme_core.registry import concepts, images, jobs, protected, queries
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.errors import (
     CursorInvalid,
@@ -34,7 +34,7 @@ from tests.sepme_core.registry.work import (
     publish,
 )
 
-FORGED_CURSORS = [cursors.encode("2026-01-01T00:00:00+00:00", part) for part in ("\0", "\ud800", "é")]
+FORGED_CURSORS = [queries.encode("2026-01-01T00:00:00+00:00", part) for part in ("\0", "\ud800", "é")]
 MASK = {"digest": "sha256:" + 64 * "a", "concepts": []}
 
 

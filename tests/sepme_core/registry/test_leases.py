@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Engine, select
 
 from sepme_core.canonical import digest_of_bytes
-from sepme_core.registry import clock, concepts, images, jobs
+from sepme_core.registry import concepts, images, jobs, types
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.jobs import Claim
 from sepme_core.registry.tables import Image
@@ -265,7 +265,7 @@ def test_nothing_is_cancelled_that_nobody_asked_to_cancel(engine: Engine) -> Non
 def test_a_lease_counts_from_the_claim_and_not_from_when_its_transaction_began(engine: Engine) -> None:
     job = enqueue_generation(engine)
     with writing(engine) as session:
-        began = clock.now(session)
+        began = types.now(session)
         time.sleep(0.3)
         assert jobs.claim(session, job.id, worker="worker-1", lease_seconds=1.0) is not None
     row = get_job(engine, job.id)

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from sepme_core.canonical import digest_of_bytes
 from sepme_core.registry import concepts, jobs
 from sepme_core.registry.database import reading, writing
-from sepme_core.registry.jobs import Claim, Present
+from sepme_core.registry.jobs import Claim, Surroundings
 from tests.sepme_core.registry.reprojecting import protect, reprojected, versions
 from tests.sepme_core.registry.work import (
     BASE,
@@ -25,7 +25,7 @@ from tests.sepme_core.registry.work import (
 )
 
 
-def pin(engine: Engine, held: Claim, base_digest: str = BASE) -> Present:
+def pin(engine: Engine, held: Claim, base_digest: str = BASE) -> Surroundings:
     with writing(engine) as session:
         present = jobs.pin_present(session, held, base_digest)
     assert present is not None

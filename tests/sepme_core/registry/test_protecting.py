@@ -6,11 +6,11 @@ import pytest
 from sqlalchemy import Engine
 
 from sepme_core.canonical import digest_of_bytes
-from sepme_core.registry import audit, jobs, protected, protecting
+from sepme_core.registry import audit, jobs, protected
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.errors import UnknownProtected
 from sepme_core.registry.jobs import Claim
-from sepme_core.registry.protecting import Accepted
+from sepme_core.registry.protected import Accepted
 from tests.sepme_core.registry.work import (
     BASE,
     HOLDER,
@@ -34,7 +34,7 @@ NUDITY_KNOWN = {"name": "nudity", "kind": "other", "prompts": ["nudity"]}
 
 def put(engine: Engine, name: str, *prompts: str) -> Accepted:
     with writing(engine) as session:
-        return protecting.accept(session, name, list(prompts), HOLDER)
+        return protected.accept(session, name, list(prompts), HOLDER)
 
 
 def asked(engine: Engine, name: str, *prompts: str) -> str:
@@ -47,17 +47,17 @@ def asked(engine: Engine, name: str, *prompts: str) -> str:
 
 def delete(engine: Engine, name: str) -> None:
     with writing(engine) as session:
-        protecting.give_up(session, name, HOLDER)
+        protected.give_up(session, name, HOLDER)
 
 
 def pin(engine: Engine, held: Claim) -> dict[str, Any] | None:
     with writing(engine) as session:
-        return protecting.pin(session, held)
+        return protected.pin(session, held)
 
 
 def end(engine: Engine, held: Claim) -> bool:
     with writing(engine) as session:
-        return protecting.publish(session, held)
+        return protected.publish(session, held)
 
 
 def prompts(engine: Engine) -> dict[str, list[str]]:

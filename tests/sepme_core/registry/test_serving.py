@@ -3,9 +3,9 @@ from functools import partial
 from sqlalchemy import Engine, update
 
 from sepme_core.registry import serving
-from sepme_core.registry.clock import database_time
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.tables import Worker
+from sepme_core.registry.types import database_time
 from tests.sepme_core.registry.work import BASE, OTHER_BASE, at_once
 
 

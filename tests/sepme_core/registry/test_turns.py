@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 from sqlalchemy import Engine, update
 
-from sepme_core.registry import concepts, jobs, protecting, serving
+from sepme_core.registry import concepts, jobs, protected, serving
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.jobs import Job
 from tests.sepme_core.registry.work import (
@@ -63,7 +63,7 @@ def test_a_reprojection_goes_after_everything_that_was_asked_for(engine: Engine)
 def test_a_protection_goes_before_a_reprojection_and_in_its_turn(engine: Engine) -> None:
     job_id = reprojection(engine)
     with writing(engine) as session:
-        asked = protecting.accept(session, "brand", ["a red can"], HOLDER).job
+        asked = protected.accept(session, "brand", ["a red can"], HOLDER).job
     assert asked is not None
     later = accept(engine, "dog").job.id
     assert [take(engine) for _ in range(3)] == [asked.id, later, job_id]

@@ -6,12 +6,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, delete, func, select, update
 
-from sepme_core.registry import knowledge, unpinned
-from sepme_core.registry.clock import database_time
+from sepme_core.registry import knowledge, retention
 from sepme_core.registry.database import reading, serialise, writing
-from sepme_core.registry.identifiers import new_id
+from sepme_core.registry.retention import Found
 from sepme_core.registry.tables import Increment, Job, Knowledge, KnownThing
-from sepme_core.registry.unpinned import Found
+from sepme_core.registry.types import database_time, new_id
 from tests.sepme_core.registry.work import HOLDER, erase
 
 GRACE = 3600.0
@@ -31,12 +30,12 @@ def pinning(pinned: dict[str, Any], **request: Any) -> Job:
 
 def find(engine: Engine) -> Found:
     with reading(engine) as session:
-        return unpinned.find(session, GRACE)
+        return retention.find(session, GRACE)
 
 
 def forget(engine: Engine, found: Found) -> int:
     with writing(engine) as session:
-        return unpinned.forget(session, found)
+        return retention.forget(session, found)
 
 
 def let_grace_pass(engine: Engine) -> None:

@@ -9,11 +9,11 @@ from sqlalchemy import Engine, select, update
 
 from sepme_core.canonical import digest_of_bytes
 from sepme_core.registry import concepts, jobs, knowledge, serving
-from sepme_core.registry.clock import database_time
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.images import PictureRecord
 from sepme_core.registry.jobs import Claim, Job, StoredIncrement
 from sepme_core.registry.tables import Concept
+from sepme_core.registry.types import database_time
 
 BASE = digest_of_bytes(b"base")
 OTHER_BASE = digest_of_bytes(b"another base")

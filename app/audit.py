@@ -1,0 +1,48 @@
+"""GET /audit."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from app.fields import PageQuery, Slug
+from app.problems.problem import PROBLEM_RESPONSE
+from app.services import ServicesDependency
+from sepme_core.registry import audit
+
+router = APIRouter(tags=["audit"], responses=PROBLEM_RESPONSE)
+
+
+class AuditEntry(BaseModel):
+    """A link of the chain: `hash` is of the canonical JSON of all other members, `previous_hash` among them."""
+
+    sequence: int
+    at: str = Field(description="RFC 3339, UTC.")
+    actor: str
+    action: str
+    concept: str | None
+    from_digest: str | None = Field(description="The increment that served before.")
+    to_digest: str | None = Field(description="The increment that serves since.")
+    details: dict[str, Any]
+    previous_hash: str
+    hash: str
+
+
+class AuditPage(BaseModel):
+    """One page of the audit log, the oldest entry first."""
+
+    items: list[AuditEntry]
+    next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null on the last one.")
+
+
+class AuditQuery(PageQuery):
+    """Which entries to list."""
+
+    concept: Slug | None = None
+
+
+@router.get("/audit", response_model=AuditPage)
+async def list_audit(query: Annotated[AuditQuery, Query()], services: ServicesDependency) -> dict[str, Any]:
+    """Who changed what, when, from which digest to which."""
+    page = await services.read(lambda session: audit.page(session, query.cursor, query.limit, query.concept))
+    return {"items": [audit.document(entry) for entry in page.items], "next_cursor": page.next_cursor}

@@ -1,1 +1,0 @@
-"""Who erased or restored what, as a hash chain."""

@@ -1,1 +1,0 @@
-"""The documentation of the calls at `/docs`: made from the OpenAPI document, with nothing loaded from elsewhere."""

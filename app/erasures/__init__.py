@@ -1,1 +1,0 @@
-"""Erasures of several concepts at once."""

@@ -1,1 +1,0 @@
-"""Whether the process lives and what of its surroundings is up."""

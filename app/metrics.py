@@ -1,0 +1,99 @@
+"""Prometheus metrics: what is counted and timed in this process, and what the registry holds. Times are in seconds."""
+
+from collections.abc import Iterator
+from itertools import product
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from sepme_core.registry import audit, database, jobs, serving
+
+_REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+
+
+class Measures:
+    """The metrics of one application, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self.requests = Counter(
+            "sepme_http_requests", "Requests answered.", ["method", "route", "status"], registry=registry
+        )
+        self.request_seconds = Histogram(
+            "sepme_http_request_seconds",
+            "From the request to the end of the answer; waiting for a job counts.",
+            ["method", "route"],
+            registry=registry,
+            buckets=_REQUEST_BUCKETS,
+        )
+        self.requests_in_flight = Gauge(
+            "sepme_http_requests_in_flight", "Requests being answered, streams included.", registry=registry
+        )
+        self.rings = Counter("sepme_doorbell_rings", "Rings for jobs.", ["queue", "outcome"], registry=registry)
+        self.sweeps = Counter("sepme_reaper_sweeps", "Sweeps over the jobs.", ["outcome"], registry=registry)
+        self.parked_jobs = Counter(
+            "sepme_reaper_parked_jobs", "Jobs given up because they lost their worker too often.", registry=registry
+        )
+        self.free_bytes = Gauge(
+            "sepme_storage_free_bytes", "Room on the fullest disk of the service's own.", registry=registry
+        )
+        self.collected = Counter(
+            "sepme_collected",
+            "Jobs, lists of what was known and blobs deleted after their time.",
+            ["what"],
+            registry=registry,
+        )
+
+
+_KINDS = ("erase", "generate", "reproject", "protect", "evaluate")
+_STATES = ("queued", "running", "succeeded", "failed", "cancelled")
+_QUEUES = ("erase", "generate")
+
+
+class RegistryCollector(Collector):
+    """Reads the database when it is scraped. Where it cannot, only `sepme_database_up 0` is said."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing is collected before the first scrape."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """The gauges of this moment."""
+        up = GaugeMetricFamily("sepme_database_up", "Whether the database could be read.")
+        try:
+            families = self._read()
+        except SQLAlchemyError:
+            up.add_metric([], 0)
+            yield up
+            return
+        up.add_metric([], 1)
+        yield up
+        yield from families
+
+    def _read(self) -> list[Metric]:
+        with database.reading(self._engine) as session:
+            counted = jobs.counts(session)
+            seen = [worker.queue for worker in serving.workers(session)]
+            head = audit.head(session)
+        by_state = GaugeMetricFamily("sepme_jobs", "Jobs in the registry.", labels=["kind", "state"])
+        for kind, state in product(_KINDS, _STATES):
+            by_state.add_metric([kind, state], counted.get((kind, state), 0))
+        workers = GaugeMetricFamily("sepme_workers", "Workers seen in the last ten seconds.", labels=["queue"])
+        for queue in _QUEUES:
+            workers.add_metric([queue], seen.count(queue))
+        return [by_state, workers, _audit_head(head)]
+
+
+def _audit_head(head: audit.Head | None) -> Metric:
+    """One series at a time, another after each change: whoever keeps the samples keeps the ends of the chain."""
+    gauge = GaugeMetricFamily(
+        "sepme_audit_head", "Entries in the audit's chain; the label is the hash of the last.", labels=["hash"]
+    )
+    gauge.add_metric([head.hash if head else audit.FIRST_PREVIOUS], head.sequence if head else 0)
+    return gauge

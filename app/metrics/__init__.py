@@ -1,1 +1,0 @@
-"""Prometheus metrics: base units, bounded labels."""

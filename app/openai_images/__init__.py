@@ -1,1 +1,0 @@
-"""Pictures in the shape of OpenAI's images API."""

@@ -1,1 +1,0 @@
-"""What is served, in the shape of OpenAI's list of models."""

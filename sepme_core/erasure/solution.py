@@ -1,0 +1,169 @@
+"""The first w, without a U-Net pass: second moments of token rows, the null space, and the closed form.
+
+What an increment must not act on is an orthonormal basis S; its complement is the null space (A S = 0). In what is left
+the concept's rows are sent where the same sentences without it lie.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from sepme_core.erasure.cache import ErasureCache
+from sepme_core.erasure.sentences import Sentence, captions
+from sepme_core.models.prompts import count_tokens, matched_rows
+from sepme_core.wordings import mentions
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Of a concept's token rows x and the rows t they shall go to, as means over the rows; float64.
+
+    ``concept`` is x xᵀ and ``wanted`` x (t - x)ᵀ, both (d_in, d_in); ``change`` is |t - x|².
+    """
+
+    concept: Tensor
+    wanted: Tensor
+    change: float
+
+
+def second_moment(rows: Tensor) -> Tensor:
+    """The mean of x xᵀ over rows (rows, d_in): (d_in, d_in); zero for no rows."""
+    return rows.T @ rows / max(len(rows), 1)
+
+
+def concept_moments(
+    shared: ErasureCache, sentences: Sequence[Sentence], substitute: str | None, beyond: float = 0.0
+) -> Moments:
+    """The moments for rows that go to the same sentences with ``substitute`` in the concept's place, or without it.
+
+    ``beyond``: how far beyond that, as a share of the way.
+    """
+    rows = shared.embed([sentence.text for sentence in sentences])[:, 1:].flatten(0, 1)
+    if substitute is None:
+        target = shared.embed([sentence.counterpart for sentence in sentences])[:, 1:].flatten(0, 1)
+    else:
+        target = substituted_rows(shared, sentences, substitute)
+    change = (1 + beyond) * (target - rows)
+    return Moments(second_moment(rows), rows.T @ change / len(rows), float(change.square().sum(1).mean()))
+
+
+def substituted_rows(shared: ErasureCache, sentences: Sequence[Sentence], substitute: str) -> Tensor:
+    """With ``substitute`` in the concept's place, the matched rows but the start's: (rows, d_in)."""
+    base = shared.base
+    embedded = shared.embed([sentence.with_phrase(substitute) for sentence in sentences])
+    lengths = {phrase: count_tokens(base, phrase) for phrase in {each.phrase for each in sentences}}
+    other = count_tokens(base, substitute)
+    index = torch.stack(
+        [
+            matched_rows(base.tokens, 1 + count_tokens(base, each.before), lengths[each.phrase], other)
+            for each in sentences
+        ]
+    )  # (sentences, tokens)
+    return embedded.gather(1, index.unsqueeze(-1).expand(-1, -1, base.width))[:, 1:].flatten(0, 1)
+
+
+NUMERICAL_RANK = 1e-6
+
+
+@dataclass(frozen=True)
+class NullSpace:
+    """The complement of the protected directions.
+
+    ``protected`` is an orthonormal basis of the row space of A, (d_in, directions), float64.
+    """
+
+    protected: Tensor
+
+    @property
+    def width(self) -> int:
+        """d_in."""
+        return self.protected.shape[0]
+
+    @property
+    def left(self) -> int:
+        """Directions that are free."""
+        return self.protected.shape[0] - self.protected.shape[1]
+
+    @cached_property
+    def basis(self) -> Tensor:
+        """S, orthonormal: (d_in, left)."""
+        complete, _ = torch.linalg.qr(self.protected, mode="complete")
+        return complete[:, self.protected.shape[1] :]
+
+    def project(self, rows: Tensor) -> Tensor:
+        """Rows (…, d_in) without their part in the protected directions."""
+        return rows - (rows @ self.protected) @ self.protected.T
+
+
+def leading_directions(moment: Tensor, tolerance: float) -> Tensor:
+    """Right singular vectors, of rows with this second moment, with sigma > tolerance * sigma_0: (d_in, kept).
+
+    The moment's eigenvalues are the squared singular values: below 1e-8 of sigma_0 float64 leaves noise only, so that
+    no tolerance counts for less than NUMERICAL_RANK.
+    """
+    energies, directions = torch.linalg.eigh(moment)
+    kept = energies > max(tolerance, NUMERICAL_RANK) ** 2 * energies[-1].clamp_min(torch.finfo(moment.dtype).tiny)
+    return directions[:, kept].flip(1)
+
+
+def null_space(empty_rows: Tensor, protected_moments: Sequence[Tensor], tolerance: float) -> NullSpace:
+    """The directions free of the empty prompt's rows (tokens, d_in) and of the leading ones of all protected moments.
+
+    Each of ``protected_moments``, (d_in, d_in), counts with the same total energy, so that a concept with many prompts
+    does not hide one with few.
+    """
+    exact = leading_directions(second_moment(empty_rows.double()), NUMERICAL_RANK)
+    if not protected_moments:
+        return NullSpace(exact)
+    away = torch.eye(len(exact), dtype=exact.dtype) - exact @ exact.T
+    # tr(P M P) = tr(M P): only the sum is projected.
+    total = torch.stack([moment / (moment * away).sum().clamp_min(1e-24) for moment in protected_moments]).sum(0)
+    basis, _ = torch.linalg.qr(torch.cat([exact, leading_directions(away @ total @ away, tolerance)], 1))
+    return NullSpace(basis)
+
+
+@dataclass(frozen=True)
+class Solution:
+    """D = Q M: ``directions`` Q (d_in, rank), orthonormal and in the null space, and ``matrix`` M (rank, d_in)."""
+
+    directions: Tensor
+    matrix: Tensor
+
+    @property
+    def action(self) -> Tensor:
+        """D, (d_in, d_in): a row e moves by e D."""
+        return self.directions @ self.matrix
+
+
+def closed_form(moments: Moments, cost: Tensor, free: NullSpace, rank: int, ridge: float) -> Solution:
+    """The argmin above within ``rank`` directions. ``ridge`` is relative to the concept's mean energy along S."""
+    basis = free.basis  # S (d_in, left)
+    energy = basis.T @ moments.concept @ basis
+    floor = ridge * energy.diagonal().mean() * torch.eye(len(energy), dtype=energy.dtype)
+    system = energy + basis.T @ cost @ basis + floor
+    best = torch.linalg.solve(system, basis.T @ moments.wanted)  # (left, d_in)
+    _, _, right = torch.linalg.svd(torch.linalg.cholesky(system).T @ best, full_matrices=False)
+    kept = right[: min(rank, free.left)]  # (rank, d_in)
+    directions, triangle = torch.linalg.qr(free.project((basis @ (best @ kept.T)).T).T)
+    return Solution(directions, triangle @ kept)
+
+
+def unreached(moments: Moments, solution: Solution) -> float:
+    """The share of the wanted change, by energy, that is not done: 0 all is done, 1 nothing."""
+    action = solution.action
+    left = moments.change - 2 * (action * moments.wanted).sum() + (action * (moments.concept @ action)).sum()
+    return float(left) / max(moments.change, 1e-30)
+
+
+def caption_moment(shared: ErasureCache, besides: Sequence[str]) -> Tensor:
+    """The second moment of the token rows of all captions that mention none of ``besides``, (d_in, d_in)."""
+    sample = captions(shared.base)
+    total = shared.recall(("captions",), lambda: second_moment(shared.rows(sample)))
+    mentioning = [caption for caption in sample if mentions(caption, besides)]
+    if not mentioning or len(mentioning) == len(sample):
+        return total if not mentioning else torch.zeros_like(total)
+    theirs = second_moment(shared.rows(mentioning))
+    return (len(sample) * total - len(mentioning) * theirs) / (len(sample) - len(mentioning))
