@@ -23,12 +23,12 @@ from sepme_core.settings import Settings
 ANONYMOUS = "anonymous"
 
 
-async def get_holder() -> str:
-    """The holder of the request's key."""
+async def get_actor() -> str:
+    """Who asks: there are no keys yet, so everyone is the same. What belongs to somebody is written by actor already."""
     return ANONYMOUS
 
 
-KeyHolder = Annotated[str, Depends(get_holder)]
+Actor = Annotated[str, Depends(get_actor)]
 
 
 def is_draining() -> bool:

@@ -45,7 +45,7 @@ def main() -> None:
     captions = second_moment(rows(everyday))
     once = time.perf_counter() - began
     each = sum(time_one(rows, kept, captions, sentences) for _ in range(3)) / 3
-    print(f"shared by all, once: {once:.1f} s; linear algebra of each concept: {each:.2f} s")
+    print(f"common to all, once: {once:.1f} s; linear algebra of each concept: {each:.2f} s")
     print(f"{concepts} concepts: {once + concepts * each:.0f} s of linear algebra on {torch.get_num_threads()} threads")
     print(
         f"prompts embedded: {everyday} once, {2 * sentences + protecting} a concept (some of them other concepts' too)"

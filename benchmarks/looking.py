@@ -45,15 +45,15 @@ class Told:
 def main() -> None:
     """Erase, draw, and print who sees what."""
     base = load_base("demo")
-    judge, shared = JudgeClassifier(load_judge(MODEL_FOLDER / "judge")), ErasureCache(base)
+    judge, cache = JudgeClassifier(load_judge(MODEL_FOLDER / "judge")), ErasureCache(base)
     kinds = dict.fromkeys(base.suggestions.objects, "object") | dict.fromkeys(base.suggestions.styles, "style")
     agreed = missed = of = 0
     for name, kind in CONCEPTS.items():
         request = ErasureRequest(name, kind, (name,))
         known = [KnownConcept(each, its_kind, (each,)) for each, its_kind in kinds.items() if each != name]
-        increment = run_to_end(erase(base, request, known, shared=shared)).increment
+        increment = run_to_end(erase(base, request, known, cache=cache)).increment
         for share in SHARES:
-            told = look(shared, judge, request, increment, share)
+            told = look(cache, judge, request, increment, share)
             agreed, of = agreed + told.agreed, of + len(told.model)
             missed += sum(j and not m for m, j in zip(told.model, told.judge, strict=True))
             print(f"{name:10} {share:.1f} of it: the model sees {sum(told.model)}, the judge {sum(told.judge)},"
@@ -62,16 +62,16 @@ def main() -> None:
           f" {of - agreed - missed}")  # fmt: skip
 
 
-def look(shared: ErasureCache, judge: Classifier, request: ErasureRequest, increment: Increment, share: float) -> Told:
+def look(cache: ErasureCache, judge: Classifier, request: ErasureRequest, increment: Increment, share: float) -> Told:
     """The concept's sentences drawn under a share of its increment, looked at by both."""
     settings = replace(request.settings, pictures=PICTURES, seed=SEED)
     asked = replace(request, settings=settings)
-    sentences = concept_sentences(asked, vocabulary(shared.base, asked, ()))
-    drawn = draw_concept(shared, asked, sentences)
+    sentences = concept_sentences(asked, vocabulary(cache.base, asked, ()))
+    drawn = draw_concept(cache, asked, sentences)
     mask = [scaled(increment, share)] if share else []
-    latents = draw_latents(shared.base, drawn.texts, picture_request(shared.base, SEED), mask)
-    preferred = preferences(shared, drawn.sentences, [substitute_of(increment).phrase], latents, SEED)
-    seen = judge.sees(decode(shared.base, latents), request.kind, request.prompts)
+    latents = draw_latents(cache.base, drawn.texts, picture_request(cache.base, SEED), mask)
+    preferred = preferences(cache, drawn.sentences, [substitute_of(increment).phrase], latents, SEED)
+    seen = judge.sees(decode(cache.base, latents), request.kind, request.prompts)
     assert seen is not None
     return Told((preferred > 0).tolist(), seen)
 

@@ -15,20 +15,20 @@ UNKNOWN = ("blorp", "dog", "dinosaur", "van gogh", "purple", "picasso", "wuggo f
 def main() -> None:
     """Print every strength, by kind, weakest first, and the gap."""
     base = load_base("demo")
-    shared = ErasureCache(base)
+    cache = ErasureCache(base)
     for kind, names in (("object", base.suggestions.objects), ("style", base.suggestions.styles)):
         for count, limit in ((FEW, CLEAR_STRENGTH), (MANY, LEAST_STRENGTH)):
-            strengths = {name: measure(shared, name, kind, count) for name in (*names, *UNKNOWN)}
+            strengths = {name: measure(cache, name, kind, count) for name in (*names, *UNKNOWN)}
             print(f"{kind}, {count} x_t:", ", ".join(f"{name} {s:.2f}" for name, s in sorted_by_value(strengths)))
             unknown, drawn = max(strengths[name] for name in UNKNOWN), min(strengths[name] for name in names)
             print(f"  unknown words at most {unknown:.2f}, drawn ones at least {drawn:.2f}, limit {limit}", flush=True)
 
 
-def measure(shared: ErasureCache, name: str, kind: str, count: int) -> float:
+def measure(cache: ErasureCache, name: str, kind: str, count: int) -> float:
     """The strength of a word as a concept of the kind."""
     request = ErasureRequest(name, kind, (name,))
-    words = vocabulary(shared.base, request, ())
-    return measure_strength(shared, request.prompts, concept_sentences(request, words), words, seed=0, count=count)
+    words = vocabulary(cache.base, request, ())
+    return measure_strength(cache, request.prompts, concept_sentences(request, words), words, seed=0, count=count)
 
 
 def sorted_by_value(strengths: dict[str, float]) -> list[tuple[str, float]]:

@@ -24,10 +24,10 @@ SCALE, GAP, LABEL_WIDTH, HEADING_HEIGHT, FONT_SIZE = 2, 8, 128, 24, 12
 def main() -> None:
     """Erase, draw, and write the picture."""
     base = load_base("demo")
-    shared = ErasureCache(base, open_classifier(None, MODEL_FOLDER))
-    sepia = erase_concept(shared, ErasureRequest("sepia", "style", ("sepia",)), [])
+    cache = ErasureCache(base, open_classifier(None, MODEL_FOLDER))
+    sepia = erase_concept(cache, ErasureRequest("sepia", "style", ("sepia",)), [])
     erased = [KnownConcept("sepia", "style", ("sepia",), erased=True)]
-    cat = erase_concept(shared, ErasureRequest("cat", "object", ("cat",)), erased)
+    cat = erase_concept(cache, ErasureRequest("cat", "object", ("cat",)), erased)
     rows = {"nothing erased": [], "sepia erased": [sepia], "cat erased": [cat]}
     pictures = {label: draw_row(base, increments) for label, increments in rows.items()}
     PAGE.parent.mkdir(exist_ok=True)
@@ -35,9 +35,9 @@ def main() -> None:
     print(f"written: {PAGE.name}")
 
 
-def erase_concept(shared: ErasureCache, request: ErasureRequest, known: list[KnownConcept]) -> Increment:
+def erase_concept(cache: ErasureCache, request: ErasureRequest, known: list[KnownConcept]) -> Increment:
     """The increment of one concept."""
-    return run_to_end(erase(shared.base, request, known, shared=shared)).increment
+    return run_to_end(erase(cache.base, request, known, cache=cache)).increment
 
 
 def draw_row(base: DiffusionModel, increments: list[Increment]) -> list[Image.Image]:

@@ -81,8 +81,8 @@ def main() -> None:
     if options.fresh:
         TABLE.unlink(missing_ok=True)
     base, judge = load_base("demo"), load_judge(MODEL_FOLDER / "judge")
-    shared, version = ErasureCache(base, open_classifier(None, MODEL_FOLDER)), method_digest(base, judge)
-    bench = Bench(base, judge, shared, ErasureSettings(), version, quick=True)
+    cache, version = ErasureCache(base, open_classifier(None, MODEL_FOLDER)), method_digest(base, judge)
+    bench = Bench(base, judge, cache, ErasureSettings(), version, quick=True)
     for setting, values in GRID.items():
         for value in values:
             rows = read_rows(version)

@@ -2,5 +2,5 @@
 
 A task carries a job's id and nothing else. Read in this order: `application` (Celery and its signals), `work` (from a
 ring to the end of a job), `lease` (what keeps two workers off one job), `erase`, `reproject` and `generate` (the kinds
-of work), `resident` (what a process keeps).
+of work), `worker` (what a process keeps).
 """

@@ -22,7 +22,7 @@ from sepme_core.pulse import keep_touching
 from sepme_core.settings import Settings
 from worker import doorbell, work
 from worker.heartbeat import Heartbeat
-from worker.state import ClassifierNotUsable, WorkerState, load
+from worker.process import ClassifierNotUsable, WorkerProcess, load
 from worker.trouble import is_trouble, said
 from worker.work import LookAhead
 
@@ -34,10 +34,10 @@ VISIBLE_AGAIN_SECONDS = 300
 
 
 @dataclass
-class Process:
+class Started:
     """What this worker process runs with, from worker_init on."""
 
-    resident: WorkerState | None = None
+    worker: WorkerProcess | None = None
     heartbeat: Heartbeat | None = None
     preparation: LookAhead = field(default_factory=lambda: LookAhead(iter(())))
 
@@ -62,7 +62,7 @@ def _settings() -> Settings:
         raise _give_up(f"These settings cannot be used: {named}") from None
 
 
-process = Process()
+started = Started()
 settings = _settings()
 
 
@@ -92,20 +92,20 @@ def _application(broker_url: str | None) -> Celery:
 
 def look(*_of_earlier_releases: Any) -> None:
     """Do what waits in this worker's queue until nothing is left. All tasks are this: rows say what is to be done."""
-    resident = process.resident
-    if resident is None:
+    worker = started.worker
+    if worker is None:
         raise RuntimeError("the model is loaded when a worker starts; tasks run nowhere else")
-    process.preparation.stop()
+    started.preparation.stop()
     try:
-        while work.do_next(resident, lambda: doorbell.ring(application, resident.queue)):
+        while work.do_next(worker, lambda: doorbell.ring(application, worker.queue)):
             pass
     except Exception as error:
         if not is_trouble(error):
             raise
         logger.warning("The queue cannot be looked at, and is when somebody rings again: %s", said(error))
     finally:
-        if not resident.drain.begun:
-            process.preparation.start()
+        if not worker.drain.begun:
+            started.preparation.start()
 
 
 def _load(sender: Any, **_signal: Any) -> None:
@@ -114,7 +114,7 @@ def _load(sender: Any, **_signal: Any) -> None:
         keep_touching(settings.pulse_file)
     queue = _queue(sender.app)
     try:
-        process.resident = load(settings, sender.hostname, queue)
+        started.worker = load(settings, sender.hostname, queue)
     except (BaseNotSupported, ClassifierNotUsable) as reason:
         raise _give_up(
             f"The worker for {queue} cannot start with SEPME_MODEL={settings.model}: {' '.join(str(reason).split())}"
@@ -128,14 +128,14 @@ def _load(sender: Any, **_signal: Any) -> None:
             reason,
         )
         raise SystemExit(1) from reason
-    process.heartbeat = Heartbeat(process.resident)
-    process.heartbeat.start()
+    started.heartbeat = Heartbeat(started.worker)
+    started.heartbeat.start()
 
 
 def _look_ahead(**_signal: Any) -> None:
-    if process.resident is not None and process.resident.queue == "erase":
-        process.preparation = LookAhead(prepare(process.resident.shared))
-        process.preparation.start()
+    if started.worker is not None and started.worker.queue == "erase":
+        started.preparation = LookAhead(prepare(started.worker.cache))
+        started.preparation.start()
 
 
 def _queue(celery: Celery) -> str:
@@ -146,14 +146,14 @@ def _queue(celery: Celery) -> str:
 
 
 def _begin_drain(**_signal: Any) -> None:
-    if process.resident is not None:
-        process.resident.drain.begin()
+    if started.worker is not None:
+        started.worker.drain.begin()
 
 
 def _withdraw(**_signal: Any) -> None:
-    process.preparation.stop()
-    if process.heartbeat is not None:
-        process.heartbeat.stop()
+    started.preparation.stop()
+    if started.heartbeat is not None:
+        started.heartbeat.stop()
 
 
 application = _application(settings.broker_url)

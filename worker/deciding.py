@@ -11,7 +11,7 @@ from sepme_core.registry import jobs
 from sepme_core.registry.database import reading, writing
 from worker.driving import as_known
 from worker.lease import Cancelled, GaveWay, Lease, LeaseLost
-from worker.state import WorkerState, readable_increments, usable_increments
+from worker.process import WorkerProcess, readable_increments, usable_increments
 
 PATIENCE_SECONDS = 10.0
 LOOK_SECONDS = 0.25
@@ -46,7 +46,7 @@ class Settled:
         return {each.name for each in self.known if each.erased} | self.left_out | {self.concept.name}
 
 
-def settle(resident: WorkerState, lease: Lease, request: ErasureRequest) -> Settled:
+def settle(worker: WorkerProcess, lease: Lease, request: ErasureRequest) -> Settled:
     """Pin what is known now; wait before for close ones that were asked for earlier and are being decided.
 
     Raises:
@@ -55,44 +55,44 @@ def settle(resident: WorkerState, lease: Lease, request: ErasureRequest) -> Sett
     """
     concept = KnownConcept(request.name, request.kind, request.prompts, erased=True)
     while True:
-        with writing(resident.engine) as session:
-            present = jobs.pin_present(session, lease.claim, resident.base.digest)
+        with writing(worker.engine) as session:
+            present = jobs.pin_present(session, lease.claim, worker.base.digest)
         if present is None:
             raise LeaseLost
-        earlier = [each for each in present.earlier if _is_close(resident, concept, each)]
+        earlier = [each for each in present.earlier if _is_close(worker, concept, each)]
         if not earlier:
-            return _settled(resident, concept, present)
+            return _settled(worker, concept, present)
         names = ", ".join(each["name"] for each in earlier)
         lease.step(0, 1, f"waiting until it is decided on {names}, which came before")
-        _await_end(resident, lease, [each["job_id"] for each in earlier])
+        _await_end(worker, lease, [each["job_id"] for each in earlier])
 
 
-def _settled(resident: WorkerState, concept: KnownConcept, present: jobs.Surroundings) -> Settled:
+def _settled(worker: WorkerProcess, concept: KnownConcept, present: jobs.Surroundings) -> Settled:
     earlier = {each["name"] for each in present.earlier}
     undecided = [each for each in present.known if not each["decided"] and each["name"] not in earlier]
-    left_out = frozenset(each["name"] for each in undecided if _is_close(resident, concept, each))
+    left_out = frozenset(each["name"] for each in undecided if _is_close(worker, concept, each))
     return Settled(
         concept,
         as_known(each for each in present.known if each["name"] not in left_out),
         as_known(present.protected),
-        usable_increments(resident.increments, present.irrevocable),
-        readable_increments(resident.increments, present.serving),
+        usable_increments(worker.increments, present.irrevocable),
+        readable_increments(worker.increments, present.serving),
         present.leaning,
         left_out,
     )
 
 
-def _is_close(resident: WorkerState, concept: KnownConcept, other: dict[str, Any]) -> bool:
+def _is_close(worker: WorkerProcess, concept: KnownConcept, other: dict[str, Any]) -> bool:
     (known,) = as_known([other])
-    return are_close(resident.shared, concept, known)
+    return are_close(worker.cache, concept, known)
 
 
-def _await_end(resident: WorkerState, lease: Lease, job_ids: Sequence[str]) -> None:
+def _await_end(worker: WorkerProcess, lease: Lease, job_ids: Sequence[str]) -> None:
     """Return once they have ended; one that waits for a worker is to be done by this one, perhaps."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         lease.check()
-        with reading(resident.engine) as session:
+        with reading(worker.engine) as session:
             states = jobs.job_states(session, job_ids)
             cancelled = jobs.cancel_requested(session, lease.claim.job_id)
         if cancelled:

@@ -24,7 +24,7 @@ from worker.deciding import Settled, settle
 from worker.driving import as_known, drive
 from worker.fitting import check_whole
 from worker.lease import GaveWay, Lease, LeaseLost
-from worker.state import Members, WorkerState, readable_increments, store_increment
+from worker.process import Members, WorkerProcess, readable_increments, store_increment
 from worker.trouble import insist
 
 
@@ -42,49 +42,49 @@ class Newcomer:
         return cls(concept, document["digest"])
 
 
-def outweighs(resident: WorkerState, concept: KnownConcept, made: Increment, newcomer: Newcomer) -> bool:
+def outweighs(worker: WorkerProcess, concept: KnownConcept, made: Increment, newcomer: Newcomer) -> bool:
     """Whether what was made of a concept will not do beside a newcomer.
 
     It may be the same thing as what serves by now; it may be drawn instead by it, or it may draw it instead. A close
     one that is not decided yet is looked at when it is its turn.
     """
-    if newcomer.concept.erased and draws(resident.shared, made, newcomer.concept):
+    if newcomer.concept.erased and draws(worker.cache, made, newcomer.concept):
         return True
     if newcomer.digest is None:
         return False
-    if are_close(resident.shared, concept, newcomer.concept):
+    if are_close(worker.cache, concept, newcomer.concept):
         return True
     named = [{"name": newcomer.concept.name, "digest": newcomer.digest}]
-    return any(draws(resident.shared, theirs, concept) for theirs in readable_increments(resident.increments, named))
+    return any(draws(worker.cache, theirs, concept) for theirs in readable_increments(worker.increments, named))
 
 
-def remake(resident: WorkerState, lease: Lease, settled: Settled) -> list[jobs.Remade]:
+def remake(worker: WorkerProcess, lease: Lease, settled: Settled) -> list[jobs.Remade]:
     """Make those again that draw the concept, or what is close to it, instead of their own."""
     return [
         remade
         for leaning in settled.leaning
-        for increment in readable_increments(resident.increments, [leaning])
-        if settled.concept.name in leaning["close_to"] or draws(resident.shared, increment, settled.concept)
-        for remade in [_remade(resident, lease, settled, leaning, increment)]
+        for increment in readable_increments(worker.increments, [leaning])
+        if settled.concept.name in leaning["close_to"] or draws(worker.cache, increment, settled.concept)
+        for remade in [_remade(worker, lease, settled, leaning, increment)]
     ]
 
 
 def _remade(
-    resident: WorkerState, lease: Lease, settled: Settled, leaning: dict[str, Any], increment: Increment
+    worker: WorkerProcess, lease: Lease, settled: Settled, leaning: dict[str, Any], increment: Increment
 ) -> jobs.Remade:
     started = time.monotonic()
     known = [each for each in (*settled.known, settled.concept) if each.name != increment.concept]
     again = erase(
-        resident.base,
+        worker.base,
         _request_of(increment),
         known,
         settled.protected,
-        shared=resident.shared,
+        cache=worker.cache,
         reason="substituted",
     )
     made = drive(lease, again)
     return jobs.Remade(
-        leaning["name"], leaning["digest"], store_increment(resident.blobs, made, time.monotonic() - started)
+        leaning["name"], leaning["digest"], store_increment(worker.blobs, made, time.monotonic() - started)
     )
 
 
@@ -94,7 +94,7 @@ def _request_of(increment: Increment) -> ErasureRequest:
     return replace(request_of(increment), override=bool(overridden))
 
 
-def run(resident: WorkerState, lease: Lease) -> None:
+def run(worker: WorkerProcess, lease: Lease) -> None:
     """Do an erase job from the claim to the published versions.
 
     Raises:
@@ -103,11 +103,11 @@ def run(resident: WorkerState, lease: Lease) -> None:
     """
     started = time.monotonic()
     request = _request(lease.claim.request)
-    check_whole(resident.base, lease.claim.request)
-    settled = settle(resident, lease, request)
-    made = _together(resident, lease, settled) if "group" in lease.claim.request else _alone(resident, lease, settled)
-    remade = remake(resident, lease, settled)
-    stored = store_increment(resident.blobs, made, time.monotonic() - started)
+    check_whole(worker.base, lease.claim.request)
+    settled = settle(worker, lease, request)
+    made = _together(worker, lease, settled) if "group" in lease.claim.request else _alone(worker, lease, settled)
+    remade = remake(worker, lease, settled)
+    stored = store_increment(worker.blobs, made, time.monotonic() - started)
     considered = settled.considered
     while True:
         publish = partial(
@@ -118,33 +118,33 @@ def run(resident: WorkerState, lease: Lease) -> None:
             left_out=settled.left_out,
             remade=remade,
         )
-        outcome = insist(resident.engine, publish)
+        outcome = insist(worker.engine, publish)
         if outcome is None:  # another attempt runs or is to run, or the concept was restored; the bytes are nobody's
             raise LeaseLost
         if isinstance(outcome, jobs.Published):
             return
         newcomers = [Newcomer.of(each) for each in outcome.others]
-        if any(outweighs(resident, settled.concept, made.increment, each) for each in newcomers):
+        if any(outweighs(worker, settled.concept, made.increment, each) for each in newcomers):
             raise GaveWay
         considered |= {each.concept.name for each in newcomers}
 
 
-def _alone(resident: WorkerState, lease: Lease, settled: Settled) -> MadeIncrement:
+def _alone(worker: WorkerProcess, lease: Lease, settled: Settled) -> MadeIncrement:
     return drive(
         lease,
         erase(
-            resident.base,
+            worker.base,
             _request(lease.claim.request),
             settled.known,
             settled.protected,
             settled.irrevocable,
             settled.serving,
-            resident.shared,
+            worker.cache,
         ),
     )
 
 
-def _together(resident: WorkerState, lease: Lease, settled: Settled) -> MadeIncrement:
+def _together(worker: WorkerProcess, lease: Lease, settled: Settled) -> MadeIncrement:
     """The job's own member of a group that is optimised jointly, by this job or by the one before."""
     group = lease.claim.request["group"]
     requests = [_request(body) for body in group]
@@ -153,13 +153,13 @@ def _together(resident: WorkerState, lease: Lease, settled: Settled) -> MadeIncr
         return drive(
             lease,
             erase_together(
-                resident.base,
+                worker.base,
                 requests,
                 settled.known,
                 settled.protected,
                 settled.irrevocable,
                 settled.serving,
-                resident.shared,
+                worker.cache,
             ),
         )
 
@@ -168,9 +168,9 @@ def _together(resident: WorkerState, lease: Lease, settled: Settled) -> MadeIncr
         "known": [asdict(each) for each in settled.known],
         "protected": [asdict(each) for each in settled.protected],
         "irrevocable": [increment.digest for increment in settled.irrevocable],
-        "base_digest": resident.base.digest,
+        "base_digest": worker.base.digest,
     }
-    return resident.last_group.get(asked, make)[str(lease.claim.concept)]
+    return worker.last_group.get(asked, make)[str(lease.claim.concept)]
 
 
 def _request(body: Mapping[str, Any]) -> ErasureRequest:

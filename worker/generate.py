@@ -9,44 +9,44 @@ from sepme_core.registry import concepts, jobs
 from sepme_core.registry.database import reading
 from worker import problems
 from worker.lease import Lease, LeaseLost
-from worker.state import WorkerState, store_picture, usable_increments
+from worker.process import WorkerProcess, store_picture, usable_increments
 from worker.trouble import insist
 
 
-def run(resident: WorkerState, lease: Lease) -> None:
+def run(worker: WorkerProcess, lease: Lease) -> None:
     """Do a generate job from the claim to the published pictures.
 
     Raises:
         Refused: an increment of the mask cannot be applied.
         Interrupted: the lease was lost, the job cancelled, or the worker is stopping.
     """
-    mask = _mask(resident, lease.claim)
-    increments = usable_increments(resident.increments, mask["concepts"])
+    mask = _mask(worker, lease.claim)
+    increments = usable_increments(worker.increments, mask["concepts"])
     request = PictureRequest(**{name: lease.claim.request[name] for name in PictureRequest.__dataclass_fields__})
     pictures = draw(
-        resident.base, request, increments, lambda step, of: lease.step(step, of, f"denoising step {step} of {of}")
+        worker.base, request, increments, lambda step, of: lease.step(step, of, f"denoising step {step} of {of}")
     )
-    records = [store_picture(resident.blobs, picture) for picture in pictures]
-    warnings = warnings_of(resident.base, request.prompt, request.negative_prompt)
+    records = [store_picture(worker.blobs, picture) for picture in pictures]
+    warnings = warnings_of(worker.base, request.prompt, request.negative_prompt)
     published = insist(
-        resident.engine,
+        worker.engine,
         lambda session: jobs.publish_pictures(
-            session, lease.claim, images=records, mask=mask, base_digest=resident.base.digest, warnings=warnings
+            session, lease.claim, images=records, mask=mask, base_digest=worker.base.digest, warnings=warnings
         ),
     )
     if not published:  # or something was erased for good meanwhile, and the job is queued again to be drawn with it
         raise LeaseLost
 
 
-def _mask(resident: WorkerState, claim: jobs.Claim) -> dict[str, Any]:
+def _mask(worker: WorkerProcess, claim: jobs.Claim) -> dict[str, Any]:
     """The mask pinned when the request was accepted, and whatever is erased for good by now."""
-    if claim.pinned["base_digest"] != resident.base.digest:
+    if claim.pinned["base_digest"] != worker.base.digest:
         names = [concept["name"] for concept in claim.pinned["mask"]["concepts"]]
         detail = (
             f"The request was accepted for the base {claim.pinned['base_digest']}, and this worker has loaded "
-            f"{resident.base.digest}."
+            f"{worker.base.digest}."
         )
         raise problems.Refused(problems.of_another_base(detail, names))
-    with reading(resident.engine) as session:
+    with reading(worker.engine) as session:
         added = concepts.irrevocable_besides(session, claim.pinned["mask"])
     return concepts.mask_document([*claim.pinned["mask"]["concepts"], *added])

@@ -12,14 +12,15 @@ from sepme_core.erasure import ErasureSettings, measure_capacity
 from sepme_core.registry import concepts, serving
 from sepme_core.registry.database import reading, writing
 from worker.driving import as_known
-from worker.state import WorkerState
+from worker.process import WorkerProcess
 
 logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 2.0
 PATIENCE_SECONDS = 5.0
 
-Kept = list[dict[str, Any]]
+LeftAlone = list[dict[str, Any]]
+"""Known concepts, or protected prompts."""
 
 
 class Heartbeat:
@@ -30,12 +31,12 @@ class Heartbeat:
     measuring takes seconds that those who optimise could use.
     """
 
-    def __init__(self, resident: WorkerState, beat_seconds: float = BEAT_SECONDS) -> None:
-        self._resident = resident
+    def __init__(self, worker: WorkerProcess, beat_seconds: float = BEAT_SECONDS) -> None:
+        self._worker = worker
         self._beat_seconds = beat_seconds
         self._over = threading.Event()
         self._settled = False  # whether what it announced last was not out of date by then
-        self._announced_for: tuple[Kept, Kept] | None = None
+        self._announced_for: tuple[LeftAlone, LeftAlone] | None = None
         self._alive = threading.Thread(target=self._repeat, args=(self._say_alive,), name="heartbeat", daemon=True)
         self._served = threading.Thread(target=self._repeat, args=(self._say_model,), name="capacity", daemon=True)
 
@@ -50,8 +51,8 @@ class Heartbeat:
         self._alive.join()
         self._served.join(PATIENCE_SECONDS)
         try:
-            with writing(self._resident.engine) as session:
-                serving.withdraw_worker(session, self._resident.name)
+            with writing(self._worker.engine) as session:
+                serving.withdraw_worker(session, self._worker.name)
         except SQLAlchemyError as trouble:  # it is forgotten by itself when it is not seen for a while
             logger.warning("The worker could not be withdrawn: %s", trouble)
 
@@ -68,36 +69,38 @@ class Heartbeat:
                 return
 
     def _say_alive(self) -> None:
-        resident = self._resident
-        with writing(resident.engine) as session:
-            serving.announce_worker(session, resident.name, resident.queue, resident.base.digest)
+        worker = self._worker
+        with writing(worker.engine) as session:
+            serving.announce_worker(session, worker.name, worker.queue, worker.base.digest)
 
     def _say_model(self) -> None:
-        resident = self._resident
-        with reading(resident.engine) as session:
-            kept = _kept(session)
-            if kept == self._announced_for:
+        worker = self._worker
+        with reading(worker.engine) as session:
+            left_alone = _left_alone(session)
+            if left_alone == self._announced_for:
                 return
             if self._settled and not self._is_first(session):
                 self._announced_for = None  # another one announces; should that one end, this one says it again
                 return
-        description = resident.base.describe() | {"capacity": self._capacity(*kept)}
-        with writing(resident.engine) as session:
+        description = worker.base.describe() | {"capacity": self._capacity(*left_alone)}
+        with writing(worker.engine) as session:
             serving.announce_model(session, description)
-        with reading(resident.engine) as session:
-            self._settled = _kept(session) == kept  # if not, it may have written over what another said of the change
-        self._announced_for = kept
+        with reading(worker.engine) as session:
+            self._settled = (
+                _left_alone(session) == left_alone
+            )  # if not, it may have written over what another said of the change
+        self._announced_for = left_alone
 
     def _is_first(self, session: Session) -> bool:
-        digest = self._resident.base.digest
+        digest = self._worker.base.digest
         alive = [each.name for each in serving.workers(session) if each.base_digest == digest]
-        return alive[:1] == [self._resident.name]
+        return alive[:1] == [self._worker.name]
 
-    def _capacity(self, known: Kept, protected: Kept) -> dict[str, int]:
+    def _capacity(self, known: LeftAlone, protected: LeftAlone) -> dict[str, int]:
         """What the model's room is once all of this is protected; measured again only when it changes."""
         tolerance = ErasureSettings().tolerance
-        return measure_capacity(self._resident.shared, as_known(known), as_known(protected), tolerance)
+        return measure_capacity(self._worker.cache, as_known(known), as_known(protected), tolerance)
 
 
-def _kept(session: Session) -> tuple[Kept, Kept]:
+def _left_alone(session: Session) -> tuple[LeftAlone, LeftAlone]:
     return concepts.decided_concepts(session), concepts.protected_prompts(session)

@@ -10,28 +10,28 @@ from sepme_core.wordings import normalised
 from worker.driving import as_known, drive
 from worker.fitting import check_whole
 from worker.lease import Lease, LeaseLost
-from worker.state import WorkerState, usable_increments
+from worker.process import WorkerProcess, usable_increments
 from worker.trouble import insist
 
 
-def run(resident: WorkerState, lease: Lease) -> None:
+def run(worker: WorkerProcess, lease: Lease) -> None:
     """Do a protect job from the claim to the protected prompts.
 
     Raises:
         Refused: a prompt is too long, an irrevocable erasure would be weakened, or its increment cannot be read.
         Interrupted: the lease was lost, the job cancelled, or the worker is stopping.
     """
-    check_whole(resident.base, lease.claim.request)
-    with writing(resident.engine) as session:
+    check_whole(worker.base, lease.claim.request)
+    with writing(worker.engine) as session:
         pinned = protected.pin(session, lease.claim)
     if pinned is None:
         raise LeaseLost
     (newcomer,) = as_known([lease.claim.request])
     known, prompts = as_known(pinned["known"]), as_known(pinned["protected"])
-    irrevocable = usable_increments(resident.increments, pinned["irrevocable"])
+    irrevocable = usable_increments(worker.increments, pinned["irrevocable"])
     check_words(newcomer, irrevocable)
-    drive(lease, check_irrevocable(resident.shared, newcomer, irrevocable, known, prompts))
-    published = insist(resident.engine, lambda session: protected.publish(session, lease.claim))
+    drive(lease, check_irrevocable(worker.cache, newcomer, irrevocable, known, prompts))
+    published = insist(worker.engine, lambda session: protected.publish(session, lease.claim))
     if not published:
         raise LeaseLost
 

@@ -9,11 +9,11 @@ from sepme_core.registry.database import reading
 from sepme_core.registry.errors import UnknownConcept
 from worker.driving import as_known, drive
 from worker.lease import Lease, LeaseLost
-from worker.state import WorkerState, readable_increments, store_increment, usable_increment
+from worker.process import WorkerProcess, readable_increments, store_increment, usable_increment
 from worker.trouble import insist
 
 
-def run(resident: WorkerState, lease: Lease) -> None:
+def run(worker: WorkerProcess, lease: Lease) -> None:
     """Do a reproject job from the claim to the published version; the old version serves until then.
 
     Raises:
@@ -22,22 +22,22 @@ def run(resident: WorkerState, lease: Lease) -> None:
     """
     started = time.monotonic()
     claim, pinned = lease.claim, lease.claim.pinned
-    trained = usable_increment(resident.increments, str(claim.concept), pinned["trained"]["digest"])
+    trained = usable_increment(worker.increments, str(claim.concept), pinned["trained"]["digest"])
     known, protected = as_known(pinned["known"]), as_known(pinned["protected"])
-    (serving,) = _serving(resident, str(claim.concept)) or (trained,)
-    made = drive(lease, reproject(resident.base, trained, known, protected, resident.shared, serving))
-    stored = store_increment(resident.blobs, made, time.monotonic() - started)
-    published = insist(resident.engine, lambda session: jobs.publish_reprojection(session, claim, stored))
+    (serving,) = _serving(worker, str(claim.concept)) or (trained,)
+    made = drive(lease, reproject(worker.base, trained, known, protected, worker.cache, serving))
+    stored = store_increment(worker.blobs, made, time.monotonic() - started)
+    published = insist(worker.engine, lambda session: jobs.publish_reprojection(session, claim, stored))
     if not published:
         raise LeaseLost
 
 
-def _serving(resident: WorkerState, name: str) -> list[Increment]:
+def _serving(worker: WorkerProcess, name: str) -> list[Increment]:
     """The version that stands for the concept, if it can be read."""
-    with reading(resident.engine) as session:
+    with reading(worker.engine) as session:
         try:
             version = increments.current(session, concepts.get(session, name))
         except UnknownConcept:  # purged meanwhile: publishing will see
             return []
     named = [] if version is None else [{"name": name, "digest": version.digest}]
-    return readable_increments(resident.increments, named)
+    return readable_increments(worker.increments, named)

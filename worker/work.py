@@ -10,12 +10,12 @@ from sepme_core.registry import jobs
 from sepme_core.registry.database import writing
 from worker import erase, generate, problems, protect, reproject
 from worker.lease import Cancelled, GaveWay, Lease, LeaseLost, PutBack
-from worker.state import WorkerState, store_picture
+from worker.process import WorkerProcess, store_picture
 from worker.trouble import MOST_PUT_BACK, insist, is_trouble, is_usable, pause_after, said, wait_out
 
 logger = logging.getLogger(__name__)
 
-WORK: Mapping[str, Callable[[WorkerState, Lease], None]] = {
+WORK: Mapping[str, Callable[[WorkerProcess, Lease], None]] = {
     "erase": erase.run,
     "protect": protect.run,
     "reproject": reproject.run,
@@ -23,92 +23,92 @@ WORK: Mapping[str, Callable[[WorkerState, Lease], None]] = {
 }
 
 
-def do_next(resident: WorkerState, pass_on: Callable[[], None]) -> bool:
+def do_next(worker: WorkerProcess, pass_on: Callable[[], None]) -> bool:
     """Claim the job whose turn it is in this worker's queue, and do it. False where nothing is to be done here.
 
     ``pass_on`` is called where more waits: another worker may be idle.
     """
-    if resident.drain.begun:
+    if worker.drain.begun:
         return False
-    claimant = jobs.Claimant(resident.name, resident.queue, resident.base.digest, resident.settings.job_attempts)
-    with writing(resident.engine) as session:
+    claimant = jobs.Claimant(worker.name, worker.queue, worker.base.digest, worker.settings.job_attempts)
+    with writing(worker.engine) as session:
         job_id = jobs.next_in_turn(session, claimant)
         if job_id is None:
             return False
-        claim = jobs.claim(session, job_id, worker=resident.name, lease_seconds=resident.settings.lease_seconds)
+        claim = jobs.claim(session, job_id, worker=worker.name, lease_seconds=worker.settings.lease_seconds)
         more_waits = jobs.waits(session, claimant)
     if claim is None:
         return False
     if more_waits:
         pass_on()
-    do(resident, claim)
+    do(worker, claim)
     return True
 
 
-def do(resident: WorkerState, claim: jobs.Claim) -> None:
+def do(worker: WorkerProcess, claim: jobs.Claim) -> None:
     """Do a job that was claimed, and say how it ended."""
     logger.info("Job %s: %s, attempt %d.", claim.job_id, claim.kind, claim.attempt)
-    settings = resident.settings
+    settings = worker.settings
     with Lease(
-        resident.engine,
+        worker.engine,
         claim,
         seconds=settings.lease_seconds,
-        drain=resident.drain,
+        drain=worker.drain,
         hang_seconds=settings.hang_seconds,
     ) as lease:
-        _do(resident, lease)
+        _do(worker, lease)
 
 
-def _do(resident: WorkerState, lease: Lease) -> None:
+def _do(worker: WorkerProcess, lease: Lease) -> None:
     claim = lease.claim
     try:
-        WORK[claim.kind](resident, lease)
+        WORK[claim.kind](worker, lease)
     except Cancelled:
         logger.info("Job %s was cancelled.", claim.job_id)
-        insist(resident.engine, lambda session: jobs.finish_cancelled(session, claim))
+        insist(worker.engine, lambda session: jobs.finish_cancelled(session, claim))
     except PutBack:
         logger.info("Job %s is put back: this worker is stopping.", claim.job_id)
-        insist(resident.engine, lambda session: jobs.release(session, claim))
+        insist(worker.engine, lambda session: jobs.release(session, claim))
     except GaveWay:
         logger.info("Job %s gives way to others, and is to be done anew after them.", claim.job_id)
-        insist(resident.engine, lambda session: jobs.give_way(session, claim))
+        insist(worker.engine, lambda session: jobs.give_way(session, claim))
     except LeaseLost:
         logger.warning("Job %s: attempt %d is void; what it made is dropped.", claim.job_id, claim.attempt)
     except problems.Refused as refusal:
         logger.info("Job %s: %s", claim.job_id, refusal)
-        _fail(resident, claim, refusal.document)
+        _fail(worker, claim, refusal.document)
     except ErasureRefused as refusal:
         logger.info("Job %s: %s", claim.job_id, refusal)
-        address = f"http://{resident.settings.host}:{resident.settings.port}"
-        _fail(resident, claim, problems.of_refusal(refusal, claim.request, address), refusal.pictures)
+        address = f"http://{worker.settings.host}:{worker.settings.port}"
+        _fail(worker, claim, problems.of_refusal(refusal, claim.request, address), refusal.pictures)
     except Exception as error:
         if is_trouble(error):
-            _put_back(resident, claim, error)
+            _put_back(worker, claim, error)
             return
         document = problems.of_incident()
         logger.exception("Job %s: incident %s", claim.job_id, document["incident"])
-        _fail(resident, claim, document)
+        _fail(worker, claim, document)
     else:
         logger.info("Job %s is done.", claim.job_id)
 
 
-def _put_back(resident: WorkerState, claim: jobs.Claim, error: Exception) -> None:
+def _put_back(worker: WorkerProcess, claim: jobs.Claim, error: Exception) -> None:
     """Leave it to a later attempt, its own or another worker's, and wait a little; at last give it up."""
     reason = said(error)
-    troubles = insist(resident.engine, lambda session: jobs.put_back_for_trouble(session, claim, reason, MOST_PUT_BACK))
+    troubles = insist(worker.engine, lambda session: jobs.put_back_for_trouble(session, claim, reason, MOST_PUT_BACK))
     if troubles is None:
         logger.error("Job %s is given up, after %d times: %s", claim.job_id, MOST_PUT_BACK, reason)
-        _fail(resident, claim, problems.of_trouble(reason, MOST_PUT_BACK))
+        _fail(worker, claim, problems.of_trouble(reason, MOST_PUT_BACK))
         return
     logger.warning("Job %s is put back: %s", claim.job_id, reason)
-    wait_out(resident.drain, pause_after(troubles), lambda: is_usable(resident.engine, resident.blobs))
+    wait_out(worker.drain, pause_after(troubles), lambda: is_usable(worker.engine, worker.blobs))
 
 
 def _fail(
-    resident: WorkerState, claim: jobs.Claim, document: problems.Document, pictures: Sequence[Picture] = ()
+    worker: WorkerProcess, claim: jobs.Claim, document: problems.Document, pictures: Sequence[Picture] = ()
 ) -> None:
-    stored = [store_picture(resident.blobs, picture) for picture in pictures]
-    insist(resident.engine, lambda session: jobs.fail(session, claim, document, stored))
+    stored = [store_picture(worker.blobs, picture) for picture in pictures]
+    insist(worker.engine, lambda session: jobs.fail(session, claim, document, stored))
 
 
 logger = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from app.jobs.submission import Submission, SubmissionDependency
 from app.model import served_model
 from app.problems.problem import PROBLEM_RESPONSE, InvalidField, Problem, invalid
 from app.problems.refusals import NOT_ITSELF
-from app.services import KeyHolder, Services, ServicesDependency
+from app.services import Actor, Services, ServicesDependency
 from sepme_core import problems
 from sepme_core.registry import concepts, increments, json_text, serving
 from sepme_core.registry.errors import BlobDamaged, BlobMissing, ConceptNamedTwice, SameAsItself
@@ -35,13 +35,13 @@ def page(session: Session, query: PageQuery) -> str:
     return json_text.document(rest, {"items": json_text.array(each.text for each in found.items)})
 
 
-def restore(session: Session, name: str, holder: str, if_match: str | None) -> concepts.ConceptText:
+def restore(session: Session, name: str, actor: str, if_match: str | None) -> concepts.ConceptText:
     """Restore a concept; the concept as it is then.
 
     Raises:
         UnknownConcept, ConceptIrrevocable, ConceptMoved: As the registry says.
     """
-    concepts.restore(session, name, holder, if_match)
+    concepts.restore(session, name, actor, if_match)
     return concepts.text(session, name)
 
 
@@ -166,7 +166,7 @@ async def erase_concept(
 
     def accept(session: Session) -> list[str]:
         blobs = submission.services.blobs
-        return [concepts.accept_erasure(session, body.request(name), submission.holder, blobs=blobs).job.id]
+        return [concepts.accept_erasure(session, body.request(name), submission.actor, blobs=blobs).job.id]
 
     accepted = await submission.accept(body, accept)
     return await submission.answer(accepted)
@@ -181,7 +181,7 @@ async def restore_concept(
     name: SlugInPath,
     query: Annotated[RestoreQuery, Query()],
     services: ServicesDependency,
-    holder: KeyHolder,
+    actor: Actor,
     if_match: IfMatch,
 ) -> Response:
     """Restore a concept: it leaves the active set, and a job that is erasing it is cancelled. Idempotent.
@@ -189,9 +189,9 @@ async def restore_concept(
     A further name cannot be restored; `purge=true` withdraws it alone.
     """
     if query.purge:
-        await services.write(lambda session: concepts.purge(session, name, holder, if_match))
+        await services.write(lambda session: concepts.purge(session, name, actor, if_match))
         return Response(status_code=HTTPStatus.NO_CONTENT)
-    concept = await services.write(lambda session: restore(session, name, holder, if_match))
+    concept = await services.write(lambda session: restore(session, name, actor, if_match))
     return json_response(concept.text, {"ETag": concept.etag})
 
 
@@ -209,7 +209,7 @@ async def erase_again(
     submission: SubmissionDependency, body: Annotated[AgainBody, Body(default_factory=AgainBody)]
 ) -> Response:
     """Erase all that is stored for another model again, for the one that is served. What is restored stays so."""
-    accepted = await submission.accept(body, lambda session: _accept_again(session, submission.holder))
+    accepted = await submission.accept(body, lambda session: _accept_again(session, submission.actor))
     return await submission.answer_all(accepted)
 
 
@@ -242,7 +242,7 @@ def _accept(session: Session, body: ErasuresBody, submission: Submission) -> lis
     requests = [concept.request(concept.name) for concept in body.concepts]
     try:
         accepted = concepts.accept_erasures(
-            session, requests, submission.holder, joint=body.joint, blobs=submission.services.blobs
+            session, requests, submission.actor, joint=body.joint, blobs=submission.services.blobs
         )
     except ConceptNamedTwice as error:
         field = "name" if requests[error.place]["same_as"] is None else "same_as"
@@ -256,6 +256,6 @@ def _misnamed(place: int, field: str, detail: str) -> Problem:
     return invalid(InvalidField(location="body", pointer=f"#/concepts/{place}/{field}", detail=detail))
 
 
-def _accept_again(session: Session, holder: str) -> list[str]:
+def _accept_again(session: Session, actor: str) -> list[str]:
     base_digest = served_model(session)["base_digest"]
-    return [accepted.job.id for accepted in concepts.accept_again(session, base_digest, holder)]
+    return [accepted.job.id for accepted in concepts.accept_again(session, base_digest, actor)]

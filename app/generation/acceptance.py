@@ -15,13 +15,13 @@ from sepme_core.registry import concepts, further_names, jobs
 from sepme_core.registry.concepts import MaskResolution
 
 
-def accept(session: Session, body: GenerateBody, holder: str, spoken: Mapping[str, str] | None = None) -> str:
+def accept(session: Session, body: GenerateBody, actor: str, spoken: Mapping[str, str] | None = None) -> str:
     """Write the job; names become digests here, so that a later restore does not change the pictures asked for.
 
     Args:
         session: Of `database.writing`.
         body: The request.
-        holder: Who asks.
+        actor: Who asks.
         spoken: Names of fields where the client's body has others.
 
     Returns:
@@ -40,7 +40,7 @@ def accept(session: Session, body: GenerateBody, holder: str, spoken: Mapping[st
         request=request,
         pinned=pinned,
         concept=None,
-        holder=holder,
+        actor=actor,
         base_digest=pinned["base_digest"],
     )
     return job.id

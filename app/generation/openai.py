@@ -112,16 +112,16 @@ async def generate_openai_images(submission: SubmissionDependency, body: OpenAII
     """Draw pictures, in the shape of OpenAI's images API."""
     limit = submission.services.settings.wait_limit_seconds
     await wait_for_model(submission.services, submission.request, submission.deadline(limit))
-    accepted = await submission.accept(body, lambda session: [_accept(session, body, submission.holder)])
+    accepted = await submission.accept(body, lambda session: [_accept(session, body, submission.actor)])
     (job,) = await submission.wait(accepted, limit)
     return await _answer(submission, body, job)
 
 
-def _accept(session: Session, body: OpenAIImagesBody, holder: str) -> str:
+def _accept(session: Session, body: OpenAIImagesBody, actor: str) -> str:
     served = served_model(session)["name"]
     if body.model not in (None, served):
         raise Problem(problems.MODEL_NOT_FOUND, f"This service serves {served!r}, not {body.model!r}.", served=served)
-    return accept(session, body.generation(), holder, SPOKEN)
+    return accept(session, body.generation(), actor, SPOKEN)
 
 
 async def _answer(submission: Submission, body: OpenAIImagesBody, job: Document) -> Response:

@@ -31,7 +31,7 @@ class Try:
     number: int
 
 
-def counted(request: Request, holder: str, sent: dict[str, Any]) -> Try | None:
+def counted(request: Request, actor: str, sent: dict[str, Any]) -> Try | None:
     """The try that a request is, None where its client does not count them."""
     count = request.headers.get(COUNT, "")
     if not (count.isascii() and count.isdigit() and len(count) < 4):  # noqa: PLR2004  (no client tries a thousand times)
@@ -39,7 +39,7 @@ def counted(request: Request, holder: str, sent: dict[str, Any]) -> Try | None:
     digest = digest_of(sent)
     origin = request.client.host if request.client else ""
     # A key of this form cannot come in a header: those hold no space.
-    key = IdempotencyKey(holder, request.method, request.scope["path"], f"tries {origin} {digest}")
+    key = IdempotencyKey(actor, request.method, request.scope["path"], f"tries {origin} {digest}")
     return Try(key, digest, int(count))
 
 

@@ -16,7 +16,7 @@ from app.headers import Preference, PreferenceDependency
 from app.jobs import retries
 from app.jobs.waiting import FINISHED, Document, finished_jobs, read_jobs
 from app.problems import Problem, document_response
-from app.services import KeyHolder, Services, ServicesDependency
+from app.services import Actor, Services, ServicesDependency
 from app.storage import refuse_where_full
 from sepme_core import problems
 from sepme_core.canonical import digest_of
@@ -97,7 +97,7 @@ class Submission:
 
     request: Request
     services: Services
-    holder: str
+    actor: str
     preference: Preference
     idempotency_key: str | None = None
     arrived: float = field(init=False, default_factory=monotonic)
@@ -118,17 +118,17 @@ class Submission:
         Returns:
             The request's jobs as documents.
         """
-        _, accepted = await self.once(body, lambda session: {"jobs": list(work(session))})
+        _, accepted = await self.accept_once(body, lambda session: {"jobs": list(work(session))})
         return accepted
 
-    async def once(self, body: BaseModel, work: Asking) -> tuple[Answer, list[Document]]:
+    async def accept_once(self, body: BaseModel, work: Asking) -> tuple[Answer, list[Document]]:
         """The same for a request whose answer is more than its jobs.
 
         Returns:
             What the work answered, now or when the key was seen first, and the jobs as documents.
         """
         sent = body.model_dump(mode="json")
-        answer, accepted = await self.services.write(lambda session: self._once(session, sent, work), self._ring)
+        answer, accepted = await self.services.write(lambda session: self._accept_once(session, sent, work), self._ring)
         rate_limits.note(self.request.scope, self.waiting)
         return answer, accepted
 
@@ -166,7 +166,7 @@ class Submission:
         for queue in sorted({queue_of(job) for job in answered[1] if job["state"] == "queued"}):
             self.services.doorbell.ring(queue)
 
-    def _once(self, session: Session, sent: dict[str, Any], work: Asking) -> tuple[Answer, list[Document]]:
+    def _accept_once(self, session: Session, sent: dict[str, Any], work: Asking) -> tuple[Answer, list[Document]]:
         answer = self._remembered(session, sent, work)
         return answer, read_jobs(session, answer["jobs"])
 
@@ -181,7 +181,7 @@ class Submission:
     def _remembered(self, session: Session, sent: dict[str, Any], work: Asking) -> Answer:
         if self.idempotency_key is None:
             return self._tried(session, sent, work)
-        key = idempotency.IdempotencyKey(self.holder, self.request.method, self.request.url.path, self.idempotency_key)
+        key = idempotency.IdempotencyKey(self.actor, self.request.method, self.request.url.path, self.idempotency_key)
         earlier = idempotency.begin(session, key, digest_of(sent))
         if earlier is not None:
             return earlier
@@ -190,7 +190,7 @@ class Submission:
         return answer
 
     def _tried(self, session: Session, sent: dict[str, Any], work: Asking) -> Answer:
-        self.counted = retries.counted(self.request, self.holder, sent)
+        self.counted = retries.counted(self.request, self.actor, sent)
         if self.counted is None:
             return self._admitted(session, work)
         answer = retries.taken_up(session, self.counted)
@@ -208,12 +208,12 @@ def queue_of(job: Document) -> str:
 async def get_submission(
     request: Request,
     services: ServicesDependency,
-    holder: KeyHolder,
+    actor: Actor,
     preference: PreferenceDependency,
     idempotency_key: IdempotencyKey = None,
 ) -> Submission:
     """The request that may make jobs."""
-    return Submission(request, services, holder, preference, idempotency_key)
+    return Submission(request, services, actor, preference, idempotency_key)
 
 
 SubmissionDependency = Annotated[Submission, Depends(get_submission)]

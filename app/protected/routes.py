@@ -15,18 +15,18 @@ from app.jobs.submission import Answer, SubmissionDependency, failure, job_respo
 from app.problems import document_response
 from app.problems.problem import PROBLEM_RESPONSE
 from app.protected.schemas import ProtectedBody, ProtectedDocument, ProtectedPage
-from app.services import KeyHolder, ServicesDependency
+from app.services import Actor, ServicesDependency
 from sepme_core.registry import protected
 
 
-def ask(session: Session, name: str, prompts: list[str], holder: str) -> Answer:
+def ask(session: Session, name: str, prompts: list[str], actor: str) -> Answer:
     """Have the prompts protected, now or by a job.
 
     Returns:
         The job under `jobs`, or what is protected under `protected`; and whether it `is_new` under that name, which
         holds until the job has ended: whoever protects or gives up the name meanwhile calls the job off.
     """
-    accepted = protected.accept(session, name, prompts, holder)
+    accepted = protected.accept(session, name, prompts, actor)
     return {
         "jobs": [accepted.job.id] if accepted.job else [],
         "protected": protected.document(accepted.row) if accepted.row else None,
@@ -75,12 +75,14 @@ async def put_protected(name: SlugInPath, submission: SubmissionDependency, body
     The answer is a job where something is erased for good, which first sees whether that would be weakened; and where a
     prompt may be longer than the model reads (`prompt_tokens` of GET /model): one that is, is refused.
     """
-    answer, jobs = await submission.once(body, lambda session: ask(session, name, body.prompts, submission.holder))
+    answer, jobs = await submission.accept_once(
+        body, lambda session: ask(session, name, body.prompts, submission.actor)
+    )
     submission.services.ring()
     return respond(answer, await submission.wait(jobs), submission.preference)
 
 
 @router.delete("/protected/{name}", status_code=HTTPStatus.NO_CONTENT)
-async def delete_protected(name: SlugInPath, services: ServicesDependency, holder: KeyHolder) -> None:
+async def delete_protected(name: SlugInPath, services: ServicesDependency, actor: Actor) -> None:
     """Protect these prompts no longer; a job that is to protect prompts under this name is cancelled."""
-    await services.write(lambda session: protected.give_up(session, name, holder))
+    await services.write(lambda session: protected.give_up(session, name, actor))

@@ -28,8 +28,8 @@ def main() -> None:
     options = read_options()
     settings = ErasureSettings.from_options(json.loads(options.settings))
     base, judge = load_base("demo"), load_judge(MODEL_FOLDER / "judge")
-    shared = ErasureCache(base, open_classifier(None, MODEL_FOLDER))
-    bench = Bench(base, judge, shared, settings, method_digest(base, judge), options.quick)
+    cache = ErasureCache(base, open_classifier(None, MODEL_FOLDER))
+    bench = Bench(base, judge, cache, settings, method_digest(base, judge), options.quick)
     folder, results = folder_for(settings, options.quick), {}
     for name, case in cases(options.start).items():
         if options.only and not name.startswith(tuple(options.only)):

@@ -51,7 +51,7 @@ class Bench:
 
     base: DiffusionModel
     judge: Judge
-    shared: ErasureCache
+    cache: ErasureCache
     settings: ErasureSettings
     version: str
     quick: bool
@@ -101,12 +101,12 @@ class Bench:
         if not wants_substitute(request):  # what is erased decides about substitutes alone
             known = [replace(each, erased=False) for each in known]
         key = [asdict(request), [asdict(each) for each in known], sorted(each.digest for each in serving)]
-        return self._recall(key, lambda: erase(self.base, request, known, serving=serving, shared=self.shared))
+        return self._recall(key, lambda: erase(self.base, request, known, serving=serving, cache=self.cache))
 
     def reproject(self, increment: Increment, known: Sequence[KnownConcept]) -> Outcome:
         """An increment brought to what is known now, made once; a refusal where the version before serves on."""
         key = ["reprojected", increment.digest, [asdict(each) for each in known]]
-        return self._recall(key, lambda: reproject(self.base, increment, known, shared=self.shared))
+        return self._recall(key, lambda: reproject(self.base, increment, known, cache=self.cache))
 
     def _recall(self, key: Sequence[object], make: Callable[[], Generator[Progress, None, MadeIncrement]]) -> Outcome:
         path = FOLDER / "increments" / f"{digest_of([self.version, *key])[7:39]}.json"

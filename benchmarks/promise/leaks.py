@@ -47,7 +47,7 @@ def leak_by_concept(bench: Bench, increment: Increment) -> dict[str, float]:
     for name in bench.kinds:
         texts = [text for text in other_wordings(bench, name) if not mentions(text, [increment.concept])]
         if name != increment.concept and texts:
-            found[name] = round(float(measure_leak(bench.shared, increment, texts).max()), 6)
+            found[name] = round(float(measure_leak(bench.cache, increment, texts).max()), 6)
     return found
 
 

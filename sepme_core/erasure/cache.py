@@ -60,7 +60,7 @@ class ErasureCache:
         """Their token rows but the start's, (texts * (tokens - 1), d_in)."""
         return self.embed(texts)[:, 1:].flatten(0, 1)
 
-    def recall(self, key: Hashable, make: Callable[[], Value]) -> Value:
+    def get_or_make(self, key: Hashable, make: Callable[[], Value]) -> Value:
         """What ``make`` gave for this key; it must depend on the key and the base alone."""
         with self._lock:
             if key in self._remembered:

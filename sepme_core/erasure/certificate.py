@@ -43,14 +43,14 @@ class Effect:
         return Standing(self.relative_loss, self.distance)
 
 
-def certify(shared: ErasureCache, increment: Factors, kept: Sequence[KeptConcept], effect: Effect) -> dict[str, Any]:
+def certify(cache: ErasureCache, increment: Factors, kept: Sequence[KeptConcept], effect: Effect) -> dict[str, Any]:
     """All that is measured of an increment without drawing, whichever way it was made; JSON."""
-    listed = summarise({each.name: measure_leak(shared, increment, each.texts) for each in kept})
-    held_out = {each.name: measure_leak(shared, increment, each.held_out) for each in kept}
+    listed = summarise({each.name: measure_leak(cache, increment, each.texts) for each in kept})
+    held_out = {each.name: measure_leak(cache, increment, each.held_out) for each in kept}
     other = summarise({each.name: held_out[each.name][each.unaffected(each.held_out)] for each in kept})
     return {
         **asdict(effect),
-        "relative_norm": round(relative_norm(shared.base, increment), 6),
+        "relative_norm": round(relative_norm(cache.base, increment), 6),
         "leak": {**{key: listed[key] for key in ("max", "concept", "by_concept")}, "listed": listed, "other": other},
     }
 
@@ -70,12 +70,12 @@ def summarise(leaks: Mapping[str, Tensor]) -> dict[str, Any]:
 
 
 @torch.no_grad()
-def measure_leak(shared: ErasureCache, increment: Factors, texts: Sequence[str]) -> Tensor:
+def measure_leak(cache: ErasureCache, increment: Factors, texts: Sequence[str]) -> Tensor:
     """By sentence: the largest |e Delta| / |e W| over matrices and token rows but the start's; (sentences,)."""
     if not texts:
         return torch.zeros(0)
-    base, norms = shared.base, plain_norms_of(shared, texts)
-    rows = shared.rows(texts).to(base.device, torch.float32)
+    base, norms = cache.base, plain_norms_of(cache, texts)
+    rows = cache.rows(texts).to(base.device, torch.float32)
     reached = rows @ increment.directions.to(base.device)  # (rows, rank)
     worst = torch.zeros(len(rows), device=base.device)
     for path, plain in zip(conditioned_matrices(base.unet), norms, strict=True):
@@ -87,16 +87,16 @@ def measure_leak(shared: ErasureCache, increment: Factors, texts: Sequence[str])
 
 
 @torch.no_grad()
-def plain_norms_of(shared: ErasureCache, texts: Sequence[str]) -> list[Tensor]:
+def plain_norms_of(cache: ErasureCache, texts: Sequence[str]) -> list[Tensor]:
     """|e W| of all token rows but the start's, for each matrix, (rows,)."""
-    base = shared.base
+    base = cache.base
 
     def measure() -> list[Tensor]:
-        rows = shared.rows(texts).to(base.device, torch.float32)  # (rows, d_in)
+        rows = cache.rows(texts).to(base.device, torch.float32)  # (rows, d_in)
         matrices = conditioned_matrices(base.unet).values()
         return [(rows @ linear.weight.float().T).norm(dim=1).clamp_min(1e-12) for linear in matrices]
 
-    return shared.recall(("norms", tuple(texts)), measure)
+    return cache.get_or_make(("norms", tuple(texts)), measure)
 
 
 @torch.no_grad()

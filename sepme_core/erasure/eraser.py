@@ -47,7 +47,7 @@ def erase(
     protected: Sequence[KnownConcept] = (),
     irrevocable: Sequence[Increment] = (),
     serving: Sequence[Increment] = (),
-    shared: ErasureCache | None = None,
+    cache: ErasureCache | None = None,
     reason: Reason = "erased",
 ) -> Generator[Progress, None, MadeIncrement]:
     """Make the increment that erases ``request`` and touches neither ``known`` concepts nor ``protected`` prompts.
@@ -62,31 +62,31 @@ def erase(
         protected: Prompts that no increment may change.
         irrevocable: The trained increments of irrevocable concepts among ``known``.
         serving: The increments that serve now, of other concepts: one may cover this concept already.
-        shared: What was remembered of earlier erasures on this base.
+        cache: What was remembered of earlier erasures on this base.
         reason: What the increment is made for: ``erased``, or ``substituted`` where its substitute was erased.
 
     Raises:
         ErasureRefused: ``concept-not-drawn``, ``same-concept``, ``substitute-erased``, ``no-capacity`` or
             ``irrevocable-weakened`` before optimising; ``concept-too-close`` or ``not-forgotten`` by what is seen.
     """
-    shared, of = shared or ErasureCache(base), request.settings.max_steps
+    cache, of = cache or ErasureCache(base), request.settings.max_steps
     besides = Besides(known, protected, irrevocable, serving)
     yield Progress(0, of, 1.0, 1.0, "measuring how the model draws the concept")
-    asked = ask(shared, request, besides)
+    asked = ask(cache, request, besides)
     yield Progress(0, of, 1.0, 1.0, "drawing the concept")
-    yield from check_not_same(shared, request, asked.drawn, serving)
-    yield from check_irrevocable(shared, newcomer(request), irrevocable, known, protected)
+    yield from check_not_same(cache, request, asked.drawn, serving)
+    yield from check_irrevocable(cache, newcomer(request), irrevocable, known, protected)
     attempt = yield from forget(
-        shared, request, known, asked.kept, asked.overlaps, asked.substitutes(shared, known), asked.drawn
+        cache, request, known, asked.kept, asked.overlaps, asked.substitutes(cache, known), asked.drawn
     )
     overridden = asked.overridden
     try:
-        yield from check_beside(shared, request, asked.drawn, attempt, serving)
+        yield from check_beside(cache, request, asked.drawn, attempt, serving)
     except ErasureRefused as refused:
         if not request.override:
             raise
         overridden = [*overridden, refused.code]
-    return finish(shared, asked.drawn, attempt, overridden, LeftAlone(known, protected), reason)
+    return finish(cache, asked.drawn, attempt, overridden, LeftAlone(known, protected), reason)
 
 
 @dataclass(frozen=True)
@@ -99,30 +99,30 @@ class Asked:
     overlaps: Overlaps
     overridden: list[str]
 
-    def substitutes(self, shared: ErasureCache, known: Sequence[KnownConcept]) -> Iterator[Substitute]:
+    def substitutes(self, cache: ErasureCache, known: Sequence[KnownConcept]) -> Iterator[Substitute]:
         """What can be drawn instead, the best first."""
-        fresh = fresh_latents(shared, self.drawn)
-        return substitutes(shared, self.request, known, self.drawn.sentences, fresh)
+        fresh = fresh_latents(cache, self.drawn)
+        return substitutes(cache, self.request, known, self.drawn.sentences, fresh)
 
 
-def ask(shared: ErasureCache, request: ErasureRequest, besides: Besides) -> Asked:
+def ask(cache: ErasureCache, request: ErasureRequest, besides: Besides) -> Asked:
     """Draw the concept and see what it comes near; raises ErasureRefused: ``concept-not-drawn``."""
     overridden = []
-    words = vocabulary(shared.base, request, besides.known)
+    words = vocabulary(cache.base, request, besides.known)
     try:
-        presence.check_drawn(shared, request, concept_sentences(request, words), words)
+        presence.check_drawn(cache, request, concept_sentences(request, words), words)
     except ErasureRefused as refused:
         if not request.override:
             raise
         overridden.append(refused.code)
-    kept = all_kept(shared.base, request, besides.known, besides.protected)
-    overlaps = measure_overlaps(shared, newcomer(request), kept)
-    drawn = draw_concept(shared, request, shown_sentences(shared, request))
+    kept = all_kept(cache.base, request, besides.known, besides.protected)
+    overlaps = measure_overlaps(cache, newcomer(request), kept)
+    drawn = draw_concept(cache, request, shown_sentences(cache, request))
     return Asked(request, drawn, kept, overlaps, overridden)
 
 
 def finish(
-    shared: ErasureCache,
+    cache: ErasureCache,
     drawn: Drawn,
     attempt: Attempt,
     overridden: Sequence[str],
@@ -133,11 +133,11 @@ def finish(
     if not attempt.trained.looked.sight.forgotten:
         overridden = [*overridden, "not-forgotten"]
     certificate = {
-        **describe(shared, attempt.plan, attempt.trained, overridden),
+        **describe(cache, attempt.plan, attempt.trained, overridden),
         "attempt": attempt.number,
         "effect_kept": 1.0,
     }
-    return make(shared, attempt.plan.request, drawn, attempt.trained, certificate, reason, known)
+    return make(cache, attempt.plan.request, drawn, attempt.trained, certificate, reason, known)
 
 
 def erase_together(
@@ -147,7 +147,7 @@ def erase_together(
     protected: Sequence[KnownConcept] = (),
     irrevocable: Sequence[Increment] = (),
     serving: Sequence[Increment] = (),
-    shared: ErasureCache | None = None,
+    cache: ErasureCache | None = None,
 ) -> Generator[Progress, None, dict[str, MadeIncrement]]:
     """Make the increments of a group by one optimisation (SRS-ME†), by name; each leaves the other members alone.
 
@@ -161,30 +161,30 @@ def erase_together(
         protected: Prompts that no increment may change.
         irrevocable: The trained increments of irrevocable concepts among ``known``.
         serving: The increments that serve now, of other concepts.
-        shared: What was remembered of earlier erasures on this base.
+        cache: What was remembered of earlier erasures on this base.
 
     Raises:
         ErasureRefused: as for `erase`, for the first member that it holds for.
     """
-    shared = shared or ErasureCache(base)
+    cache = cache or ErasureCache(base)
     members = sorted(requests, key=lambda request: request.name)
     settings, asked, plans = members[0].settings, [], []
     for request in members:
         yield Progress(0, settings.max_steps, 1.0, 1.0, f"measuring how the model draws {request.name}")
         others = beside(request, members, known)
-        asked.append(ask(shared, request, Besides(others, protected)))
-        yield from check_not_same(shared, request, asked[-1].drawn, serving)
-        yield from check_irrevocable(shared, newcomer(request), irrevocable, others, protected)
-        substitute = next(asked[-1].substitutes(shared, others))
-        plans.append(make_plan(shared, request, others, substitute, asked[-1].kept, asked[-1].overlaps))
-    group = yield from train_together(shared, plans, [each.drawn for each in asked], settings)
+        asked.append(ask(cache, request, Besides(others, protected)))
+        yield from check_not_same(cache, request, asked[-1].drawn, serving)
+        yield from check_irrevocable(cache, newcomer(request), irrevocable, others, protected)
+        substitute = next(asked[-1].substitutes(cache, others))
+        plans.append(make_plan(cache, request, others, substitute, asked[-1].kept, asked[-1].overlaps))
+    group = yield from train_together(cache, plans, [each.drawn for each in asked], settings)
     made = {}
     for each, plan, trained in zip(asked, plans, group, strict=True):
         attempt = Attempt(1, plan, trained)
         if not trained.looked.sight.forgotten and not each.request.override:
-            raise refusal(shared, each.request, each.drawn, each.overlaps, attempt)
+            raise refusal(cache, each.request, each.drawn, each.overlaps, attempt)
         all_known = LeftAlone(beside(each.request, members, known), protected)
-        made[each.request.name] = finish(shared, each.drawn, attempt, each.overridden, all_known)
+        made[each.request.name] = finish(cache, each.drawn, attempt, each.overridden, all_known)
     return made
 
 
@@ -203,37 +203,37 @@ def newcomer(request: ErasureRequest) -> KnownConcept:
 NOBODY = ErasureRequest("nobody", "other", ("nobody",))
 
 
-def prepare(shared: ErasureCache) -> Iterator[None]:
-    """Fill ``shared`` with what erasing an object or a style by the default settings needs, in small pieces.
+def prepare(cache: ErasureCache) -> Iterator[None]:
+    """Fill ``cache`` with what erasing an object or a style by the default settings needs, in small pieces.
 
     Nothing that is made of it changes by that: an erasure finds what it would have made. Left after any piece, the
     erasures make the rest.
     """
-    caption_moment(shared, ())
+    caption_moment(cache, ())
     yield
     for kind in ("object", "style"):
-        requests = [ErasureRequest(phrase, kind, (phrase,)) for phrase in suggested(shared.base, kind)]
+        requests = [ErasureRequest(phrase, kind, (phrase,)) for phrase in suggested(cache.base, kind)]
         for request in requests:
-            shared.embed(all_texts(shared, request))
+            cache.embed(all_texts(cache, request))
             yield
-            yield from protect_ahead(shared, request)
-        yield from presence.look_at_others(shared, requests[0], vocabulary(shared.base, requests[0], ()))
+            yield from protect_ahead(cache, request)
+        yield from presence.look_at_others(cache, requests[0], vocabulary(cache.base, requests[0], ()))
 
 
-def all_texts(shared: ErasureCache, request: ErasureRequest) -> list[str]:
+def all_texts(cache: ErasureCache, request: ErasureRequest) -> list[str]:
     """Every sentence of a concept and its counterpart; those of others that stand in its place are their own."""
-    sentences = concept_sentences(request, vocabulary(shared.base, request, ()))
+    sentences = concept_sentences(request, vocabulary(cache.base, request, ()))
     return [text for each in sentences for text in (each.text, each.counterpart)] + bare_sentences(request)
 
 
-def protect_ahead(shared: ErasureCache, request: ErasureRequest) -> Iterator[None]:
+def protect_ahead(cache: ErasureCache, request: ErasureRequest) -> Iterator[None]:
     """What it takes to leave a suggested concept alone, and to measure that."""
     known = KnownConcept(request.name, request.kind, request.prompts)
-    kept: list[KeptConcept] = all_kept(shared.base, NOBODY, [known], ())
+    kept: list[KeptConcept] = all_kept(cache.base, NOBODY, [known], ())
     for each in kept:
         for texts in (each.closed, each.around):
-            moment_of(shared, texts)
+            moment_of(cache, texts)
             yield
         for texts in (each.texts, each.held_out):
-            plain_norms_of(shared, texts)
+            plain_norms_of(cache, texts)
             yield

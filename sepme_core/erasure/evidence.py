@@ -27,7 +27,7 @@ UNSEEN_KINDS = {"person", "explicit"}
 class Drawn:
     """The concept's shown sentences and the base's latents for them, (sentences, channels, height, width)."""
 
-    shared: ErasureCache
+    cache: ErasureCache
     sentences: list[Sentence]
     latents: Tensor
     seed: int
@@ -41,36 +41,36 @@ class Drawn:
     def images(self) -> list[Image.Image]:
         """The base's own pictures."""
         key = ("decoded", tuple(self.texts), self.seed)
-        return self.shared.recall(key, lambda: decode(self.shared.base, self.latents))
+        return self.cache.get_or_make(key, lambda: decode(self.cache.base, self.latents))
 
 
-def draw_concept(shared: ErasureCache, request: ErasureRequest, sentences: Sequence[Sentence]) -> Drawn:
+def draw_concept(cache: ErasureCache, request: ErasureRequest, sentences: Sequence[Sentence]) -> Drawn:
     """The base's own pictures of the concept; drawn once, however often the concept is looked at."""
     shown, seed = spread_evenly(sentences, request.settings.pictures), request.settings.seed
     texts = [sentence.text for sentence in shown]
-    drawing = picture_request(shared.base, seed)
-    latents = shared.recall(("drawn", tuple(texts), seed), lambda: draw_latents(shared.base, texts, drawing))
-    return Drawn(shared, shown, latents, seed)
+    drawing = picture_request(cache.base, seed)
+    latents = cache.get_or_make(("drawn", tuple(texts), seed), lambda: draw_latents(cache.base, texts, drawing))
+    return Drawn(cache, shown, latents, seed)
 
 
-def training_latents(shared: ErasureCache, drawn: Drawn) -> NoisedLatents:
+def training_latents(cache: ErasureCache, drawn: Drawn) -> NoisedLatents:
     """The x_t that the loop works with."""
     generator = torch.Generator().manual_seed(drawn.seed)
-    return noise_latents(shared.base, drawn.sentences, drawn.latents, TRAINING_LATENTS, generator)
+    return noise_latents(cache.base, drawn.sentences, drawn.latents, TRAINING_LATENTS, generator)
 
 
-def fresh_latents(shared: ErasureCache, drawn: Drawn) -> NoisedLatents:
+def fresh_latents(cache: ErasureCache, drawn: Drawn) -> NoisedLatents:
     """The x_t that certificates are measured on: other noise and other times than the loop's."""
 
     def make() -> NoisedLatents:
         generator = torch.Generator().manual_seed(drawn.seed ^ FRESH)
-        return noise_latents(shared.base, drawn.sentences, drawn.latents, FRESH_LATENTS, generator)
+        return noise_latents(cache.base, drawn.sentences, drawn.latents, FRESH_LATENTS, generator)
 
-    return shared.recall(("fresh", tuple(drawn.texts), drawn.seed), make)
+    return cache.get_or_make(("fresh", tuple(drawn.texts), drawn.seed), make)
 
 
 def shown_pictures(
-    shared: ErasureCache,
+    cache: ErasureCache,
     request: ErasureRequest,
     drawn: Drawn,
     after: Sequence[Image.Image],
@@ -79,7 +79,7 @@ def shown_pictures(
     """PICTURES of those that were looked at: first as the base draws them, then under the increments."""
     if request.kind in UNSEEN_KINDS:
         return ()
-    base = shared.base
+    base = cache.base
     asked = replace(picture_request(base, drawn.seed), count=len(drawn.sentences))
     return tuple(
         Picture(image, make_record(base, replace(asked, prompt=text), applied, row=row))

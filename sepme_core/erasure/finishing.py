@@ -26,14 +26,14 @@ class LeftAlone:
     protected: Sequence[KnownConcept]
 
 
-def describe(shared: ErasureCache, plan: Plan, trained: Trained, overridden: Sequence[str] = ()) -> dict[str, Any]:
+def describe(cache: ErasureCache, plan: Plan, trained: Trained, overridden: Sequence[str] = ()) -> dict[str, Any]:
     """The certificate: all that was measured and seen of a trained increment; JSON.
 
     ``overridden``: the refusals that the request overrode.
     """
     overlaps = plan.overlaps
     return {
-        **certify(shared, trained.factors, plan.kept, trained.effect),
+        **certify(cache, trained.factors, plan.kept, trained.effect),
         "substitute": plan.substitute.document(),
         "forgotten": trained.looked.sight.document(),
         "overridden": list(overridden),
@@ -49,7 +49,7 @@ def describe(shared: ErasureCache, plan: Plan, trained: Trained, overridden: Seq
 
 
 def make(
-    shared: ErasureCache,
+    cache: ErasureCache,
     request: ErasureRequest,
     drawn: Drawn,
     trained: Trained,
@@ -58,8 +58,8 @@ def make(
     known: LeftAlone,
 ) -> MadeIncrement:
     """The increment, and the pictures of it."""
-    increment = assemble(shared.base, request, trained.factors, {**certificate, "reason": reason}, known)
-    return MadeIncrement(increment, shown_pictures(shared, request, drawn, trained.looked.images, [increment]), reason)
+    increment = assemble(cache.base, request, trained.factors, {**certificate, "reason": reason}, known)
+    return MadeIncrement(increment, shown_pictures(cache, request, drawn, trained.looked.images, [increment]), reason)
 
 
 def assemble(

@@ -40,7 +40,7 @@ class Attempt:
 
 
 def forget(
-    shared: ErasureCache,
+    cache: ErasureCache,
     request: ErasureRequest,
     known: Sequence[KnownConcept],
     kept: Sequence[KeptConcept],
@@ -57,15 +57,15 @@ def forget(
     ways = ways_to_erase(request, overlaps, substitutes)
     for number, (settings, substitute, given_up) in enumerate(ways, 1):
         trying = replace(request, settings=settings)
-        plan = make_plan(shared, trying, known, substitute, kept, replace(overlaps, given_up=given_up))
-        attempt = Attempt(number, plan, (yield from train(shared, plan, drawn)))
+        plan = make_plan(cache, trying, known, substitute, kept, replace(overlaps, given_up=given_up))
+        attempt = Attempt(number, plan, (yield from train(cache, plan, drawn)))
         if best is None or attempt.trained.looks_better_than(best.trained):
             best = attempt
         if best.seen == 0:
             break
     assert best is not None
     if not best.trained.looked.sight.forgotten and not request.override:
-        raise refusal(shared, request, drawn, overlaps, best)
+        raise refusal(cache, request, drawn, overlaps, best)
     return best
 
 
@@ -97,7 +97,7 @@ def wider(settings: ErasureSettings) -> ErasureSettings:
 
 
 def refusal(
-    shared: ErasureCache, request: ErasureRequest, drawn: Drawn, overlaps: Overlaps, best: Attempt
+    cache: ErasureCache, request: ErasureRequest, drawn: Drawn, overlaps: Overlaps, best: Attempt
 ) -> ErasureRefused:
     """Why the best attempt is not good enough, with what was seen of it."""
     sight, nearest = best.trained.looked.sight, overlaps.nearest
@@ -105,7 +105,7 @@ def refusal(
         refused = concept_too_close(request.name, nearest, overlaps.by_name[nearest], sight.seen, sight.pictures)
     else:
         refused = not_forgotten(request.name, sight.seen, sight.pictures, sight.limit)
-    certificate = describe(shared, best.plan, best.trained)
-    tried = assemble(shared.base, request, best.trained.factors, certificate, LeftAlone((), ()))
-    refused.pictures = shown_pictures(shared, request, drawn, best.trained.looked.images, [tried])
+    certificate = describe(cache, best.plan, best.trained)
+    tried = assemble(cache.base, request, best.trained.factors, certificate, LeftAlone((), ()))
+    refused.pictures = shown_pictures(cache, request, drawn, best.trained.looked.images, [tried])
     return refused

@@ -119,12 +119,12 @@ def noise_latents(
 
 @torch.no_grad()
 def predict_phrase(
-    shared: ErasureCache, latents: NoisedLatents, sentences: Sequence[Sentence], phrase: str | None
+    cache: ErasureCache, latents: NoisedLatents, sentences: Sequence[Sentence], phrase: str | None
 ) -> Tensor:
     """epsilon of the base for the sentences with another phrase in the concept's place; None: the counterparts'."""
     if phrase is None:
         return latents.counterpart
-    base = shared.base
+    base = cache.base
     places = torch.arange(len(latents)) % len(sentences)
     embeddings = embed(base, [sentence.with_phrase(phrase) for sentence in sentences])[places.to(base.device)]
     return predict_all(base, latents.noised, latents.times, embeddings)

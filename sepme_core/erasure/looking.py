@@ -82,38 +82,38 @@ class Looked:
 
 
 def look(
-    shared: ErasureCache, request: ErasureRequest, drawn: Drawn, mask: Sequence[Factors], *phrases: str | None
+    cache: ErasureCache, request: ErasureRequest, drawn: Drawn, mask: Sequence[Factors], *phrases: str | None
 ) -> Looked:
     """Draw the concept's sentences under a mask, from the noise the base drew them from, and see what they show.
 
     ``phrases`` are what may be drawn instead, the substitute above all; None is the counterpart.
     """
-    base, seed = shared.base, drawn.seed
+    base, seed = cache.base, drawn.seed
     latents = draw_latents(base, drawn.texts, picture_request(base, seed), mask)
     images = decode(base, latents)
 
     def explain_before(texts: Sequence[str]) -> Tensor:
         key = ("explained", tuple(texts), tuple(drawn.texts), seed)
-        return shared.recall(key, lambda: explained(base, drawn.latents, texts, seed))
+        return cache.get_or_make(key, lambda: explained(base, drawn.latents, texts, seed))
 
     before = preferred(drawn.sentences, phrases, explain_before)
-    after = preferences(shared, drawn.sentences, phrases, latents, seed)
+    after = preferences(cache, drawn.sentences, phrases, latents, seed)
     seen, seen_before, by = after > 0, before > 0, [BY_MODEL]
-    if shared.classifier is not None:
-        told = shared.classifier.sees(images, request.kind, request.prompts)
-        told_before = shared.classifier.sees(drawn.images, request.kind, request.prompts)
+    if cache.classifier is not None:
+        told = cache.classifier.sees(images, request.kind, request.prompts)
+        told_before = cache.classifier.sees(drawn.images, request.kind, request.prompts)
         if told is not None and told_before is not None:
             seen, seen_before = seen | torch.tensor(told), seen_before | torch.tensor(told_before)
-            by.append(shared.classifier.name)
+            by.append(cache.classifier.name)
     margin = float(after.mean() / before.mean().abs().clamp_min(1e-12))
     return Looked(Sight(len(images), int(seen_before.sum()), int(seen.sum()), margin, tuple(by)), latents, images)
 
 
 def preferences(
-    shared: ErasureCache, sentences: Sequence[Sentence], phrases: Sequence[str | None], latents: Tensor, seed: int
+    cache: ErasureCache, sentences: Sequence[Sentence], phrases: Sequence[str | None], latents: Tensor, seed: int
 ) -> Tensor:
     """By picture: how much better the concept's sentence explains it than the best of the others; (pictures,)."""
-    return preferred(sentences, phrases, lambda texts: explained(shared.base, latents, texts, seed))
+    return preferred(sentences, phrases, lambda texts: explained(cache.base, latents, texts, seed))
 
 
 def preferred(

@@ -34,7 +34,7 @@ class Plan:
 
 
 def make_plan(
-    shared: ErasureCache,
+    cache: ErasureCache,
     request: ErasureRequest,
     known: Sequence[KnownConcept],
     substitute: Substitute,
@@ -49,13 +49,13 @@ def make_plan(
     settings = request.settings
     published = settings.variant == "published"
     left = [each for each in kept if each.name not in overlaps.given_up]
-    free = free_directions(shared, left, 0.0 if published else settings.tolerance)
+    free = free_directions(cache, left, 0.0 if published else settings.tolerance)
     if free.left < LEAST_DIRECTIONS:
         raise no_capacity(LEAST_DIRECTIONS, free.left, free.width)
-    sentences = concept_sentences(request, vocabulary(shared.base, request, known))
-    moments = concept_moments(shared, sentences, substitute.phrase, substitute.beyond)
-    captions = caption_moment(shared, request.prompts)
-    weighted = settings.regular_weight * captions + settings.listed_weight * kept_cost(shared, left)
+    sentences = concept_sentences(request, vocabulary(cache.base, request, known))
+    moments = concept_moments(cache, sentences, substitute.phrase, substitute.beyond)
+    captions = caption_moment(cache, request.prompts)
+    weighted = settings.regular_weight * captions + settings.listed_weight * kept_cost(cache, left)
     if published:
         solution = Solution(free.basis, torch.zeros(free.left, free.width, dtype=torch.float64))
     else:
@@ -63,14 +63,14 @@ def make_plan(
     return Plan(request, substitute, left, overlaps, moments, Costs(weighted, captions), free, solution)
 
 
-def shown_sentences(shared: ErasureCache, request: ErasureRequest) -> list[Sentence]:
+def shown_sentences(cache: ErasureCache, request: ErasureRequest) -> list[Sentence]:
     """The sentences in which the concept is shown, the same whatever else becomes known.
 
     The published variant knows the bare prompts alone.
     """
     if request.settings.variant == "published":
         return [Sentence("{}", prompt) for prompt in request.prompts]
-    return concept_sentences(request, vocabulary(shared.base, request, ()))
+    return concept_sentences(request, vocabulary(cache.base, request, ()))
 
 
 def solve_closed_form(settings: ErasureSettings, moments: Moments, cost: Tensor, free: NullSpace) -> Solution:

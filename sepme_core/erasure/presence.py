@@ -28,13 +28,11 @@ LEAST_STRENGTH = 0.45
 LEAST_SPREAD = 0.25
 
 
-def check_drawn(
-    shared: ErasureCache, request: ErasureRequest, sentences: Sequence[Sentence], words: Vocabulary
-) -> None:
+def check_drawn(cache: ErasureCache, request: ErasureRequest, sentences: Sequence[Sentence], words: Vocabulary) -> None:
     """Raise ErasureRefused (``concept-not-drawn``) where the base answers every phrase like a word without meaning."""
 
     def strength(count: int) -> float:
-        return measure_strength(shared, request.prompts, sentences, words, request.settings.seed, count)
+        return measure_strength(cache, request.prompts, sentences, words, request.settings.seed, count)
 
     if strength(FEW) >= CLEAR_STRENGTH:
         return
@@ -44,7 +42,7 @@ def check_drawn(
 
 
 def measure_strength(
-    shared: ErasureCache,
+    cache: ErasureCache,
     phrases: Sequence[str],
     sentences: Sequence[Sentence],
     words: Vocabulary,
@@ -55,7 +53,7 @@ def measure_strength(
     contexts = shown_contexts(sentences)
 
     def of(phrase: str) -> float:
-        return phrase_norm(shared, phrase, contexts, seed, count)
+        return phrase_norm(cache, phrase, contexts, seed, count)
 
     floor = sum(of(word) for word in MEANINGLESS) / len(MEANINGLESS)
     alike = words.alike[:ALIKE]
@@ -64,11 +62,11 @@ def measure_strength(
     return (max(of(phrase) for phrase in phrases) - floor) / max(spread, 1e-9)
 
 
-def look_at_others(shared: ErasureCache, request: ErasureRequest, words: Vocabulary) -> Iterator[None]:
+def look_at_others(cache: ErasureCache, request: ErasureRequest, words: Vocabulary) -> Iterator[None]:
     """What every concept of the kind is compared with, a phrase at a time."""
     contexts = shown_contexts(concept_sentences(request, words))
     for phrase in (*MEANINGLESS, *words.alike[:ALIKE]):
-        phrase_norm(shared, phrase, contexts, request.settings.seed, FEW)
+        phrase_norm(cache, phrase, contexts, request.settings.seed, FEW)
         yield
 
 
@@ -77,27 +75,29 @@ def shown_contexts(sentences: Sequence[Sentence]) -> list[Sentence]:
     return spread_evenly([sentence for sentence in sentences if sentence.other] or list(sentences), SHOWN)
 
 
-def phrase_norm(shared: ErasureCache, phrase: str, contexts: Sequence[Sentence], seed: int, count: int) -> float:
+def phrase_norm(cache: ErasureCache, phrase: str, contexts: Sequence[Sentence], seed: int, count: int) -> float:
     """‖r_c‖ of a phrase in the contexts, on ``count`` x_t."""
-    return representation_norm(shared, [replace(each, phrase=phrase) for each in contexts], seed, count)
+    return representation_norm(cache, [replace(each, phrase=phrase) for each in contexts], seed, count)
 
 
-def representation_norm(shared: ErasureCache, sentences: Sequence[Sentence], seed: int, count: int) -> float:
+def representation_norm(cache: ErasureCache, sentences: Sequence[Sentence], seed: int, count: int) -> float:
     """‖r_c‖ over ``count`` x_t of the counterparts; the same pictures, noise and times whatever the phrase."""
     counterparts = tuple(sentence.counterpart for sentence in sentences)
 
     def latents() -> Tensor:
-        return draw_latents(shared.base, counterparts, picture_request(shared.base, seed))
+        return draw_latents(cache.base, counterparts, picture_request(cache.base, seed))
 
-    drawn = shared.recall(("counterparts drawn", counterparts, seed), latents)
+    drawn = cache.get_or_make(("counterparts drawn", counterparts, seed), latents)
 
     def noised(counterpart: Tensor | None = None) -> NoisedLatents:
         generator = torch.Generator().manual_seed(seed)
-        return noise_latents(shared.base, sentences, drawn, count, generator, counterpart)
+        return noise_latents(cache.base, sentences, drawn, count, generator, counterpart)
 
     def norm() -> float:
-        counterpart = shared.recall(("counterparts answered", counterparts, seed, count), lambda: noised().counterpart)
+        counterpart = cache.get_or_make(
+            ("counterparts answered", counterparts, seed, count), lambda: noised().counterpart
+        )
         return float(noised(counterpart).representation.norm())
 
     key = ("representation", tuple(each.text for each in sentences), counterparts, seed, count)
-    return shared.recall(key, norm)
+    return cache.get_or_make(key, norm)

@@ -39,7 +39,7 @@ def reproject(
     trained: Increment,
     known: Sequence[KnownConcept] = (),
     protected: Sequence[KnownConcept] = (),
-    shared: ErasureCache | None = None,
+    cache: ErasureCache | None = None,
     serving: Increment | None = None,
 ) -> Generator[Progress, None, MadeIncrement]:
     """Bring a trained increment to what is known now.
@@ -52,32 +52,32 @@ def reproject(
         ErasureRefused: ``concept-too-close`` to something that came since, ``no-capacity``, or ``effect-lost`` where
             what is left of the room does not erase the concept. The earlier version is as good as it was.
     """
-    shared = shared or ErasureCache(base)
+    cache = cache or ErasureCache(base)
     request = request_of(trained)
     yield Progress(0, request.settings.max_steps, 1.0, 1.0, "projecting")
-    plan = plan_again(shared, request, trained, remaining(base, request, trained, known, protected), known)
-    drawn = draw_concept(shared, request, shown_sentences(shared, request))
-    updated = yield from update(shared, trained, plan, drawn, serving or trained)
-    described = describe(shared, plan, updated.trained, trained.certificate.get("overridden", ()))
+    plan = plan_again(cache, request, trained, remaining(base, request, trained, known, protected), known)
+    drawn = draw_concept(cache, request, shown_sentences(cache, request))
+    updated = yield from update(cache, trained, plan, drawn, serving or trained)
+    described = describe(cache, plan, updated.trained, trained.certificate.get("overridden", ()))
     certificate = {
         **trained.certificate,
         **described,
         "given_up": trained.certificate["given_up"],
         "effect_kept": round(updated.effect_kept, 6),
     }
-    return make(shared, request, drawn, updated.trained, certificate, updated.reason, LeftAlone(known, protected))
+    return make(cache, request, drawn, updated.trained, certificate, updated.reason, LeftAlone(known, protected))
 
 
 def plan_again(
-    shared: ErasureCache,
+    cache: ErasureCache,
     request: ErasureRequest,
     made: Increment,
     kept: Sequence[KeptConcept],
     known: Sequence[KnownConcept],
 ) -> Plan:
     """The plan of a concept that was erased before, with the same substitute and with what is kept now."""
-    overlaps = measure_overlaps(shared, KnownConcept(request.name, request.kind, request.prompts), kept)
-    return make_plan(shared, request, known, substitute_of(made), kept, overlaps)
+    overlaps = measure_overlaps(cache, KnownConcept(request.name, request.kind, request.prompts), kept)
+    return make_plan(cache, request, known, substitute_of(made), kept, overlaps)
 
 
 def recertify(
@@ -85,28 +85,28 @@ def recertify(
     increment: Increment,
     known: Sequence[KnownConcept] = (),
     protected: Sequence[KnownConcept] = (),
-    shared: ErasureCache | None = None,
+    cache: ErasureCache | None = None,
 ) -> dict[str, Any]:
     """What the certificate of a stored increment says, measured and looked at afresh: loss, norm, leaks, sight."""
-    shared = shared or ErasureCache(base)
+    cache = cache or ErasureCache(base)
     request, substitute = request_of(increment), substitute_of(increment)
     kept = remaining(base, request, increment, known, protected)
-    drawn = draw_concept(shared, request, shown_sentences(shared, request))
-    effect = measure_effect(base, increment, fresh_of(shared, substitute, drawn))
-    looked = look(shared, request, drawn, [increment], substitute.phrase)
-    return {**certify(shared, increment, kept, effect), "forgotten": looked.sight.document()}
+    drawn = draw_concept(cache, request, shown_sentences(cache, request))
+    effect = measure_effect(base, increment, fresh_of(cache, substitute, drawn))
+    looked = look(cache, request, drawn, [increment], substitute.phrase)
+    return {**certify(cache, increment, kept, effect), "forgotten": looked.sight.document()}
 
 
-def look_under(shared: ErasureCache, increment: Increment, mask: Sequence[Increment]) -> dict[str, Any]:
+def look_under(cache: ErasureCache, increment: Increment, mask: Sequence[Increment]) -> dict[str, Any]:
     """What is seen of an increment's concept under a whole mask, as a certificate says it."""
     request = request_of(increment)
-    drawn = draw_concept(shared, request, shown_sentences(shared, request))
+    drawn = draw_concept(cache, request, shown_sentences(cache, request))
     ordered = sorted(mask, key=lambda each: each.concept)
-    return look(shared, request, drawn, ordered, substitute_of(increment).phrase).sight.document()
+    return look(cache, request, drawn, ordered, substitute_of(increment).phrase).sight.document()
 
 
 def check_irrevocable(
-    shared: ErasureCache,
+    cache: ErasureCache,
     newcomer: KnownConcept,
     irrevocable: Sequence[Increment],
     known: Sequence[KnownConcept],
@@ -117,7 +117,7 @@ def check_irrevocable(
     Yields its progress; nothing is made.
 
     Args:
-        shared: What was remembered of earlier erasures on the base.
+        cache: What was remembered of earlier erasures on the base.
         newcomer: What is to be left alone from now on: a concept, or protected prompts.
         irrevocable: The trained increments.
         known: Every other concept the registry holds, the irrevocable ones too.
@@ -129,11 +129,11 @@ def check_irrevocable(
     for place, trained in enumerate(irrevocable):
         yield Progress(place, len(irrevocable), 1.0, 1.0, f"measuring what {trained.concept}, irrevocable, would lose")
         request = request_of(trained)
-        kept = remaining(shared.base, request, trained, known, [*protected, newcomer])
+        kept = remaining(cache.base, request, trained, known, [*protected, newcomer])
         try:
-            plan = plan_again(shared, request, trained, kept, known)
-            drawn = draw_concept(shared, request, shown_sentences(shared, request))
-            yield from update(shared, trained, plan, drawn, trained)
+            plan = plan_again(cache, request, trained, kept, known)
+            drawn = draw_concept(cache, request, shown_sentences(cache, request))
+            yield from update(cache, trained, plan, drawn, trained)
         except ErasureRefused as refusal:
             raise irrevocable_weakened(newcomer.name, trained.concept, refusal) from refusal
 
@@ -148,37 +148,37 @@ class Updated:
 
 
 def update(
-    shared: ErasureCache, stored: Increment, plan: Plan, drawn: Drawn, serving: Increment
+    cache: ErasureCache, stored: Increment, plan: Plan, drawn: Drawn, serving: Increment
 ) -> Generator[Progress, None, Updated]:
     """Project what is stored and look; where too much was lost solve again, refine and look once more.
 
     Raises:
         ErasureRefused: ``effect-lost``, where more pictures show the concept than under what serves.
     """
-    fresh, phrase = fresh_of(shared, plan.substitute, drawn), plan.substitute.phrase
-    limit = seen_under(shared, serving, plan, drawn)
+    fresh, phrase = fresh_of(cache, plan.substitute, drawn), plan.substitute.phrase
+    limit = seen_under(cache, serving, plan, drawn)
     before = min(max(1 - float(stored.certificate["relative_loss"]), 1e-9), 1.0)
     projected = project(stored, plan.free)
-    effect = measure_effect(shared.base, projected, fresh)
+    effect = measure_effect(cache.base, projected, fresh)
     kept = effect.gone / before
     if kept >= LEAST_EFFECT_KEPT:
-        looked = look(shared, plan.request, drawn, [projected], phrase)
+        looked = look(cache, plan.request, drawn, [projected], phrase)
         if looked.sight.seen <= limit:
             return Updated(Trained(projected, 0, effect, looked, PROJECTED), min(kept, 1.0), "reprojected")
     start = projected if plan.request.settings.start == "zero" else None
-    trained = yield from train(shared, plan, drawn, start)
+    trained = yield from train(cache, plan, drawn, start)
     if trained.looked.sight.seen > limit:
         raise effect_lost(stored.concept, trained.looked.sight.seen, trained.looked.sight.pictures, limit)
     return Updated(trained, min(trained.effect.gone / before, 1.0), "refined")
 
 
-def seen_under(shared: ErasureCache, stored: Increment, plan: Plan, drawn: Drawn) -> int:
+def seen_under(cache: ErasureCache, stored: Increment, plan: Plan, drawn: Drawn) -> int:
     """In how many pictures the concept is seen under what is stored: as its file says, or as is looked at now."""
     said = stored.certificate.get("forgotten")
-    same_eyes = said is not None and (shared.classifier is None or shared.classifier.name in said["by"])
+    same_eyes = said is not None and (cache.classifier is None or cache.classifier.name in said["by"])
     if said is not None and same_eyes and said["pictures"] == len(drawn.sentences):
         return int(said["seen"])
-    return look(shared, plan.request, drawn, [stored], plan.substitute.phrase).sight.seen
+    return look(cache, plan.request, drawn, [stored], plan.substitute.phrase).sight.seen
 
 
 def project(trained: Increment, free: NullSpace) -> Candidate:

@@ -95,50 +95,50 @@ def keep(base: DiffusionModel, request: ErasureRequest, name: str, concepts: Seq
     )
 
 
-def moment_of(shared: ErasureCache, texts: tuple[str, ...]) -> Tensor:
+def moment_of(cache: ErasureCache, texts: tuple[str, ...]) -> Tensor:
     """The second moment of the token rows of sentences, (d_in, d_in)."""
-    return shared.recall(("moment", texts), lambda: second_moment(shared.rows(texts)))
+    return cache.get_or_make(("moment", texts), lambda: second_moment(cache.rows(texts)))
 
 
-def moment_around(shared: ErasureCache, kept: KeptConcept) -> Tensor:
+def moment_around(cache: ErasureCache, kept: KeptConcept) -> Tensor:
     """The second moment of what acting costs on, (d_in, d_in): half of it of the closed sentences, half of the others.
 
     Those beside what is to go are left out.
     """
-    closed = moment_of(shared, kept.closed)
+    closed = moment_of(cache, kept.closed)
     left = len(kept.unaffected(kept.around))
     if not left:
         return closed
-    total = len(kept.around) * moment_of(shared, kept.around)
+    total = len(kept.around) * moment_of(cache, kept.around)
     gone = [text for text in kept.around if mentions(text, kept.besides)]
     if gone:
-        total = total - len(gone) * second_moment(shared.rows(gone))
+        total = total - len(gone) * second_moment(cache.rows(gone))
     return (closed + total / left) / 2
 
 
-def free_directions(shared: ErasureCache, kept: Sequence[KeptConcept], tolerance: float) -> NullSpace:
+def free_directions(cache: ErasureCache, kept: Sequence[KeptConcept], tolerance: float) -> NullSpace:
     """What the empty prompt and everything kept leave."""
-    return null_space(shared.embed([""])[0], [moment_of(shared, each.closed) for each in kept], tolerance)
+    return null_space(cache.embed([""])[0], [moment_of(cache, each.closed) for each in kept], tolerance)
 
 
-def kept_cost(shared: ErasureCache, kept: Sequence[KeptConcept]) -> Tensor:
+def kept_cost(cache: ErasureCache, kept: Sequence[KeptConcept]) -> Tensor:
     """What acting on what is kept costs: the mean of their moments, (d_in, d_in)."""
-    moments = [moment_around(shared, each) for each in kept]
-    width = shared.base.width
+    moments = [moment_around(cache, each) for each in kept]
+    width = cache.base.width
     return torch.stack(moments).mean(0) if moments else torch.zeros(width, width, dtype=torch.float64)
 
 
 def measure_capacity(
-    shared: ErasureCache, known: Sequence[KnownConcept], protected: Sequence[KnownConcept], tolerance: float
+    cache: ErasureCache, known: Sequence[KnownConcept], protected: Sequence[KnownConcept], tolerance: float
 ) -> dict[str, int]:
     """Directions that increments can use at all, and those left once all that is known is protected."""
     nothing = ErasureRequest("nothing", "other", ("nothing",))
     kept = all_kept(
-        shared.base, nothing, [KnownConcept(f"known {each.name}", each.kind, each.prompts) for each in known], protected
+        cache.base, nothing, [KnownConcept(f"known {each.name}", each.kind, each.prompts) for each in known], protected
     )
     return {
-        "directions": free_directions(shared, [], tolerance).left,
-        "left": free_directions(shared, kept, tolerance).left,
+        "directions": free_directions(cache, [], tolerance).left,
+        "left": free_directions(cache, kept, tolerance).left,
     }
 
 
@@ -170,54 +170,54 @@ class Overlaps:
         return {"max": round(self.by_name[nearest], 6) if nearest else 0.0, "concept": nearest}
 
 
-def measure_overlaps(shared: ErasureCache, concept: KnownConcept, kept: Sequence[KeptConcept]) -> Overlaps:
+def measure_overlaps(cache: ErasureCache, concept: KnownConcept, kept: Sequence[KeptConcept]) -> Overlaps:
     """The overlap of a concept with each of what is kept."""
-    return Overlaps({each.name: overlap(shared, concept, each.texts) for each in kept})
+    return Overlaps({each.name: overlap(cache, concept, each.texts) for each in kept})
 
 
-def overlap(shared: ErasureCache, concept: KnownConcept, texts: Sequence[str]) -> float:
+def overlap(cache: ErasureCache, concept: KnownConcept, texts: Sequence[str]) -> float:
     """How strongly erasing the concept would act on sentences, over how strongly on its own listed prompts."""
-    action = unprotected_action(shared, concept)
-    own = sentence_strength(shared, listed(concept.kind, concept.prompts), action)
-    return sentence_strength(shared, texts, action) / max(own, 1e-12)
+    action = unprotected_action(cache, concept)
+    own = sentence_strength(cache, listed(concept.kind, concept.prompts), action)
+    return sentence_strength(cache, texts, action) / max(own, 1e-12)
 
 
-def are_close(shared: ErasureCache, one: KnownConcept, other: KnownConcept) -> bool:
+def are_close(cache: ErasureCache, one: KnownConcept, other: KnownConcept) -> bool:
     """Whether either comes so near the other that they must be looked at."""
-    return any(overlap(shared, a, listed(b.kind, b.prompts)) > CLOSE for a, b in ((one, other), (other, one)))
+    return any(overlap(cache, a, listed(b.kind, b.prompts)) > CLOSE for a, b in ((one, other), (other, one)))
 
 
-def unprotected_action(shared: ErasureCache, concept: KnownConcept) -> Tensor:
+def unprotected_action(cache: ErasureCache, concept: KnownConcept) -> Tensor:
     """D (d_in, d_in) of an erasure that protects nothing: a property of the words, so of the default settings."""
 
     def solve() -> Tensor:
         settings = ErasureSettings()
         request = ErasureRequest(concept.name, concept.kind, concept.prompts)
-        sentences = concept_sentences(request, vocabulary(shared.base, request, ()))
-        moments = concept_moments(shared, sentences, substitute=None)
-        unprotected = null_space(shared.embed([""])[0], [], settings.tolerance)
-        cost = settings.regular_weight * caption_moment(shared, concept.prompts)
+        sentences = concept_sentences(request, vocabulary(cache.base, request, ()))
+        moments = concept_moments(cache, sentences, substitute=None)
+        unprotected = null_space(cache.embed([""])[0], [], settings.tolerance)
+        cost = settings.regular_weight * caption_moment(cache, concept.prompts)
         return closed_form(moments, cost, unprotected, settings.directions, settings.ridge).action
 
-    return shared.recall(("unprotected", concept.kind, concept.prompts), solve)
+    return cache.get_or_make(("unprotected", concept.kind, concept.prompts), solve)
 
 
-def sentence_strength(shared: ErasureCache, texts: Sequence[str], action: Tensor) -> float:
+def sentence_strength(cache: ErasureCache, texts: Sequence[str], action: Tensor) -> float:
     """The mean over sentences of ‖e D‖."""
-    moved = shared.embed(texts)[:, 1:] @ action  # (sentences, tokens - 1, d_in)
+    moved = cache.embed(texts)[:, 1:] @ action  # (sentences, tokens - 1, d_in)
     return float(moved.norm(dim=(1, 2)).mean())
 
 
-def increment_overlap(shared: ErasureCache, increment: Factors, own: Sequence[str], texts: Sequence[str]) -> float:
+def increment_overlap(cache: ErasureCache, increment: Factors, own: Sequence[str], texts: Sequence[str]) -> float:
     """How strongly a stored increment acts on sentences, over how strongly on its own listed prompts."""
-    return increment_strength(shared, increment, texts) / max(increment_strength(shared, increment, own), 1e-12)
+    return increment_strength(cache, increment, texts) / max(increment_strength(cache, increment, own), 1e-12)
 
 
-def increment_strength(shared: ErasureCache, increment: Factors, texts: Sequence[str]) -> float:
+def increment_strength(cache: ErasureCache, increment: Factors, texts: Sequence[str]) -> float:
     """The mean over sentences and matrices of ‖e Delta‖."""
-    reached = shared.embed(texts)[:, 1:].float() @ increment.directions.cpu()  # (sentences, tokens - 1, rank)
+    reached = cache.embed(texts)[:, 1:].float() @ increment.directions.cpu()  # (sentences, tokens - 1, rank)
     strengths = [
         (reached @ increment.weight(path).float().cpu().T).norm(dim=(1, 2)).mean()
-        for path in conditioned_matrices(shared.base.unet)
+        for path in conditioned_matrices(cache.base.unet)
     ]
     return float(sum(strengths)) / len(strengths)

@@ -21,20 +21,20 @@ from sepme_core.wordings import listed
 
 
 def check_not_same(
-    shared: ErasureCache, request: ErasureRequest, drawn: Drawn, serving: Sequence[Increment]
+    cache: ErasureCache, request: ErasureRequest, drawn: Drawn, serving: Sequence[Increment]
 ) -> Generator[Progress, None, None]:
     """Raise ErasureRefused (``same-concept``) where an increment that serves covers the newcomer already."""
-    for increment in close_increments(shared, request, serving):
+    for increment in close_increments(cache, request, serving):
         yield Progress(0, request.settings.max_steps, 1.0, 1.0, f"looking whether {increment.concept} covers it")
-        looked = look(shared, request, drawn, [increment], substitute_of(increment).phrase)
+        looked = look(cache, request, drawn, [increment], substitute_of(increment).phrase)
         sight = looked.sight
         if sight.before > sight.limit and sight.forgotten:
             refused = same_concept(request.name, increment.concept, sight.seen, sight.pictures)
-            raise with_pictures(refused, shared, request, drawn, looked, [increment])
+            raise with_pictures(refused, cache, request, drawn, looked, [increment])
 
 
 def check_beside(
-    shared: ErasureCache, request: ErasureRequest, drawn: Drawn, attempt: Attempt, serving: Sequence[Increment]
+    cache: ErasureCache, request: ErasureRequest, drawn: Drawn, attempt: Attempt, serving: Sequence[Increment]
 ) -> Generator[Progress, None, None]:
     """See that of what is close and erased nothing is seen under both increments together.
 
@@ -42,28 +42,28 @@ def check_beside(
         ErasureRefused: ``concept-too-close``.
     """
     mine = attempt.trained.factors
-    for increment in close_increments(shared, request, serving):
+    for increment in close_increments(cache, request, serving):
         other = request_of(increment)
         yield Progress(0, request.settings.max_steps, 1.0, 1.0, f"looking at it and {other.name} under both")
-        theirs = draw_concept(shared, other, shown_sentences(shared, other))
+        theirs = draw_concept(cache, other, shown_sentences(cache, other))
         substitutes = (attempt.plan.substitute.phrase, substitute_of(increment).phrase)
         for asked, shown, phrases in ((request, drawn, substitutes), (other, theirs, substitutes[::-1])):
-            looked = look(shared, asked, shown, [mine, increment], *phrases)
+            looked = look(cache, asked, shown, [mine, increment], *phrases)
             if not looked.sight.forgotten:
-                sight, near = looked.sight, overlap(shared, as_known(request), listed(other.kind, other.prompts))
+                sight, near = looked.sight, overlap(cache, as_known(request), listed(other.kind, other.prompts))
                 refused = comes_back(request.name, other.name, asked.name, near, sight.seen, sight.pictures)
-                raise with_pictures(refused, shared, asked, shown, looked, [increment])
+                raise with_pictures(refused, cache, asked, shown, looked, [increment])
 
 
-def close_increments(shared: ErasureCache, request: ErasureRequest, serving: Sequence[Increment]) -> list[Increment]:
+def close_increments(cache: ErasureCache, request: ErasureRequest, serving: Sequence[Increment]) -> list[Increment]:
     """Those that serve and come near the newcomer, or that it comes near."""
     own = listed(request.kind, request.prompts)
     close = []
     for increment in serving:
         other = request_of(increment)
         theirs = listed(other.kind, other.prompts)
-        reaching = increment_overlap(shared, increment, theirs, own)
-        if reaching > CLOSE or overlap(shared, as_known(request), theirs) > CLOSE:
+        reaching = increment_overlap(cache, increment, theirs, own)
+        if reaching > CLOSE or overlap(cache, as_known(request), theirs) > CLOSE:
             close.append(increment)
     return close
 
@@ -75,12 +75,12 @@ def as_known(request: ErasureRequest) -> KnownConcept:
 
 def with_pictures(
     refused: ErasureRefused,
-    shared: ErasureCache,
+    cache: ErasureCache,
     request: ErasureRequest,
     drawn: Drawn,
     looked: Looked,
     increments: Sequence[Increment],
 ) -> ErasureRefused:
     """The refusal with what was looked at."""
-    refused.pictures = shown_pictures(shared, request, drawn, looked.images, increments)
+    refused.pictures = shown_pictures(cache, request, drawn, looked.images, increments)
     return refused

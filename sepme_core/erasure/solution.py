@@ -35,25 +35,25 @@ def second_moment(rows: Tensor) -> Tensor:
 
 
 def concept_moments(
-    shared: ErasureCache, sentences: Sequence[Sentence], substitute: str | None, beyond: float = 0.0
+    cache: ErasureCache, sentences: Sequence[Sentence], substitute: str | None, beyond: float = 0.0
 ) -> Moments:
     """The moments for rows that go to the same sentences with ``substitute`` in the concept's place, or without it.
 
     ``beyond``: how far beyond that, as a share of the way.
     """
-    rows = shared.embed([sentence.text for sentence in sentences])[:, 1:].flatten(0, 1)
+    rows = cache.embed([sentence.text for sentence in sentences])[:, 1:].flatten(0, 1)
     if substitute is None:
-        target = shared.embed([sentence.counterpart for sentence in sentences])[:, 1:].flatten(0, 1)
+        target = cache.embed([sentence.counterpart for sentence in sentences])[:, 1:].flatten(0, 1)
     else:
-        target = substituted_rows(shared, sentences, substitute)
+        target = substituted_rows(cache, sentences, substitute)
     change = (1 + beyond) * (target - rows)
     return Moments(second_moment(rows), rows.T @ change / len(rows), float(change.square().sum(1).mean()))
 
 
-def substituted_rows(shared: ErasureCache, sentences: Sequence[Sentence], substitute: str) -> Tensor:
+def substituted_rows(cache: ErasureCache, sentences: Sequence[Sentence], substitute: str) -> Tensor:
     """With ``substitute`` in the concept's place, the matched rows but the start's: (rows, d_in)."""
-    base = shared.base
-    embedded = shared.embed([sentence.with_phrase(substitute) for sentence in sentences])
+    base = cache.base
+    embedded = cache.embed([sentence.with_phrase(substitute) for sentence in sentences])
     lengths = {phrase: count_tokens(base, phrase) for phrase in {each.phrase for each in sentences}}
     other = count_tokens(base, substitute)
     index = torch.stack(
@@ -158,12 +158,12 @@ def unreached(moments: Moments, solution: Solution) -> float:
     return float(left) / max(moments.change, 1e-30)
 
 
-def caption_moment(shared: ErasureCache, besides: Sequence[str]) -> Tensor:
+def caption_moment(cache: ErasureCache, besides: Sequence[str]) -> Tensor:
     """The second moment of the token rows of all captions that mention none of ``besides``, (d_in, d_in)."""
-    sample = captions(shared.base)
-    total = shared.recall(("captions",), lambda: second_moment(shared.rows(sample)))
+    sample = captions(cache.base)
+    total = cache.get_or_make(("captions",), lambda: second_moment(cache.rows(sample)))
     mentioning = [caption for caption in sample if mentions(caption, besides)]
     if not mentioning or len(mentioning) == len(sample):
         return total if not mentioning else torch.zeros_like(total)
-    theirs = second_moment(shared.rows(mentioning))
+    theirs = second_moment(cache.rows(mentioning))
     return (len(sample) * total - len(mentioning) * theirs) / (len(sample) - len(mentioning))

@@ -68,7 +68,7 @@ ABSENCE, AWAY = Substitute(None, "absence"), Substitute(None, "away")
 
 
 def substitutes(
-    shared: ErasureCache,
+    cache: ErasureCache,
     request: ErasureRequest,
     known: Sequence[KnownConcept],
     sentences: Sequence[Sentence],
@@ -83,13 +83,13 @@ def substitutes(
         yield ABSENCE
         return
     if request.substitute is not None:
-        yield asked_for(shared, request, known, sentences, fresh)
+        yield asked_for(cache, request, known, sentences, fresh)
         return
-    allowed = allowed_phrases(shared, request, known)
+    allowed = allowed_phrases(cache, request, known)
     while chosen := list(islice(allowed, CANDIDATES)):
-        measured = [(correlation_of(shared, phrase, sentences, fresh), phrase) for phrase in chosen]
+        measured = [(correlation_of(cache, phrase, sentences, fresh), phrase) for phrase in chosen]
         for correlation, phrase in sorted(measured, key=lambda each: abs(each[0])):
-            yield Substitute(phrase, "chosen", correlation, close_to(shared, request, phrase, known))
+            yield Substitute(phrase, "chosen", correlation, close_to(cache, request, phrase, known))
     yield AWAY
 
 
@@ -103,7 +103,7 @@ def wants_substitute(request: ErasureRequest) -> bool:
 
 
 def asked_for(
-    shared: ErasureCache,
+    cache: ErasureCache,
     request: ErasureRequest,
     known: Sequence[KnownConcept],
     sentences: Sequence[Sentence],
@@ -114,39 +114,39 @@ def asked_for(
     if mentions(phrase, request.prompts):
         raise substitute_erased(request.name, phrase, request.name)
     for each in known:
-        if each.erased and is_close(shared, request, phrase, each):
+        if each.erased and is_close(cache, request, phrase, each):
             raise substitute_erased(request.name, phrase, each.name)
-    correlation = correlation_of(shared, phrase, sentences, fresh)
-    return Substitute(phrase, "asked", correlation, close_to(shared, request, phrase, known))
+    correlation = correlation_of(cache, phrase, sentences, fresh)
+    return Substitute(phrase, "asked", correlation, close_to(cache, request, phrase, known))
 
 
-def allowed_phrases(shared: ErasureCache, request: ErasureRequest, known: Sequence[KnownConcept]) -> Iterator[str]:
+def allowed_phrases(cache: ErasureCache, request: ErasureRequest, known: Sequence[KnownConcept]) -> Iterator[str]:
     """Phrases of the concept's kind that are not erased, nor close to what is; plain ones at the end."""
     kind = request.kind
-    named = [] if kind == "person" else list(suggested(shared.base, "style" if kind == "style" else "object"))
+    named = [] if kind == "person" else list(suggested(cache.base, "style" if kind == "style" else "object"))
     random.Random(f"{request.name} {request.settings.seed}").shuffle(named)
     erased = [each for each in known if each.erased]
     for phrase in (*named, *PLAIN.get(kind, ())):
         if mentions(phrase, request.prompts) or any(mentions(prompt, [phrase]) for prompt in request.prompts):
             continue
-        if not any(is_close(shared, request, phrase, each) for each in erased):
+        if not any(is_close(cache, request, phrase, each) for each in erased):
             yield phrase
 
 
 def close_to(
-    shared: ErasureCache, request: ErasureRequest, phrase: str, known: Sequence[KnownConcept]
+    cache: ErasureCache, request: ErasureRequest, phrase: str, known: Sequence[KnownConcept]
 ) -> tuple[str, ...]:
     """The known concepts that a phrase is close to, by name."""
-    return tuple(sorted(each.name for each in known if is_close(shared, request, phrase, each)))
+    return tuple(sorted(each.name for each in known if is_close(cache, request, phrase, each)))
 
 
-def is_close(shared: ErasureCache, request: ErasureRequest, phrase: str, concept: KnownConcept) -> bool:
+def is_close(cache: ErasureCache, request: ErasureRequest, phrase: str, concept: KnownConcept) -> bool:
     """Whether drawing the phrase might be drawing the concept: it names it, or an erasure of it would act on it."""
     if mentions(phrase, concept.prompts) or any(mentions(prompt, [phrase]) for prompt in concept.prompts):
         return True
     if (concept.kind == "style") != (request.kind == "style"):
         return False
-    return overlap(shared, as_concept(request.kind, phrase), listed(concept.kind, concept.prompts)) > CLOSE
+    return overlap(cache, as_concept(request.kind, phrase), listed(concept.kind, concept.prompts)) > CLOSE
 
 
 def as_concept(kind: str, phrase: str) -> KnownConcept:
@@ -154,15 +154,15 @@ def as_concept(kind: str, phrase: str) -> KnownConcept:
     return KnownConcept(phrase, kind, (phrase,))
 
 
-def correlation_of(shared: ErasureCache, phrase: str, sentences: Sequence[Sentence], fresh: NoisedLatents) -> float:
+def correlation_of(cache: ErasureCache, phrase: str, sentences: Sequence[Sentence], fresh: NoisedLatents) -> float:
     """L_cor of the phrase in the concept's place, over that of the concept itself, on a few x_t."""
     few = fresh.first(LOOKED_AT)
-    return float(relative_correlation(few, predict_phrase(shared, few, sentences, phrase)))
+    return float(relative_correlation(few, predict_phrase(cache, few, sentences, phrase)))
 
 
-def leans_on(shared: ErasureCache, kind: str, phrase: str, newcomer: KnownConcept) -> bool:
+def leans_on(cache: ErasureCache, kind: str, phrase: str, newcomer: KnownConcept) -> bool:
     """Whether a stored increment whose substitute is this phrase must be made again once the newcomer is erased."""
-    return is_close(shared, ErasureRequest("any", kind, ("any",)), phrase, newcomer)
+    return is_close(cache, ErasureRequest("any", kind, ("any",)), phrase, newcomer)
 
 
 def substitute_of(increment: Increment) -> Substitute:
@@ -173,7 +173,7 @@ def substitute_of(increment: Increment) -> Substitute:
     return Substitute(said["phrase"], said["how"], said["correlation"], tuple(said["close_to"]))
 
 
-def draws(shared: ErasureCache, increment: Increment, concept: KnownConcept) -> bool:
+def draws(cache: ErasureCache, increment: Increment, concept: KnownConcept) -> bool:
     """Whether what an increment draws instead of its own concept would draw this one."""
     phrase = substitute_of(increment).phrase
-    return phrase is not None and leans_on(shared, request_of(increment).kind, phrase, concept)
+    return phrase is not None and leans_on(cache, request_of(increment).kind, phrase, concept)

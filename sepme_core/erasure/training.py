@@ -62,48 +62,48 @@ class Trained:
 
 
 def train(
-    shared: ErasureCache, plan: Plan, drawn: Drawn, start: Candidate | None = None
+    cache: ErasureCache, plan: Plan, drawn: Drawn, start: Candidate | None = None
 ) -> Generator[Progress, None, Trained]:
     """Go from ``start``, or the plan's solution, to where the loop may stop; what then looks better is taken.
 
     A closed form that is there by what fresh x_t say of it takes no step: x_t to train on are made for others alone.
     """
-    start, settings = start or first_weights(shared.base, plan), plan.request.settings
-    fresh = fresh_of(shared, plan.substitute, drawn)
+    start, settings = start or first_weights(cache.base, plan), plan.request.settings
+    fresh = fresh_of(cache, plan.substitute, drawn)
     if settings.start == "zero":
-        refined = yield from refine(shared.base, [make_trainee(shared, plan, drawn, start)], settings)
-        return look_at(shared, plan, drawn, start, refined.weights[0], refined.steps, word_for(refined))
-    effect = measure_effect(shared.base, as_stored(start.directions, start.weights), fresh)
+        refined = yield from refine(cache.base, [make_trainee(cache, plan, drawn, start)], settings)
+        return look_at(cache, plan, drawn, start, refined.weights[0], refined.steps, word_for(refined))
+    effect = measure_effect(cache.base, as_stored(start.directions, start.weights), fresh)
     if plan.substitute.beyond:
-        return look_at(shared, plan, drawn, start, start.weights, 0, NOT_WANTED, effect)
+        return look_at(cache, plan, drawn, start, start.weights, 0, NOT_WANTED, effect)
     if effect.standing.arrived(settings) or settings.max_steps == 0:
         loop = NOT_NEEDED if settings.max_steps else OUT_OF_STEPS
-        return look_at(shared, plan, drawn, start, start.weights, 0, loop, effect)
-    trainees = [make_trainee(shared, plan, drawn, start)]
-    refined = yield from refine(shared.base, trainees, settings, effect.standing)
+        return look_at(cache, plan, drawn, start, start.weights, 0, loop, effect)
+    trainees = [make_trainee(cache, plan, drawn, start)]
+    refined = yield from refine(cache.base, trainees, settings, effect.standing)
     word = word_for(refined)
-    trained = look_at(shared, plan, drawn, start, refined.weights[0], refined.steps, word)
+    trained = look_at(cache, plan, drawn, start, refined.weights[0], refined.steps, word)
     if trained.looked.sight.seen == 0:
         return trained
-    untrained = look_at(shared, plan, drawn, start, start.weights, 0, LOOKED_WORSE, effect)
+    untrained = look_at(cache, plan, drawn, start, start.weights, 0, LOOKED_WORSE, effect)
     return untrained if untrained.looks_better_than(trained) else trained
 
 
 def train_together(
-    shared: ErasureCache, plans: Sequence[Plan], drawn: Sequence[Drawn], settings: ErasureSettings
+    cache: ErasureCache, plans: Sequence[Plan], drawn: Sequence[Drawn], settings: ErasureSettings
 ) -> Generator[Progress, None, list[Trained]]:
     """Train a group by one loop, from the plans' solutions; in the plans' order. As `train` does with one."""
-    starts = [first_weights(shared.base, plan) for plan in plans]
-    fresh = [fresh_of(shared, plan.substitute, shown) for plan, shown in zip(plans, drawn, strict=True)]
+    starts = [first_weights(cache.base, plan) for plan in plans]
+    fresh = [fresh_of(cache, plan.substitute, shown) for plan, shown in zip(plans, drawn, strict=True)]
     weights, steps, standing, word = [start.weights for start in starts], 0, None, NOT_NEEDED
     if settings.start == "closed-form":
-        standing = measure_together(shared.base, starts, fresh)
+        standing = measure_together(cache.base, starts, fresh)
     if standing is None or not standing.arrived(settings):
-        trainees = [make_trainee(shared, *parts) for parts in zip(plans, drawn, starts, strict=True)]
-        refined = yield from refine(shared.base, trainees, settings, standing)
+        trainees = [make_trainee(cache, *parts) for parts in zip(plans, drawn, starts, strict=True)]
+        refined = yield from refine(cache.base, trainees, settings, standing)
         weights, steps, word = refined.weights, refined.steps, word_for(refined)
     return [
-        look_at(shared, plan, shown, start, w, steps, word)
+        look_at(cache, plan, shown, start, w, steps, word)
         for plan, shown, start, w in zip(plans, drawn, starts, weights, strict=True)
     ]
 
@@ -127,7 +127,7 @@ def word_for(refined: Refined) -> str:
 
 
 def look_at(
-    shared: ErasureCache,
+    cache: ErasureCache,
     plan: Plan,
     drawn: Drawn,
     start: Candidate,
@@ -138,32 +138,32 @@ def look_at(
 ) -> Trained:
     """What came of a start after so many steps, measured (unless its effect is known) and looked at as it is stored."""
     factors = as_stored(start.directions, weights)
-    effect = effect or measure_effect(shared.base, factors, fresh_of(shared, plan.substitute, drawn))
+    effect = effect or measure_effect(cache.base, factors, fresh_of(cache, plan.substitute, drawn))
     if loop == WITHIN_TAU and not effect.standing.arrived(plan.request.settings):
         loop = NOT_ON_FRESH
-    return Trained(factors, steps, effect, look(shared, plan.request, drawn, [factors], plan.substitute.phrase), loop)
+    return Trained(factors, steps, effect, look(cache, plan.request, drawn, [factors], plan.substitute.phrase), loop)
 
 
-def fresh_of(shared: ErasureCache, substitute: Substitute, drawn: Drawn) -> NoisedLatents:
+def fresh_of(cache: ErasureCache, substitute: Substitute, drawn: Drawn) -> NoisedLatents:
     """Fresh x_t, anchored at what is to be drawn instead."""
-    return anchored(shared, substitute, drawn, fresh_latents(shared, drawn), "fresh")
+    return anchored(cache, substitute, drawn, fresh_latents(cache, drawn), "fresh")
 
 
 def anchored(
-    shared: ErasureCache, substitute: Substitute, drawn: Drawn, latents: NoisedLatents, what: str
+    cache: ErasureCache, substitute: Substitute, drawn: Drawn, latents: NoisedLatents, what: str
 ) -> NoisedLatents:
     """x_t with epsilon of the substitute as their anchor."""
     phrase = substitute.phrase
     key = ("anchor", what, tuple(drawn.texts), drawn.seed, phrase)
-    return latents.anchored(shared.recall(key, lambda: predict_phrase(shared, latents, drawn.sentences, phrase)))
+    return latents.anchored(cache.get_or_make(key, lambda: predict_phrase(cache, latents, drawn.sentences, phrase)))
 
 
-def make_trainee(shared: ErasureCache, plan: Plan, drawn: Drawn, start: Candidate) -> Trainee:
+def make_trainee(cache: ErasureCache, plan: Plan, drawn: Drawn, start: Candidate) -> Trainee:
     """The concept as the loop takes it."""
     directions = start.directions.double().cpu()
     scale = (directions * (plan.moments.concept @ directions)).sum(0).clamp_min(0).sqrt().float().clamp_min(1e-6)
-    latents = anchored(shared, plan.substitute, drawn, training_latents(shared, drawn), "training")
-    return Trainee(start, scale.to(shared.base.device), latents, plan.costs)
+    latents = anchored(cache, plan.substitute, drawn, training_latents(cache, drawn), "training")
+    return Trainee(start, scale.to(cache.base.device), latents, plan.costs)
 
 
 def first_weights(base: DiffusionModel, plan: Plan) -> Candidate:

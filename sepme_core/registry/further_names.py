@@ -38,7 +38,7 @@ def by_concept(session: Session, concepts: Iterable[str]) -> dict[str, list[Furt
     return found
 
 
-def record(session: Session, name: str, concept: str, prompts: list[str], holder: str) -> bool:
+def record(session: Session, name: str, concept: str, prompts: list[str], actor: str) -> bool:
     """Write down that a name stands for a concept, and how the thing is said; returns whether that says anything new.
 
     What was recorded before is kept: one notice does not take back another.
@@ -47,13 +47,13 @@ def record(session: Session, name: str, concept: str, prompts: list[str], holder
     before = [] if further is None else further.prompts
     said = [prompt for prompt in dict.fromkeys(prompts) if prompt not in before]
     if further is None:
-        session.add(FurtherName(name=name, concept=concept, prompts=said, holder=holder))
+        session.add(FurtherName(name=name, concept=concept, prompts=said, actor=actor))
     elif said:
         further.prompts = [*before, *said]
     else:
         return False
     session.flush()
-    audit.append(session, holder, "further-name", concept, details={"name": name, "prompts": said})
+    audit.append(session, actor, "further-name", concept, details={"name": name, "prompts": said})
     return True
 
 
@@ -64,10 +64,10 @@ def hand_over(session: Session, before: str, concept: str) -> None:
     session.flush()
 
 
-def withdraw(session: Session, further: FurtherName, holder: str) -> None:
+def withdraw(session: Session, further: FurtherName, actor: str) -> None:
     """Forget a further name; its wordings stay in what was made with them."""
     details = {"name": further.name, "prompts": further.prompts}
-    audit.append(session, holder, "withdraw-further-name", further.concept, details=details)
+    audit.append(session, actor, "withdraw-further-name", further.concept, details=details)
     session.delete(further)
     session.flush()
 

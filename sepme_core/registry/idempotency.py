@@ -20,7 +20,7 @@ from sepme_core.registry.types import database_time
 class IdempotencyKey:
     """What makes a key unique."""
 
-    holder: str
+    actor: str
     method: str
     path: str
     key: str
@@ -39,11 +39,17 @@ def begin(session: Session, key: IdempotencyKey, body_digest: str) -> dict[str, 
     """
     postgresql = session.get_bind().dialect.name == "postgresql"
     insert = insert_postgresql if postgresql else insert_sqlite
-    values = {"holder": key.holder, "method": key.method, "path": key.path, "key": key.key, "body_digest": body_digest}
+    values = {
+        "actor": key.actor,
+        "method": key.method,
+        "path": key.path,
+        "key": key.key,
+        "body_digest": body_digest,
+    }
     taking = insert(IdempotencyRecord).values(values).on_conflict_do_nothing()
     if _changed(session.execute(taking)) == 1:
         return None
-    record = session.get_one(IdempotencyRecord, (key.holder, key.method, key.path, key.key), populate_existing=True)
+    record = session.get_one(IdempotencyRecord, (key.actor, key.method, key.path, key.key), populate_existing=True)
     if record.body_digest != body_digest:
         raise IdempotencyKeyReused(key.key)
     return record.answer
@@ -84,7 +90,7 @@ def forget(session: Session, older_than_seconds: float) -> int:
 
 def _matching(key: IdempotencyKey) -> tuple[ColumnElement[bool], ...]:
     return (
-        IdempotencyRecord.holder == key.holder,
+        IdempotencyRecord.actor == key.actor,
         IdempotencyRecord.method == key.method,
         IdempotencyRecord.path == key.path,
         IdempotencyRecord.key == key.key,

@@ -32,7 +32,7 @@ class PictureRecord:
 def add(
     session: Session,
     job_id: str,
-    holder: str,
+    actor: str,
     pictures: Sequence[PictureRecord],
     masks: Sequence[dict[str, Any]],
     base_digest: str,
@@ -52,7 +52,7 @@ def add(
             base_digest=base_digest,
             mask=masks[position],
             record=picture.record,
-            holder=holder,
+            actor=actor,
         )
         for position, picture in enumerate(pictures)
     ]

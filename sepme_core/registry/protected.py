@@ -19,7 +19,7 @@ from sepme_core.registry.tables import Job, Protected
 from sepme_core.registry.types import new_id
 
 
-def put(session: Session, name: str, prompts: list[str], holder: str) -> tuple[Protected, bool]:
+def put(session: Session, name: str, prompts: list[str], actor: str) -> tuple[Protected, bool]:
     """Protect prompts under a name, in place of what it held; returns the row and whether it is new.
 
     Concepts accepted from now on pin them. Increments that exist are re-projected: ring for the queue `erase`
@@ -31,11 +31,11 @@ def put(session: Session, name: str, prompts: list[str], holder: str) -> tuple[P
         row = Protected(name=name, prompts=prompts)
         session.add(row)
         session.flush()
-        audit.append(session, holder, "protect", name, details={"prompts": prompts})
+        audit.append(session, actor, "protect", name, details={"prompts": prompts})
         enqueue_reprojections(session)
         return row, True
     if row.prompts != prompts:
-        audit.append(session, holder, "protect", name, details={"prompts": prompts, "before": row.prompts})
+        audit.append(session, actor, "protect", name, details={"prompts": prompts, "before": row.prompts})
         row.prompts = prompts
         row.updated_at = types.now(session)
         session.flush()
@@ -61,7 +61,7 @@ def list_page(session: Session, cursor: str | None, limit: int) -> queries.Page[
     return queries.page_by_name(session, Protected, cursor, limit)
 
 
-def delete(session: Session, name: str, holder: str) -> Protected:
+def delete(session: Session, name: str, actor: str) -> Protected:
     """Protect these prompts no longer; returns the row as it was.
 
     Raises:
@@ -71,7 +71,7 @@ def delete(session: Session, name: str, holder: str) -> Protected:
     row = get(session, name)
     session.delete(row)
     session.flush()
-    audit.append(session, holder, "unprotect", name, details={"before": row.prompts})
+    audit.append(session, actor, "unprotect", name, details={"before": row.prompts})
     return row
 
 
@@ -100,7 +100,7 @@ class Accepted:
     is_new: bool
 
 
-def accept(session: Session, name: str, prompts: list[str], holder: str) -> Accepted:
+def accept(session: Session, name: str, prompts: list[str], actor: str) -> Accepted:
     """Protect prompts under a name, in place of what it held, or accept a job that does so if it may be.
 
     A job it takes where something is erased for good on the base that is served, and where a prompt may be longer than
@@ -112,7 +112,7 @@ def accept(session: Session, name: str, prompts: list[str], holder: str) -> Acce
         session: of `database.writing`. Ring for the queue `erase` then.
         name: the name.
         prompts: all that is to be protected under it.
-        holder: who asked.
+        actor: who asked.
     """
     serialise(session)
     request = {"name": name, "prompts": prompts}
@@ -126,7 +126,7 @@ def accept(session: Session, name: str, prompts: list[str], holder: str) -> Acce
         other = "" if at_once else f", job {successor}"
         cancel_now(session, live, f"a later request to protect other prompts as {name!r}{other}")
     if at_once:
-        stored, is_new = put(session, name, prompts, holder)
+        stored, is_new = put(session, name, prompts, actor)
         return Accepted(stored, None, is_new)
     job = enqueue(
         session,
@@ -135,13 +135,13 @@ def accept(session: Session, name: str, prompts: list[str], holder: str) -> Acce
         request=request,
         pinned=knowledge.folded(session, pinned),
         concept=name,
-        holder=holder,
+        actor=actor,
         job_id=successor,
     )
     return Accepted(None, job, row is None)
 
 
-def give_up(session: Session, name: str, holder: str) -> None:
+def give_up(session: Session, name: str, actor: str) -> None:
     """Protect the prompts of a name no longer, and call off the job that was to.
 
     Raises:
@@ -152,7 +152,7 @@ def give_up(session: Session, name: str, holder: str) -> None:
     if live is not None:
         cancel_now(session, live, f"a request to protect {name!r} no longer")
     if live is None or session.get(Protected, name) is not None:
-        delete(session, name, holder)
+        delete(session, name, actor)
 
 
 def pin(session: Session, claim: Claim) -> dict[str, Any] | None:
@@ -191,7 +191,7 @@ def publish(session: Session, claim: Claim) -> bool:
         return False
     if put_back_if_overtaken(session, job, _pins(session, job.request)):
         return False
-    row, _ = put(session, job.request["name"], job.request["prompts"], job.holder)
+    row, _ = put(session, job.request["name"], job.request["prompts"], job.actor)
     finish(session, job, "succeeded", {"result": document(row)})
     return True
 

@@ -25,7 +25,7 @@ from sepme_core.registry.types import ID_LENGTH, Moment, Words, database_time
 NAME = Words(64)
 ID = Words(ID_LENGTH)
 DIGEST = Words(71)
-HOLDER = Words(128)
+ACTOR = Words(128)
 
 
 def one_live(name: str, kind: str) -> Index:
@@ -128,7 +128,7 @@ class FurtherName(Table):
     name: Mapped[str] = mapped_column(NAME, primary_key=True)
     concept: Mapped[str] = mapped_column(NAME, ForeignKey("concepts.name", ondelete="CASCADE"))
     prompts: Mapped[list[str]]
-    holder: Mapped[str] = mapped_column(HOLDER)
+    actor: Mapped[str] = mapped_column("holder", ACTOR)
     created_at: Mapped[datetime] = mapped_column(default=database_time())
 
 
@@ -152,10 +152,10 @@ class Job(Table):
     concept: Mapped[str | None] = mapped_column(NAME)  # no foreign key: a job outlives a purged concept
     request: Mapped[dict[str, Any]]
     pinned: Mapped[dict[str, Any]]
-    holder: Mapped[str] = mapped_column(HOLDER)
+    actor: Mapped[str] = mapped_column("holder", ACTOR)
     attempt: Mapped[int] = mapped_column(default=0)
     losses: Mapped[int] = mapped_column(default=0)  # leases that ran out
-    worker: Mapped[str | None] = mapped_column(HOLDER)
+    worker: Mapped[str | None] = mapped_column(ACTOR)
     lease_until: Mapped[datetime | None]
     base_digest: Mapped[str | None] = mapped_column(DIGEST)  # the only base whose workers may have it; None: any
     together: Mapped[str | None] = mapped_column(ID)  # jobs of one optimisation, which one worker does
@@ -203,7 +203,7 @@ class Image(Table):
     base_digest: Mapped[str] = mapped_column(DIGEST)
     mask: Mapped[dict[str, Any]]
     record: Mapped[dict[str, Any]]
-    holder: Mapped[str] = mapped_column(HOLDER)
+    actor: Mapped[str] = mapped_column("holder", ACTOR)
     created_at: Mapped[datetime] = mapped_column(default=database_time())
 
 
@@ -225,7 +225,7 @@ class AuditEntry(Table):
 
     sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     at: Mapped[datetime]
-    actor: Mapped[str] = mapped_column(HOLDER)
+    actor: Mapped[str] = mapped_column(ACTOR)
     action: Mapped[str] = mapped_column(Words(32))
     concept: Mapped[str | None] = mapped_column(NAME)
     from_digest: Mapped[str | None] = mapped_column(DIGEST)
@@ -241,7 +241,7 @@ class IdempotencyRecord(Table):
     __tablename__ = "idempotency"
     __table_args__ = (Index(None, "created_at"),)
 
-    holder: Mapped[str] = mapped_column(HOLDER, primary_key=True)
+    actor: Mapped[str] = mapped_column("holder", ACTOR, primary_key=True)
     method: Mapped[str] = mapped_column(Words(8), primary_key=True)
     path: Mapped[str] = mapped_column(Words(256), primary_key=True)
     key: Mapped[str] = mapped_column(Words(256), primary_key=True)
@@ -267,7 +267,7 @@ class Worker(Table):
 
     __tablename__ = "workers"
 
-    name: Mapped[str] = mapped_column(HOLDER, primary_key=True)
+    name: Mapped[str] = mapped_column(ACTOR, primary_key=True)
     queue: Mapped[str] = mapped_column(Words(16))
     base_digest: Mapped[str] = mapped_column(DIGEST)
     started_at: Mapped[datetime] = mapped_column(default=database_time())

@@ -163,7 +163,13 @@ def test_what_somebody_has_come_to_name_meanwhile_stays(
         pinned = {"mask": {"concepts": [{"name": "cat", "version": 1, "digest": digest}]}}
         with writing(engine) as session:
             jobs.enqueue(
-                session, kind="generate", queue="generate", request=PICTURE, pinned=pinned, concept=None, holder="tests"
+                session,
+                kind="generate",
+                queue="generate",
+                request=PICTURE,
+                pinned=pinned,
+                concept=None,
+                actor="tests",
             )
         return leave(store, leaving)
 

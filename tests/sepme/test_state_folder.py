@@ -21,20 +21,20 @@ def test_the_folder_is_made_for_this_user_alone(tmp_path: Path) -> None:
 
 
 def test_a_second_run_is_refused_and_told_who_holds_the_folder(tmp_path: Path) -> None:
-    with running(*python(HOLDER), str(tmp_path)) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
-        refused = pytest.raises(state_folder.FolderInUse, match=rf"process {holder.pid}.*SEPME_HOME")
+    with running(*python(HOLDER), str(tmp_path)) as actor:
+        assert actor.stdout is not None
+        assert actor.stdout.readline() == "held\n"
+        refused = pytest.raises(state_folder.FolderInUse, match=rf"process {actor.pid}.*SEPME_HOME")
         with refused, state_folder.held(tmp_path):
             pass
 
 
 def test_a_killed_run_does_not_keep_the_folder(tmp_path: Path) -> None:
-    with running(*python(HOLDER), str(tmp_path)) as holder:
-        assert holder.stdout is not None
-        holder.stdout.readline()
-        holder.send_signal(signal.SIGKILL)
-        holder.wait(timeout=5)
+    with running(*python(HOLDER), str(tmp_path)) as actor:
+        assert actor.stdout is not None
+        actor.stdout.readline()
+        actor.send_signal(signal.SIGKILL)
+        actor.wait(timeout=5)
         with state_folder.held(tmp_path):
             pass
 

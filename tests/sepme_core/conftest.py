@@ -14,6 +14,6 @@ def base() -> DiffusionModel:
 
 
 @pytest.fixture(scope="session")
-def shared(base: DiffusionModel) -> ErasureCache:
+def cache(base: DiffusionModel) -> ErasureCache:
     """What erasures on the demo model have in common, remembered over all tests."""
     return memory(base)

@@ -15,7 +15,7 @@ def erased(base: DiffusionModel, concept: str) -> Increment:
     """The increment of one of `KINDS`, which leaves the others alone."""
     known = [KnownConcept(name, kind, (name,)) for name, kind in KINDS.items() if name != concept]
     request = ErasureRequest(concept, KINDS[concept], (concept,), settings=QUICK)
-    return run_to_end(erase(base, request, known, shared=memory(base))).increment
+    return run_to_end(erase(base, request, known, cache=memory(base))).increment
 
 
 @cache

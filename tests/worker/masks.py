@@ -11,7 +11,7 @@ from sepme_core.models.model import DiffusionModel
 from sepme_core.registry import concepts, jobs
 from sepme_core.registry.database import reading, writing
 from tests.worker.rows import accepted_erasure, claimed
-from worker.state import WorkerState, store_increment
+from worker.process import WorkerProcess, store_increment
 
 RANK = 2
 
@@ -38,26 +38,26 @@ def random_increment(
     return Increment(directions, weights, metadata)
 
 
-def publish(resident: WorkerState, increment: Increment, **body: object) -> str:
+def publish(worker: WorkerProcess, increment: Increment, **body: object) -> str:
     """Publish an increment as the end of an erase job that was held against all there is. Gives its digest."""
-    claim = claimed(resident.engine, accepted_erasure(resident.engine, increment.concept, **body))
-    stored = store_increment(resident.blobs, MadeIncrement(increment, (), "erased"), 1.0)
-    with writing(resident.engine) as session:
+    claim = claimed(worker.engine, accepted_erasure(worker.engine, increment.concept, **body))
+    stored = store_increment(worker.blobs, MadeIncrement(increment, (), "erased"), 1.0)
+    with writing(worker.engine) as session:
         considered = [known["name"] for known in concepts.known_concepts(session)]
         assert isinstance(jobs.publish_erasure(session, claim, stored, considered=considered), jobs.Published)
     return stored.digest
 
 
 def asked_for(
-    resident: WorkerState, erased: Literal["active"] | list[str], base_digest: str | None = None, **request: object
+    worker: WorkerProcess, erased: Literal["active"] | list[str], base_digest: str | None = None, **request: object
 ) -> str:
     """A job for pictures under a mask, as the front end accepts it; two denoising steps unless said otherwise."""
-    defaults = resident.base.describe()["defaults"]
+    defaults = worker.base.describe()["defaults"]
     whole = {"prompt": "a cat", "negative_prompt": "", "seed": 7, "count": 1, **defaults, "steps": 2, **request}
-    with reading(resident.engine) as session:
-        pinned = concepts.resolve_mask(session, erased).pinned(base_digest or resident.base.digest)
-    with writing(resident.engine) as session:
+    with reading(worker.engine) as session:
+        pinned = concepts.resolve_mask(session, erased).pinned(base_digest or worker.base.digest)
+    with writing(worker.engine) as session:
         job = jobs.enqueue(
-            session, kind="generate", queue="generate", request=whole, pinned=pinned, concept=None, holder="tests"
+            session, kind="generate", queue="generate", request=whole, pinned=pinned, concept=None, actor="tests"
         )
         return job.id

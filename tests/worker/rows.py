@@ -13,7 +13,7 @@ from sepme_core.registry.tables import AuditEntry, Event, Increment, Job
 from sepme_core.registry.types import database_time
 
 CAT: Mapping[str, object] = {"kind": "object", "substitute": "heart"}
-"""The body by which `resident_with_cat` has the cat erased: hearts are drawn instead."""
+"""The body by which `worker_with_cat` has the cat erased: hearts are drawn instead."""
 
 
 def accepted_erasure(engine: Engine, name: str = "cat", **body: object) -> str:

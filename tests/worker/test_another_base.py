@@ -11,9 +11,9 @@ from sepme_core.registry import concepts, serving
 from sepme_core.registry.database import reading, writing
 from tests.sepme_core.narrow import SD_1_4, save_narrow_pipeline
 from tests.worker.masks import asked_for, publish, random_increment
-from tests.worker.residents import answer
+from tests.worker.processes import answer
 from tests.worker.rows import row, versions
-from worker.state import IncrementCache, WorkerState
+from worker.process import IncrementCache, WorkerProcess
 
 SHORT = {"max_steps": 2, "batch_size": 2}
 
@@ -25,60 +25,58 @@ def narrow(tmp_path_factory: pytest.TempPathFactory) -> DiffusionModel:
 
 
 @pytest.fixture
-def before(resident: WorkerState, narrow: DiffusionModel) -> WorkerState:
+def before(worker: WorkerProcess, narrow: DiffusionModel) -> WorkerProcess:
     """A worker of the same registry that has the narrow model; cat is erased for it, and fish restored."""
-    before = replace(
-        resident, base=narrow, shared=ErasureCache(narrow), increments=IncrementCache(resident.blobs, narrow)
-    )
-    with writing(resident.engine) as session:
+    before = replace(worker, base=narrow, cache=ErasureCache(narrow), increments=IncrementCache(worker.blobs, narrow))
+    with writing(worker.engine) as session:
         serving.announce_model(session, narrow.describe())
     for name in ("cat", "fish"):
         publish(before, random_increment(narrow, name), options=SHORT)
-    with writing(resident.engine) as session:
+    with writing(worker.engine) as session:
         concepts.restore(session, "fish", "tests")
-        serving.announce_model(session, resident.base.describe())
+        serving.announce_model(session, worker.base.describe())
     return before
 
 
-def state(resident: WorkerState, name: str) -> str:
-    with reading(resident.engine) as session:
+def state(worker: WorkerProcess, name: str) -> str:
+    with reading(worker.engine) as session:
         return concepts.get(session, name).state
 
 
-def erase_again(resident: WorkerState) -> list[str]:
-    with writing(resident.engine) as session:
-        return [one.job.id for one in concepts.accept_again(session, resident.base.digest, "tests")]
+def erase_again(worker: WorkerProcess) -> list[str]:
+    with writing(worker.engine) as session:
+        return [one.job.id for one in concepts.accept_again(session, worker.base.digest, "tests")]
 
 
 @pytest.mark.usefixtures("before")
-def test_all_that_is_stored_is_erased_again_for_the_model_that_is_served(resident: WorkerState) -> None:
-    job_ids = erase_again(resident)
+def test_all_that_is_stored_is_erased_again_for_the_model_that_is_served(worker: WorkerProcess) -> None:
+    job_ids = erase_again(worker)
     for job_id in job_ids:
-        answer(resident, job_id)
-        assert row(resident.engine, job_id).state == "succeeded", row(resident.engine, job_id).problem
-    assert (state(resident, "cat"), state(resident, "fish")) == ("erased", "restored")
+        answer(worker, job_id)
+        assert row(worker.engine, job_id).state == "succeeded", row(worker.engine, job_id).problem
+    assert (state(worker, "cat"), state(worker, "fish")) == ("erased", "restored")
     for name in ("cat", "fish"):
-        current = versions(resident.engine, name)[-1]
-        Increment.from_bytes(resident.blobs.get(current.digest), digest=current.digest, base=resident.base)
-    assert erase_again(resident) == []
-    drawn = asked_for(resident, ["cat"])
-    answer(resident, drawn)
-    assert row(resident.engine, drawn).state == "succeeded"
+        current = versions(worker.engine, name)[-1]
+        Increment.from_bytes(worker.blobs.get(current.digest), digest=current.digest, base=worker.base)
+    assert erase_again(worker) == []
+    drawn = asked_for(worker, ["cat"])
+    answer(worker, drawn)
+    assert row(worker.engine, drawn).state == "succeeded"
 
 
 def test_until_then_pictures_under_the_old_mask_are_refused_with_the_call_that_helps(
-    resident: WorkerState, before: WorkerState
+    worker: WorkerProcess, before: WorkerProcess
 ) -> None:
-    with writing(resident.engine) as session:
+    with writing(worker.engine) as session:
         serving.announce_model(session, before.base.describe())
     asked = asked_for(before, ["cat"])
     answer(before, asked)
-    assert row(resident.engine, asked).state == "succeeded", row(resident.engine, asked).problem
-    with writing(resident.engine) as session:
-        serving.announce_model(session, resident.base.describe())
-    refused = asked_for(resident, ["cat"])
-    answer(resident, refused)
-    problem = row(resident.engine, refused).problem
+    assert row(worker.engine, asked).state == "succeeded", row(worker.engine, asked).problem
+    with writing(worker.engine) as session:
+        serving.announce_model(session, worker.base.describe())
+    refused = asked_for(worker, ["cat"])
+    answer(worker, refused)
+    problem = row(worker.engine, refused).problem
     assert problem is not None
     assert problem["type"] == "/problems/increment-for-another-base"
     assert "POST /erasures/again" in problem["remedy"]

@@ -18,11 +18,11 @@ from sepme_core.registry.database import reading, writing
 from tests.sepme.processes import until
 from tests.worker.masks import publish, random_increment
 from tests.worker.pictures import seen
-from tests.worker.residents import answer, queued
+from tests.worker.processes import answer, queued
 from tests.worker.rows import accepted_erasure, claimed, events, problem, row, versions
 from worker import erase, work
 from worker.lease import Drain, Lease, LeaseLost
-from worker.state import WorkerState
+from worker.process import WorkerProcess
 
 SHORT = {"max_steps": 2, "batch_size": 2}
 LONG = {"start": "zero", "learning_rate": 1e-8, "threshold": 0.0, "max_steps": 10_000, "batch_size": 1}
@@ -30,9 +30,9 @@ FEEBLE = {"start": "zero", "max_steps": 1, "batch_size": 1, "target": "counterpa
 """One step from nowhere, by which nothing is erased; and no other substitutes are tried."""
 
 
-def directly(resident: WorkerState, name: str, known: list[KnownConcept]) -> Increment:
+def directly(worker: WorkerProcess, name: str, known: list[KnownConcept]) -> Increment:
     """The increment as the method makes it without a service."""
-    return run_to_end(optimise(resident.base, asked_for(name), known, [], shared=resident.shared)).increment
+    return run_to_end(optimise(worker.base, asked_for(name), known, [], cache=worker.cache)).increment
 
 
 def asked_for(name: str) -> ErasureRequest:
@@ -40,15 +40,15 @@ def asked_for(name: str) -> ErasureRequest:
     return ErasureRequest(name, "object", (name,), settings=ErasureSettings.from_options(SHORT))
 
 
-def test_an_erasure_publishes_the_increment_that_the_method_makes(resident: WorkerState) -> None:
-    job_id = accepted_erasure(resident.engine, "cat", options=SHORT)
-    answer(resident, job_id)
-    job = row(resident.engine, job_id)
+def test_an_erasure_publishes_the_increment_that_the_method_makes(worker: WorkerProcess) -> None:
+    job_id = accepted_erasure(worker.engine, "cat", options=SHORT)
+    answer(worker, job_id)
+    job = row(worker.engine, job_id)
     assert job.state == "succeeded", job.problem
-    (version,) = versions(resident.engine, "cat")
-    expected = directly(resident, "cat", [])
+    (version,) = versions(worker.engine, "cat")
+    expected = directly(worker, "cat", [])
     assert version.digest == expected.digest
-    assert resident.blobs.get(version.digest) == expected.to_bytes()
+    assert worker.blobs.get(version.digest) == expected.to_bytes()
     assert version.bytes == len(expected.to_bytes())
     assert version.certificate.items() >= dict(expected.certificate).items()
     assert version.certificate["seconds"] > 0
@@ -57,190 +57,190 @@ def test_an_erasure_publishes_the_increment_that_the_method_makes(resident: Work
     assert job.result["state"] == "erased"
 
 
-def test_concepts_accepted_together_know_each_other_and_are_made_in_their_order(resident: WorkerState) -> None:
-    cat, fish = accepted_together(resident, "cat", "fish")
-    assert work.do_next(resident, lambda: None)
-    assert (row(resident.engine, cat).state, row(resident.engine, fish).state) == ("succeeded", "queued")
-    (made,) = versions(resident.engine, "cat")
-    assert made.digest == directly(resident, "cat", [KnownConcept("fish", "object", ("fish",), erased=True)]).digest
-    assert made.digest != directly(resident, "cat", []).digest
+def test_concepts_accepted_together_know_each_other_and_are_made_in_their_order(worker: WorkerProcess) -> None:
+    cat, fish = accepted_together(worker, "cat", "fish")
+    assert work.do_next(worker, lambda: None)
+    assert (row(worker.engine, cat).state, row(worker.engine, fish).state) == ("succeeded", "queued")
+    (made,) = versions(worker.engine, "cat")
+    assert made.digest == directly(worker, "cat", [KnownConcept("fish", "object", ("fish",), erased=True)]).digest
+    assert made.digest != directly(worker, "cat", []).digest
 
 
-def accepted_together(resident: WorkerState, *names: str, joint: bool = False) -> list[str]:
+def accepted_together(worker: WorkerProcess, *names: str, joint: bool = False) -> list[str]:
     """The ids of the jobs that erase several concepts, in their order."""
     bodies = [{"name": name, "kind": "object", "options": SHORT} for name in names]
-    with writing(resident.engine) as session:
+    with writing(worker.engine) as session:
         return [one.job.id for one in concepts.accept_erasures(session, bodies, "tests", joint=joint)]
 
 
-def test_the_evidence_of_an_erasure_is_stored_as_it_was_drawn(resident: WorkerState) -> None:
-    job_id = accepted_erasure(resident.engine, "cat", options=SHORT)
-    answer(resident, job_id)
-    (version,) = versions(resident.engine, "cat")
+def test_the_evidence_of_an_erasure_is_stored_as_it_was_drawn(worker: WorkerProcess) -> None:
+    job_id = accepted_erasure(worker.engine, "cat", options=SHORT)
+    answer(worker, job_id)
+    (version,) = versions(worker.engine, "cat")
     listed = version.certificate["pictures"]
     assert [picture["erased"] for picture in listed] == [False] * 3 + [True] * 3
     for picture in listed:
-        with reading(resident.engine) as session:
+        with reading(worker.engine) as session:
             image = images.get(session, picture["id"])
         assert (image.job_id, image.sha256, image.record["prompt"]) == (job_id, picture["sha256"], picture["prompt"])
         assert [masked["digest"] for masked in image.mask["concepts"]] == [version.digest] * picture["erased"]
-        pixels = Image.open(BytesIO(resident.blobs.get(image.digest))).convert("RGB").tobytes()
+        pixels = Image.open(BytesIO(worker.blobs.get(image.digest))).convert("RGB").tobytes()
         assert hashlib.sha256(pixels).hexdigest() == picture["sha256"]
 
 
-def test_a_group_is_optimised_once_and_each_job_publishes_its_own_member(resident: WorkerState) -> None:
-    first, second = accepted_together(resident, "fish", "cat", joint=True)
+def test_a_group_is_optimised_once_and_each_job_publishes_its_own_member(worker: WorkerProcess) -> None:
+    first, second = accepted_together(worker, "fish", "cat", joint=True)
     for job_id in (first, second):
-        answer(resident, job_id)
-        assert row(resident.engine, job_id).state == "succeeded", row(resident.engine, job_id).problem
-    together = erase_together(resident.base, [asked_for("cat"), asked_for("fish")], shared=resident.shared)
+        answer(worker, job_id)
+        assert row(worker.engine, job_id).state == "succeeded", row(worker.engine, job_id).problem
+    together = erase_together(worker.base, [asked_for("cat"), asked_for("fish")], cache=worker.cache)
     expected = {name: made.increment.digest for name, made in run_to_end(together).items()}
-    assert {name: versions(resident.engine, name)[0].digest for name in ("cat", "fish")} == expected
-    assert [event.kind for event in events(resident.engine, second)] == ["succeeded"], "nothing was left to optimise"
-    with reading(resident.engine) as session:
+    assert {name: versions(worker.engine, name)[0].digest for name in ("cat", "fish")} == expected
+    assert [event.kind for event in events(worker.engine, second)] == ["succeeded"], "nothing was left to optimise"
+    with reading(worker.engine) as session:
         assert jobs.list_page(session, None, 10, kind="reproject").items == []
 
 
-def test_what_would_undo_an_erasure_for_good_is_refused_and_names_it(resident: WorkerState) -> None:
+def test_what_would_undo_an_erasure_for_good_is_refused_and_names_it(worker: WorkerProcess) -> None:
     """Under the increment that is for good it is seen, by its rockets: so it is not the same under another name."""
-    answer(resident, accepted_erasure(resident.engine, "cat", options=SHORT, irrevocable=True))
-    job_id = accepted_erasure(resident.engine, "rocket", prompts=["rocket", "cat"], options=SHORT)
-    answer(resident, job_id)
-    refused = problem(resident.engine, job_id)
+    answer(worker, accepted_erasure(worker.engine, "cat", options=SHORT, irrevocable=True))
+    job_id = accepted_erasure(worker.engine, "rocket", prompts=["rocket", "cat"], options=SHORT)
+    answer(worker, job_id)
+    refused = problem(worker.engine, job_id)
     assert (refused["type"], refused["status"]) == ("irrevocable-weakened", 409)
     assert (refused["irrevocable"], refused["because"]) == ("cat", "effect-lost")
     assert refused["limit"] < refused["seen"] <= refused["of"]
-    assert versions(resident.engine, "rocket") == []
-    assert len(versions(resident.engine, "cat")) == 1
+    assert versions(worker.engine, "rocket") == []
+    assert len(versions(worker.engine, "cat")) == 1
 
 
 def test_an_erasure_that_was_overtaken_by_one_for_good_publishes_nothing_and_is_queued_again(
-    resident: WorkerState,
+    worker: WorkerProcess,
 ) -> None:
-    job_id = accepted_erasure(resident.engine, "cat", options=SHORT)
-    answering = threading.Thread(target=answer, args=(resident, job_id))
+    job_id = accepted_erasure(worker.engine, "cat", options=SHORT)
+    answering = threading.Thread(target=answer, args=(worker, job_id))
     answering.start()
-    until(lambda: bool(events(resident.engine, job_id)), seconds=60)
-    publish(resident, random_increment(resident.base, "fox"), irrevocable=True)
+    until(lambda: bool(events(worker.engine, job_id)), seconds=60)
+    publish(worker, random_increment(worker.base, "fox"), irrevocable=True)
     answering.join()
-    job = row(resident.engine, job_id)
+    job = row(worker.engine, job_id)
     assert (job.state, [each["name"] for each in job.pinned["irrevocable"]]) == ("queued", ["fox"])
-    assert versions(resident.engine, "cat") == []
-    assert job_id in queued(resident)
+    assert versions(worker.engine, "cat") == []
+    assert job_id in queued(worker)
 
 
 def test_what_is_too_close_to_a_protected_prompt_is_refused_with_the_numbers_and_the_pictures(
-    resident: WorkerState,
+    worker: WorkerProcess,
 ) -> None:
-    with writing(resident.engine) as session:
+    with writing(worker.engine) as session:
         protected.put(session, "our-mascot", ["cat"], "tests")
-    job_id = accepted_erasure(resident.engine, "cat", options=SHORT)
-    answer(resident, job_id)
-    refused = problem(resident.engine, job_id)
+    job_id = accepted_erasure(worker.engine, "cat", options=SHORT)
+    answer(worker, job_id)
+    refused = problem(worker.engine, job_id)
     assert (refused["type"], refused["status"], refused["closest"]) == ("concept-too-close", 409, "our-mascot")
     assert refused["overlap"] > 0.8
     assert 1 < refused["seen"] <= refused["of"]
-    assert "cat" in looked_at(resident, refused)[3:]
-    assert versions(resident.engine, "cat") == []
+    assert "cat" in looked_at(worker, refused)[3:]
+    assert versions(worker.engine, "cat") == []
 
 
-def looked_at(resident: WorkerState, refused: Mapping[str, Any]) -> list[str | None]:
+def looked_at(worker: WorkerProcess, refused: Mapping[str, Any]) -> list[str | None]:
     """What is seen in a refusal's pictures: three without the increment and three with it."""
     assert [each["erased"] for each in refused["pictures"]] == [False] * 3 + [True] * 3
-    return seen(resident, [each["id"] for each in refused["pictures"]])
+    return seen(worker, [each["id"] for each in refused["pictures"]])
 
 
 def test_what_would_still_be_seen_is_not_published_and_what_serves_goes_on_to_serve(
-    resident_with_cat: WorkerState,
+    worker_with_cat: WorkerProcess,
 ) -> None:
-    resident = resident_with_cat
-    job_id = accepted_erasure(resident.engine, "cat", options=FEEBLE)
-    answer(resident, job_id)
-    refused = problem(resident.engine, job_id)
+    worker = worker_with_cat
+    job_id = accepted_erasure(worker.engine, "cat", options=FEEBLE)
+    answer(worker, job_id)
+    refused = problem(worker.engine, job_id)
     assert (refused["type"], refused["status"]) == ("not-forgotten", 409)
     assert (refused["seen"], refused["of"], refused["limit"]) == (6, 6, 1)
-    assert looked_at(resident, refused) == ["cat"] * 6
-    with reading(resident.engine) as session:
+    assert looked_at(worker, refused) == ["cat"] * 6
+    with reading(worker.engine) as session:
         mask = concepts.resolve_mask(session, "active").concepts
     assert [(each.name, each.version) for each in mask] == [("cat", 1)]
 
 
-def test_what_would_still_be_seen_is_published_by_an_override_and_marked_so(resident: WorkerState) -> None:
-    job_id = accepted_erasure(resident.engine, "cat", options=FEEBLE, override=True)
-    answer(resident, job_id)
-    assert row(resident.engine, job_id).state == "succeeded", row(resident.engine, job_id).problem
-    (version,) = versions(resident.engine, "cat")
+def test_what_would_still_be_seen_is_published_by_an_override_and_marked_so(worker: WorkerProcess) -> None:
+    job_id = accepted_erasure(worker.engine, "cat", options=FEEBLE, override=True)
+    answer(worker, job_id)
+    assert row(worker.engine, job_id).state == "succeeded", row(worker.engine, job_id).problem
+    (version,) = versions(worker.engine, "cat")
     assert version.certificate["overridden"] == ["not-forgotten"]
     assert version.certificate["forgotten"]["forgotten"] is False
 
 
 def test_the_damaged_increment_of_another_concept_does_not_hold_up_an_erasure(
-    resident_with_cat: WorkerState, caplog: pytest.LogCaptureFixture
+    worker_with_cat: WorkerProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
-    resident = resident_with_cat
-    resident.blobs.delete(versions(resident.engine, "cat")[-1].digest)
-    job_id = accepted_erasure(resident.engine, "fish", options=SHORT)
+    worker = worker_with_cat
+    worker.blobs.delete(versions(worker.engine, "cat")[-1].digest)
+    job_id = accepted_erasure(worker.engine, "fish", options=SHORT)
     with caplog.at_level(logging.WARNING):
-        answer(resident, job_id)
-    assert row(resident.engine, job_id).state == "succeeded", row(resident.engine, job_id).problem
+        answer(worker, job_id)
+    assert row(worker.engine, job_id).state == "succeeded", row(worker.engine, job_id).problem
     assert "The increment of cat cannot be looked at" in caplog.text
 
 
-def test_an_option_that_only_the_method_can_judge_is_refused_by_its_pointer(resident: WorkerState) -> None:
-    job_id = accepted_erasure(resident.engine, "cat", options={"directions": 100_000})
-    answer(resident, job_id)
-    problem = row(resident.engine, job_id).problem
+def test_an_option_that_only_the_method_can_judge_is_refused_by_its_pointer(worker: WorkerProcess) -> None:
+    job_id = accepted_erasure(worker.engine, "cat", options={"directions": 100_000})
+    answer(worker, job_id)
+    problem = row(worker.engine, job_id).problem
     assert problem is not None
     assert (problem["type"], problem["status"]) == ("/problems/invalid-request", 422)
     assert problem["errors"][0]["pointer"] == "#/options/directions"
 
 
 @contextmanager
-def answering(resident: WorkerState, job_id: str) -> Iterator[None]:
+def answering(worker: WorkerProcess, job_id: str) -> Iterator[None]:
     """Answer a ring in another thread, for the time of a block that begins once the work is under way."""
-    answering = threading.Thread(target=answer, args=(resident, job_id))
+    answering = threading.Thread(target=answer, args=(worker, job_id))
     answering.start()
     try:
-        until(lambda: bool(events(resident.engine, job_id)), seconds=60)
+        until(lambda: bool(events(worker.engine, job_id)), seconds=60)
         yield
     finally:
-        with writing(resident.engine) as session:
+        with writing(worker.engine) as session:
             if jobs.get(session, job_id).state in jobs.LIVE_STATES:
                 jobs.request_cancel(session, job_id)
         answering.join(timeout=60)
         assert not answering.is_alive()
 
 
-def test_a_cancelled_erasure_ends_at_its_next_step_and_publishes_nothing(resident: WorkerState) -> None:
-    job_id = accepted_erasure(resident.engine, "cat", options=LONG)
-    with answering(resident, job_id), writing(resident.engine) as session:
+def test_a_cancelled_erasure_ends_at_its_next_step_and_publishes_nothing(worker: WorkerProcess) -> None:
+    job_id = accepted_erasure(worker.engine, "cat", options=LONG)
+    with answering(worker, job_id), writing(worker.engine) as session:
         jobs.request_cancel(session, job_id)
-    assert row(resident.engine, job_id).state == "cancelled"
-    assert versions(resident.engine, "cat") == []
+    assert row(worker.engine, job_id).state == "cancelled"
+    assert versions(worker.engine, "cat") == []
 
 
-def test_restoring_a_concept_that_is_being_erased_ends_the_work(resident: WorkerState) -> None:
-    job_id = accepted_erasure(resident.engine, "cat", options=LONG)
-    with answering(resident, job_id), writing(resident.engine) as session:
+def test_restoring_a_concept_that_is_being_erased_ends_the_work(worker: WorkerProcess) -> None:
+    job_id = accepted_erasure(worker.engine, "cat", options=LONG)
+    with answering(worker, job_id), writing(worker.engine) as session:
         concepts.restore(session, "cat", "tests", None)
-    assert row(resident.engine, job_id).state == "cancelled"
-    assert versions(resident.engine, "cat") == []
+    assert row(worker.engine, job_id).state == "cancelled"
+    assert versions(worker.engine, "cat") == []
 
 
-def test_a_stopping_worker_puts_the_erasure_back_for_another(resident: WorkerState) -> None:
-    job_id = accepted_erasure(resident.engine, "cat", options=LONG)
-    stopping = replace(resident, drain=Drain(0.0))
+def test_a_stopping_worker_puts_the_erasure_back_for_another(worker: WorkerProcess) -> None:
+    job_id = accepted_erasure(worker.engine, "cat", options=LONG)
+    stopping = replace(worker, drain=Drain(0.0))
     with answering(stopping, job_id):
         stopping.drain.begin()
-        until(lambda: row(resident.engine, job_id).state == "queued", seconds=60)
-    assert row(resident.engine, job_id).losses == 0
+        until(lambda: row(worker.engine, job_id).state == "queued", seconds=60)
+    assert row(worker.engine, job_id).losses == 0
 
 
-def test_a_void_attempt_publishes_nothing(resident: WorkerState) -> None:
-    job_id = accepted_erasure(resident.engine, "cat", options=SHORT)
-    void = claimed(resident.engine, job_id, lease_seconds=0.0)
-    assert claimed(resident.engine, job_id).attempt == 2
+def test_a_void_attempt_publishes_nothing(worker: WorkerProcess) -> None:
+    job_id = accepted_erasure(worker.engine, "cat", options=SHORT)
+    void = claimed(worker.engine, job_id, lease_seconds=0.0)
+    assert claimed(worker.engine, job_id).attempt == 2
     with pytest.raises(LeaseLost):
-        erase.run(resident, Lease(resident.engine, void, seconds=8, drain=resident.drain))
-    assert versions(resident.engine, "cat") == []
-    assert row(resident.engine, job_id).state == "running"
+        erase.run(worker, Lease(worker.engine, void, seconds=8, drain=worker.drain))
+    assert versions(worker.engine, "cat") == []
+    assert row(worker.engine, job_id).state == "running"

@@ -13,9 +13,9 @@ from sepme_core.registry import concepts, protected
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.serving import surely_whole
 from tests.worker.masks import publish, random_increment
-from tests.worker.residents import answer
+from tests.worker.processes import answer
 from tests.worker.rows import accepted_erasure, problem, row, versions
-from worker.state import WorkerState
+from worker.process import WorkerProcess
 
 LONG = "a cat " * 7 + "heart"
 
@@ -29,50 +29,50 @@ LONG = "a cat " * 7 + "heart"
     ],
 )
 def test_an_erasure_is_refused_by_the_phrase_that_is_too_long(
-    resident: WorkerState, body: dict[str, object], pointer: str
+    worker: WorkerProcess, body: dict[str, object], pointer: str
 ) -> None:
-    job_id = accepted_erasure(resident.engine, "heart", **body)
-    answer(resident, job_id)
-    refused = problem(resident.engine, job_id)
+    job_id = accepted_erasure(worker.engine, "heart", **body)
+    answer(worker, job_id)
+    refused = problem(worker.engine, job_id)
     assert (refused["type"], refused["status"]) == ("invalid-request", 422)
     (error,) = refused["errors"]
     assert (error["pointer"], "'heart'" in error["detail"]) == (pointer, True)
-    assert versions(resident.engine, "heart") == []
+    assert versions(worker.engine, "heart") == []
 
 
-def test_one_made_together_with_it_is_refused_too_and_told_whose_phrase_it_is(resident: WorkerState) -> None:
+def test_one_made_together_with_it_is_refused_too_and_told_whose_phrase_it_is(worker: WorkerProcess) -> None:
     bodies: list[dict[str, Any]] = [
         {"name": "fox", "kind": "object"},
         {"name": "heart", "kind": "object", "prompts": [LONG]},
     ]
-    with writing(resident.engine) as session:
+    with writing(worker.engine) as session:
         fox, heart = (one.job.id for one in concepts.accept_erasures(session, bodies, "tests", joint=True))
-    answer(resident, fox)
-    answer(resident, heart)
-    assert problem(resident.engine, fox)["errors"][0]["pointer"] == "#/group/1/prompts/0"
-    assert problem(resident.engine, heart)["errors"][0]["pointer"] == "#/prompts/0"
+    answer(worker, fox)
+    answer(worker, heart)
+    assert problem(worker.engine, fox)["errors"][0]["pointer"] == "#/group/1/prompts/0"
+    assert problem(worker.engine, heart)["errors"][0]["pointer"] == "#/prompts/0"
 
 
 @pytest.mark.parametrize("irrevocable", [True, False])
-def test_prompts_to_protect_are_refused_likewise_whatever_is_erased(resident: WorkerState, irrevocable: bool) -> None:
+def test_prompts_to_protect_are_refused_likewise_whatever_is_erased(worker: WorkerProcess, irrevocable: bool) -> None:
     if irrevocable:
-        publish(resident, random_increment(resident.base, "fox"), irrevocable=True)
-    with writing(resident.engine) as session:
+        publish(worker, random_increment(worker.base, "fox"), irrevocable=True)
+    with writing(worker.engine) as session:
         job = protected.accept(session, "our-mascot", ["a heart", LONG], "tests").job
     assert job is not None
-    answer(resident, job.id)
-    assert problem(resident.engine, job.id)["errors"][0]["pointer"] == "#/prompts/1"
-    with reading(resident.engine) as session:
+    answer(worker, job.id)
+    assert problem(worker.engine, job.id)["errors"][0]["pointer"] == "#/prompts/1"
+    with reading(worker.engine) as session:
         assert concepts.protected_prompts(session) == []
-    assert row(resident.engine, job.id).state == "failed"
+    assert row(worker.engine, job.id).state == "failed"
 
 
-def test_prompts_that_fit_though_a_worker_has_to_look_are_protected(resident: WorkerState) -> None:
-    with writing(resident.engine) as session:
+def test_prompts_that_fit_though_a_worker_has_to_look_are_protected(worker: WorkerProcess) -> None:
+    with writing(worker.engine) as session:
         job = protected.accept(session, "our-mascot", ["a kingfisher of paper"], "tests").job
     assert job is not None
-    answer(resident, job.id)
-    assert row(resident.engine, job.id).state == "succeeded", row(resident.engine, job.id).problem
+    answer(worker, job.id)
+    assert row(worker.engine, job.id).state == "succeeded", row(worker.engine, job.id).problem
 
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=20)

@@ -3,7 +3,7 @@ import pytest
 from sepme_core.erasure import MadeIncrement
 from sepme_core.models.model import DiffusionModel
 from tests.worker.masks import random_increment
-from worker.state import LastGroup, Members
+from worker.process import LastGroup, Members
 
 
 def test_the_last_group_is_made_once_and_another_anew(base: DiffusionModel) -> None:

@@ -11,49 +11,49 @@ from sepme_core.registry import protected, serving
 from sepme_core.registry.database import reading, writing
 from tests.sepme.processes import until
 from worker.heartbeat import Heartbeat
-from worker.state import WorkerState
+from worker.process import WorkerProcess
 
 
-def seen(resident: WorkerState) -> Sequence[tuple[str, str]]:
-    with reading(resident.engine) as session:
+def seen(worker: WorkerProcess) -> Sequence[tuple[str, str]]:
+    with reading(worker.engine) as session:
         return [(worker.name, worker.queue) for worker in serving.workers(session)]
 
 
-def model(resident: WorkerState) -> dict[str, Any]:
-    with reading(resident.engine) as session:
+def model(worker: WorkerProcess) -> dict[str, Any]:
+    with reading(worker.engine) as session:
         return serving.current_model(session) or {}
 
 
-def protect(resident: WorkerState, name: str, prompt: str) -> None:
-    with writing(resident.engine) as session:
+def protect(worker: WorkerProcess, name: str, prompt: str) -> None:
+    with writing(worker.engine) as session:
         protected.put(session, name, [prompt], "tests")
 
 
-def test_a_worker_is_seen_while_it_lives_and_withdrawn_at_its_end(resident: WorkerState) -> None:
-    heartbeat = Heartbeat(resident)
+def test_a_worker_is_seen_while_it_lives_and_withdrawn_at_its_end(worker: WorkerProcess) -> None:
+    heartbeat = Heartbeat(worker)
     heartbeat.start()
-    until(lambda: seen(resident) == [(resident.name, "erase")])
-    until(lambda: "capacity" in model(resident))
-    assert model(resident)["base_digest"] == resident.base.digest
+    until(lambda: seen(worker) == [(worker.name, "erase")])
+    until(lambda: "capacity" in model(worker))
+    assert model(worker)["base_digest"] == worker.base.digest
     heartbeat.stop()
-    assert seen(resident) == []
+    assert seen(worker) == []
 
 
-def test_the_capacity_that_is_announced_falls_when_prompts_are_protected(resident: WorkerState) -> None:
-    heartbeat = Heartbeat(resident, beat_seconds=0.05)
+def test_the_capacity_that_is_announced_falls_when_prompts_are_protected(worker: WorkerProcess) -> None:
+    heartbeat = Heartbeat(worker, beat_seconds=0.05)
     heartbeat.start()
     try:
-        until(lambda: "capacity" in model(resident))
-        before = model(resident)["capacity"]
+        until(lambda: "capacity" in model(worker))
+        before = model(worker)["capacity"]
         assert before["left"] == before["directions"]
-        protect(resident, "our-mascot", "a penguin with an umbrella")
-        until(lambda: model(resident)["capacity"]["left"] < before["left"])
+        protect(worker, "our-mascot", "a penguin with an umbrella")
+        until(lambda: model(worker)["capacity"]["left"] < before["left"])
     finally:
         heartbeat.stop()
 
 
 def test_one_worker_of_several_measures_what_a_change_leaves_and_the_next_one_when_it_ends(
-    resident: WorkerState, monkeypatch: pytest.MonkeyPatch
+    worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measured = []
 
@@ -62,41 +62,41 @@ def test_one_worker_of_several_measures_what_a_change_leaves_and_the_next_one_wh
         return measure_capacity(*asked)
 
     monkeypatch.setattr("worker.heartbeat.measure_capacity", counted)
-    beats = [Heartbeat(replace(resident, name=name), beat_seconds=0.05) for name in ("first", "second")]
+    beats = [Heartbeat(replace(worker, name=name), beat_seconds=0.05) for name in ("first", "second")]
     for heartbeat in beats:
         heartbeat.start()
     try:
         until(lambda: len(set(measured)) == 2)  # each says what it serves when it comes up
         until(lambda: all(heartbeat._settled for heartbeat in beats))
-        whole = model(resident)["capacity"]["left"]
-        protect(resident, "our-mascot", "a penguin with an umbrella")
-        until(lambda: model(resident)["capacity"]["left"] < whole)
+        whole = model(worker)["capacity"]["left"]
+        protect(worker, "our-mascot", "a penguin with an umbrella")
+        until(lambda: model(worker)["capacity"]["left"] < whole)
         assert len(measured) == 3
-        less = model(resident)["capacity"]["left"]
+        less = model(worker)["capacity"]["left"]
         beats.pop(0).stop()
-        protect(resident, "our-logo", "a crown made of neon light")
-        until(lambda: model(resident)["capacity"]["left"] < less)
+        protect(worker, "our-logo", "a crown made of neon light")
+        until(lambda: model(worker)["capacity"]["left"] < less)
         assert measured[-1] is not measured[2]
     finally:
         for heartbeat in beats:
             heartbeat.stop()
 
 
-def test_a_database_that_fails_for_a_while_does_not_end_the_heartbeat(resident: WorkerState) -> None:
-    with writing(resident.engine) as session:
+def test_a_database_that_fails_for_a_while_does_not_end_the_heartbeat(worker: WorkerProcess) -> None:
+    with writing(worker.engine) as session:
         session.execute(text("ALTER TABLE workers RENAME TO elsewhere"))
-    heartbeat = Heartbeat(resident, beat_seconds=0.05)
+    heartbeat = Heartbeat(worker, beat_seconds=0.05)
     heartbeat.start()
     try:
-        with writing(resident.engine) as session:
+        with writing(worker.engine) as session:
             session.execute(text("ALTER TABLE elsewhere RENAME TO workers"))
-        until(lambda: seen(resident) == [(resident.name, "erase")])
+        until(lambda: seen(worker) == [(worker.name, "erase")])
     finally:
         heartbeat.stop()
 
 
 def test_no_error_ends_the_heartbeat_and_measuring_does_not_hold_it_up(
-    resident: WorkerState, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     measuring, measured = threading.Event(), threading.Event()
 
@@ -106,37 +106,37 @@ def test_no_error_ends_the_heartbeat_and_measuring_does_not_hold_it_up(
         raise ZeroDivisionError("nothing is left")
 
     monkeypatch.setattr("worker.heartbeat.measure_capacity", slow_and_wrong)
-    heartbeat = Heartbeat(resident, beat_seconds=0.05)
+    heartbeat = Heartbeat(worker, beat_seconds=0.05)
     heartbeat.start()
     try:
         assert measuring.wait(20)
-        with writing(resident.engine) as session:
+        with writing(worker.engine) as session:
             session.execute(text("DELETE FROM workers"))
-        until(lambda: seen(resident) == [(resident.name, "erase")])
+        until(lambda: seen(worker) == [(worker.name, "erase")])
         measured.set()
         until(lambda: "The capacity of this worker could not be told (2 times by now): nothing is left" in caplog.text)
         monkeypatch.undo()
-        until(lambda: "capacity" in model(resident))
+        until(lambda: "capacity" in model(worker))
     finally:
         measured.set()
         heartbeat.stop()
 
 
 def test_a_change_while_a_later_worker_comes_up_is_not_written_over_for_long(
-    resident: WorkerState, monkeypatch: pytest.MonkeyPatch
+    worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = Heartbeat(replace(resident, name="first"), beat_seconds=0.05)
-    second = Heartbeat(replace(resident, name="second"), beat_seconds=0.05)
+    first = Heartbeat(replace(worker, name="first"), beat_seconds=0.05)
+    second = Heartbeat(replace(worker, name="second"), beat_seconds=0.05)
     first.start()
-    until(lambda: "capacity" in model(resident))
-    whole = model(resident)["capacity"]["left"]
+    until(lambda: "capacity" in model(worker))
+    whole = model(worker)["capacity"]["left"]
     changed = threading.Event()
 
     def slow(*asked: Any) -> dict[str, int]:
         measured = measure_capacity(*asked)
         if not changed.is_set() and threading.current_thread() is second._served:
-            protect(resident, "our-mascot", "a penguin with an umbrella")
-            until(lambda: model(resident)["capacity"]["left"] < whole)
+            protect(worker, "our-mascot", "a penguin with an umbrella")
+            until(lambda: model(worker)["capacity"]["left"] < whole)
             changed.set()
         return measured
 
@@ -145,7 +145,7 @@ def test_a_change_while_a_later_worker_comes_up_is_not_written_over_for_long(
     try:
         until(changed.is_set)
         until(lambda: second._settled)
-        assert model(resident)["capacity"]["left"] < whole
+        assert model(worker)["capacity"]["left"] < whole
     finally:
         first.stop()
         second.stop()

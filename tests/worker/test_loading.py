@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from sepme_core.demo import MODEL_FOLDER
 from sepme_core.models.model import BaseNotSupported
 from sepme_core.settings import Settings
-from worker.state import load_model
+from worker.process import load_model
 
 
 def test_weights_that_are_no_numbers_are_refused_by_the_part_they_are_in(tmp_path: Path) -> None:

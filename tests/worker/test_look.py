@@ -7,16 +7,16 @@ import pytest
 
 from tests.worker.masks import asked_for
 from tests.worker.rows import row
-from worker.state import WorkerState
+from worker.process import WorkerProcess
 
 
 def test_one_word_to_look_is_enough_for_all_that_waits(
-    resident: WorkerState, broker_url: str, monkeypatch: pytest.MonkeyPatch
+    worker: WorkerProcess, broker_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SEPME_BROKER_URL", broker_url)
     application = importlib.import_module("worker.application")
-    monkeypatch.setattr(application.process, "resident", replace(resident, queue="generate"))
-    job_ids = [asked_for(resident, []) for _ in range(3)]
+    monkeypatch.setattr(application.started, "worker", replace(worker, queue="generate"))
+    job_ids = [asked_for(worker, []) for _ in range(3)]
     application.look()
-    application.process.preparation.stop()
-    assert [row(resident.engine, job_id).state for job_id in job_ids] == ["succeeded"] * 3
+    application.started.preparation.stop()
+    assert [row(worker.engine, job_id).state for job_id in job_ids] == ["succeeded"] * 3

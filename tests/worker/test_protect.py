@@ -8,95 +8,95 @@ from sqlalchemy.orm import Session
 from sepme_core.registry import concepts, jobs, protected
 from sepme_core.registry.database import reading, writing
 from tests.worker.masks import publish, random_increment
-from tests.worker.residents import answer, queued
+from tests.worker.processes import answer, queued
 from tests.worker.rows import CAT, accepted_erasure, claimed, events, problem, row, versions
 from worker import protect
 from worker.lease import Cancelled, Interrupted, Lease, LeaseLost
-from worker.state import WorkerState
+from worker.process import WorkerProcess
 
 SHORT = {"max_steps": 2, "batch_size": 2}
 UNRELATED = ["a penguin with an umbrella"]
 
 
 @pytest.fixture
-def resident(resident_with_cat: WorkerState) -> WorkerState:
+def worker(worker_with_cat: WorkerProcess) -> WorkerProcess:
     """A worker's belongings, and the cat erased for good."""
-    accepted_erasure(resident_with_cat.engine, "cat", **CAT, irrevocable=True)
-    return resident_with_cat
+    accepted_erasure(worker_with_cat.engine, "cat", **CAT, irrevocable=True)
+    return worker_with_cat
 
 
-def asked(resident: WorkerState, name: str, prompts: list[str]) -> str:
+def asked(worker: WorkerProcess, name: str, prompts: list[str]) -> str:
     """The id of the job that is to protect prompts, as the front end accepts it."""
-    with writing(resident.engine) as session:
+    with writing(worker.engine) as session:
         job = protected.accept(session, name, prompts, "tests").job
     assert job is not None
     return job.id
 
 
-def stored(resident: WorkerState) -> dict[str, list[str]]:
-    with reading(resident.engine) as session:
+def stored(worker: WorkerProcess) -> dict[str, list[str]]:
+    with reading(worker.engine) as session:
         return {entry["name"]: entry["prompts"] for entry in concepts.protected_prompts(session)}
 
 
 def test_prompts_that_weaken_nothing_are_protected_and_what_is_erased_for_good_is_reprojected(
-    resident: WorkerState,
+    worker: WorkerProcess,
 ) -> None:
-    job_id = asked(resident, "our-mascot", UNRELATED)
-    answer(resident, job_id)
-    job = row(resident.engine, job_id)
+    job_id = asked(worker, "our-mascot", UNRELATED)
+    answer(worker, job_id)
+    job = row(worker.engine, job_id)
     assert job.state == "succeeded", job.problem
-    with reading(resident.engine) as session:
+    with reading(worker.engine) as session:
         assert job.result == protected.document(protected.get(session, "our-mascot"))
-    assert "cat" in events(resident.engine, job_id)[0].data["message"]
-    (reprojection,) = queued(resident)
-    answer(resident, reprojection)
-    assert row(resident.engine, reprojection).state == "succeeded", row(resident.engine, reprojection).problem
-    current = versions(resident.engine, "cat")[-1]
+    assert "cat" in events(worker.engine, job_id)[0].data["message"]
+    (reprojection,) = queued(worker)
+    answer(worker, reprojection)
+    assert row(worker.engine, reprojection).state == "succeeded", row(worker.engine, reprojection).problem
+    current = versions(worker.engine, "cat")[-1]
     assert current.pinned["protected"] == [{"name": "our-mascot", "prompts": UNRELATED}]
     assert current.certificate["forgotten"]["forgotten"]
-    with reading(resident.engine) as session:
+    with reading(worker.engine) as session:
         assert concepts.document(session, concepts.get(session, "cat"))["state"] == "erased"
 
 
 @pytest.mark.parametrize(("name", "prompt"), [("our-mascot", "cat"), ("cat", "cat"), ("our-mascot", " Cat ")])
 def test_the_words_of_what_is_erased_for_good_cannot_be_protected_under_any_name(
-    resident: WorkerState, name: str, prompt: str
+    worker: WorkerProcess, name: str, prompt: str
 ) -> None:
-    job_id = asked(resident, name, [prompt])
-    answer(resident, job_id)
-    refused = problem(resident.engine, job_id)
+    job_id = asked(worker, name, [prompt])
+    answer(worker, job_id)
+    refused = problem(worker.engine, job_id)
     assert (refused["type"], refused["status"]) == ("irrevocable-weakened", 409)
     assert (refused["irrevocable"], refused["because"], refused["prompt"]) == ("cat", "same-words", prompt)
-    assert stored(resident) == {}
-    assert queued(resident) == set()
-    assert len(versions(resident.engine, "cat")) == 1
+    assert stored(worker) == {}
+    assert queued(worker) == set()
+    assert len(versions(worker.engine, "cat")) == 1
 
 
-def test_of_several_erasures_for_good_the_one_that_would_come_back_is_named(resident: WorkerState) -> None:
-    answer(resident, accepted_erasure(resident.engine, "fish", options=SHORT, irrevocable=True))
-    job_id = asked(resident, "our-mascot", ["a fish"])
-    answer(resident, job_id)
-    refused = problem(resident.engine, job_id)
+def test_of_several_erasures_for_good_the_one_that_would_come_back_is_named(worker: WorkerProcess) -> None:
+    answer(worker, accepted_erasure(worker.engine, "fish", options=SHORT, irrevocable=True))
+    job_id = asked(worker, "our-mascot", ["a fish"])
+    answer(worker, job_id)
+    refused = problem(worker.engine, job_id)
     assert (refused["type"], refused["irrevocable"]) == ("irrevocable-weakened", "fish")
     assert "'fish'" in refused["detail"]
     assert refused["because"] == "effect-lost"
     assert refused["limit"] < refused["seen"] <= refused["of"]
-    assert stored(resident) == {}
+    assert stored(worker) == {}
 
 
 def test_prompts_whose_check_was_overtaken_by_an_erasure_for_good_are_held_against_that_too(
-    resident: WorkerState,
+    worker: WorkerProcess,
 ) -> None:
-    held = claimed(resident.engine, asked(resident, "our-mascot", UNRELATED))
-    with writing(resident.engine) as session:
+    held = claimed(worker.engine, asked(worker, "our-mascot", UNRELATED))
+    with writing(worker.engine) as session:
         assert protected.pin(session, held) is not None
-    publish(resident, random_increment(resident.base, "fox"), irrevocable=True)
-    with writing(resident.engine) as session:
+    publish(worker, random_increment(worker.base, "fox"), irrevocable=True)
+    with writing(worker.engine) as session:
         assert not protected.publish(session, held)
-    job = row(resident.engine, held.job_id)
+    job = row(worker.engine, held.job_id)
     assert (job.state, [each["name"] for each in job.pinned["irrevocable"]]) == ("queued", ["cat", "fox"])
-    assert stored(resident) == {}
-    assert job.id in queued(resident)
+    assert stored(worker) == {}
+    assert job.id in queued(worker)
 
 
 def cancel(session: Session, job_id: str) -> None:
@@ -109,20 +109,20 @@ def delete(session: Session, _job_id: str) -> None:
 
 @pytest.mark.parametrize(("call_off", "end"), [(cancel, Cancelled), (delete, LeaseLost)])
 def test_a_protection_that_is_called_off_ends_at_its_next_step(
-    resident: WorkerState, call_off: Callable[[Session, str], None], end: type[Interrupted]
+    worker: WorkerProcess, call_off: Callable[[Session, str], None], end: type[Interrupted]
 ) -> None:
-    held = claimed(resident.engine, asked(resident, "our-mascot", UNRELATED))
-    with writing(resident.engine) as session:
+    held = claimed(worker.engine, asked(worker, "our-mascot", UNRELATED))
+    with writing(worker.engine) as session:
         call_off(session, held.job_id)
-    with pytest.raises(end), Lease(resident.engine, held, seconds=8, drain=resident.drain) as lease:
-        protect.run(resident, lease)
-    assert stored(resident) == {}
+    with pytest.raises(end), Lease(worker.engine, held, seconds=8, drain=worker.drain) as lease:
+        protect.run(worker, lease)
+    assert stored(worker) == {}
 
 
-def test_a_void_attempt_protects_nothing(resident: WorkerState) -> None:
-    job_id = asked(resident, "our-mascot", UNRELATED)
-    void = claimed(resident.engine, job_id, lease_seconds=0.0)
-    assert claimed(resident.engine, job_id).attempt == 2
+def test_a_void_attempt_protects_nothing(worker: WorkerProcess) -> None:
+    job_id = asked(worker, "our-mascot", UNRELATED)
+    void = claimed(worker.engine, job_id, lease_seconds=0.0)
+    assert claimed(worker.engine, job_id).attempt == 2
     with pytest.raises(LeaseLost):
-        protect.run(resident, Lease(resident.engine, void, seconds=8, drain=resident.drain))
-    assert (row(resident.engine, job_id).state, stored(resident)) == ("running", {})
+        protect.run(worker, Lease(worker.engine, void, seconds=8, drain=worker.drain))
+    assert (row(worker.engine, job_id).state, stored(worker)) == ("running", {})

@@ -21,7 +21,7 @@ from sepme_core.registry.tables import AuditEntry, Concept, Image
 from sepme_core.registry.tables import Increment as Version
 from sepme_core.settings import Settings
 from tests.worker.masks import publish
-from tests.worker.residents import work_off, working_in
+from tests.worker.processes import work_off, working_in
 from tests.worker.rows import accepted_erasure
 from worker.verify.__main__ import check_registry, main, read_registry
 from worker.verify.checks import Check, Verifier, check, check_evidence
@@ -34,17 +34,17 @@ ANOTHER_BASE = "sha256:" + "0" * 64
 
 @pytest.fixture(scope="module")
 def healthy(
-    tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, base: DiffusionModel, shared: ErasureCache
+    tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, base: DiffusionModel, cache: ErasureCache
 ) -> Path:
     """The state folder of a service that erased an object and a style and gave the style back."""
     home = tmp_path_factory.mktemp("healthy") / "home"
     home.mkdir()
     shutil.copy(sqlite_template, home / "registry.sqlite3")
-    with working_in(home, base, shared) as resident:
+    with working_in(home, base, cache) as worker:
         for name, kind in (("cat", "object"), ("sepia", "style")):
-            accepted_erasure(resident.engine, name, kind=kind, options=QUICK)
-            work_off(resident)
-        with writing(resident.engine) as session:
+            accepted_erasure(worker.engine, name, kind=kind, options=QUICK)
+            work_off(worker)
+        with writing(worker.engine) as session:
             concepts.restore(session, "sepia", "tests", None)
     return home
 
@@ -62,11 +62,11 @@ def home(environment_without_settings: None, healthy: Path, tmp_path: Path, monk
     return Path(shutil.copytree(healthy, tmp_path / "home"))
 
 
-def found(home: Path, shared: ErasureCache, name: str) -> Mapping[str, Check]:
+def found(home: Path, cache: ErasureCache, name: str) -> Mapping[str, Check]:
     """What the checks find of one concept, by the checks' names."""
     settings = settings_of(home)
     stored = read_registry(settings)
-    checks = list(check(Verifier(shared, open_blobs(settings.blob_url), stored), stored[name]))
+    checks = list(check(Verifier(cache, open_blobs(settings.blob_url), stored), stored[name]))
     for each in checks:
         print("ok" if each.holds else "FAILED", each.concept, each.name, each.detail)
     return {each.name: each for each in checks}
@@ -117,15 +117,15 @@ def test_a_healthy_registry_holds(home: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_what_is_damaged_is_asked_for_again_and_stays_restored(
-    home: Path, base: DiffusionModel, shared: ErasureCache, capsys: pytest.CaptureFixture[str]
+    home: Path, base: DiffusionModel, cache: ErasureCache, capsys: pytest.CaptureFixture[str]
 ) -> None:
     blob = current_blob(home, "sepia")
     whole = blob.read_bytes()
     blob.write_bytes(whole[:-1])
     assert main(["--concept", "sepia", "--repair"]) == 1
     assert "sepia: job " in capsys.readouterr().out
-    with working_in(home, base, shared) as resident:
-        work_off(resident)
+    with working_in(home, base, cache) as worker:
+        work_off(worker)
     assert blob.read_bytes() == whole
     assert read_registry(settings_of(home))["sepia"].concept.state == "restored"
     assert repair(settings_of(home), list(read_registry(settings_of(home)).values())) == []
@@ -169,17 +169,17 @@ def test_a_flipped_bit_in_a_file_fails(home: Path, capsys: pytest.CaptureFixture
     assert "2 of 3 checks do not hold." in said
 
 
-def test_a_file_that_is_not_there_fails_even_where_it_does_not_serve(home: Path, shared: ErasureCache) -> None:
+def test_a_file_that_is_not_there_fails_even_where_it_does_not_serve(home: Path, cache: ErasureCache) -> None:
     first = read_registry(settings_of(home))["cat"].versions[0].digest
     tamper(home, lambda _session, blobs: blobs.delete(first))
-    assert failing(found(home, shared, "cat")) == {"file of version 1"}
+    assert failing(found(home, cache, "cat")) == {"file of version 1"}
 
 
 def test_an_increment_that_does_not_erase_fails_whatever_its_certificate_says(
-    home: Path, shared: ErasureCache, capsys: pytest.CaptureFixture[str]
+    home: Path, cache: ErasureCache, capsys: pytest.CaptureFixture[str]
 ) -> None:
     put_in_place(home, "cat", lambda own: with_weights(own, 0.0))
-    checks = found(home, shared, "cat")
+    checks = found(home, cache, "cat")
     assert failing(checks) == {"forgotten", "loss", UNDER_ALL, "pictures with the increment"}
     assert checks["forgotten"].numbers["seen"] == checks["forgotten"].numbers["pictures"] == 6
     assert checks["loss"].numbers["relative_loss"] == pytest.approx(1, abs=1e-3)
@@ -188,15 +188,15 @@ def test_an_increment_that_does_not_erase_fails_whatever_its_certificate_says(
 
 
 def test_increments_that_work_against_each_other_fail_where_all_that_is_erased_is_applied(
-    home: Path, shared: ErasureCache
+    home: Path, cache: ErasureCache
 ) -> None:
     def against(own: Increment) -> Increment:
         return replace(with_weights(own, -1.0), metadata={**own.metadata, "concept": "anchor", "prompts": ["anchor"]})
 
     current = Increment.from_bytes(current_blob(home, "cat").read_bytes())
-    with working_in(home, shared.base, shared) as resident:
-        publish(resident, against(current))
-    checks = found(home, shared, "cat")
+    with working_in(home, cache.base, cache) as worker:
+        publish(worker, against(current))
+    checks = found(home, cache, "cat")
     assert failing(checks) == {UNDER_ALL}
     assert checks["forgotten"].numbers["seen"] == 0
     assert checks[UNDER_ALL].numbers["seen"] > checks[UNDER_ALL].numbers["limit"]
@@ -207,37 +207,37 @@ def with_weights(increment: Increment, times: float) -> Increment:
     return replace(increment, weights={path: times * w for path, w in increment.weights.items()})
 
 
-def test_what_was_published_with_an_override_says_so_where_it_is_seen(home: Path, shared: ErasureCache) -> None:
+def test_what_was_published_with_an_override_says_so_where_it_is_seen(home: Path, cache: ErasureCache) -> None:
     def marked(own: Increment) -> Increment:
         certificate = {**own.certificate, "overridden": ["not-forgotten"]}
         return replace(with_weights(own, 0.0), metadata={**own.metadata, "certificate": certificate})
 
     put_in_place(home, "cat", marked)
-    check = found(home, shared, "cat")["forgotten"]
+    check = found(home, cache, "cat")["forgotten"]
     assert not check.holds
     assert "override: true" in check.detail
 
 
-def test_an_increment_that_acts_on_what_was_restored_fails_on_both(home: Path, shared: ErasureCache) -> None:
+def test_an_increment_that_acts_on_what_was_restored_fails_on_both(home: Path, cache: ErasureCache) -> None:
     def turned_elsewhere(increment: Increment) -> Increment:
         noise = torch.randn(increment.directions.shape, generator=torch.Generator().manual_seed(0))
         return replace(increment, directions=torch.linalg.qr(noise).Q.contiguous())
 
     put_in_place(home, "cat", turned_elsewhere)
-    assert failing(found(home, shared, "cat")) >= {"leak", "pictures with the increment"}
-    assert failing(found(home, shared, "sepia")) == {"leak of cat", "pictures under all that is erased"}
+    assert failing(found(home, cache, "cat")) >= {"leak", "pictures with the increment"}
+    assert failing(found(home, cache, "sepia")) == {"leak of cat", "pictures under all that is erased"}
 
 
-def test_an_increment_that_does_not_know_what_was_restored_fails(home: Path, shared: ErasureCache) -> None:
+def test_an_increment_that_does_not_know_what_was_restored_fails(home: Path, cache: ErasureCache) -> None:
     tamper(home, lambda session, _blobs: setattr(concepts.get(session, "cat"), "version", 1))
-    checks = found(home, shared, "sepia")
+    checks = found(home, cache, "sepia")
     assert "leak of cat" in failing(checks)
     assert "re-projection" in str(checks["leak of cat"].remedy)
 
 
 @pytest.mark.parametrize("exchanged", ["for another base", "of another concept", "without its origin"])
 def test_an_increment_that_is_not_the_concepts_own_for_this_base_fails(
-    home: Path, shared: ErasureCache, exchanged: str
+    home: Path, cache: ErasureCache, exchanged: str
 ) -> None:
     others = {
         "for another base": lambda own: replace(own, metadata={**own.metadata, "base_digest": ANOTHER_BASE}),
@@ -245,7 +245,7 @@ def test_an_increment_that_is_not_the_concepts_own_for_this_base_fails(
         "without its origin": lambda own: replace(own, metadata=without(own.metadata, "kind")),
     }
     put_in_place(home, "cat", others[exchanged])
-    checks = found(home, shared, "cat")
+    checks = found(home, cache, "cat")
     assert failing(checks) == {"increment"}
     assert ("POST /erasures" in str(checks["increment"].remedy)) == (exchanged == "for another base")
 
@@ -273,18 +273,18 @@ def evidence_of(session: Session, name: str) -> list[str]:
 
 
 @pytest.mark.parametrize("libraries", [False, True])
-def test_other_pixels_are_enough_only_from_other_libraries(home: Path, shared: ErasureCache, libraries: bool) -> None:
+def test_other_pixels_are_enough_only_from_other_libraries(home: Path, cache: ErasureCache, libraries: bool) -> None:
     change_evidence(home, "sepia", libraries=libraries)
-    evidence = found(home, shared, "sepia")["pictures without it"]
+    evidence = found(home, cache, "sepia")["pictures without it"]
     assert evidence.holds == libraries
     assert evidence.numbers["equal"] == 0
     assert evidence.numbers["worst_similarity"] == pytest.approx(1)
 
 
-def test_evidence_is_drawn_by_as_many_threads_as_it_was_first(home: Path, shared: ErasureCache) -> None:
+def test_evidence_is_drawn_by_as_many_threads_as_it_was_first(home: Path, cache: ErasureCache) -> None:
     before = torch.get_num_threads()
     stored = read_registry(settings_of(home))
-    verifier = Verifier(shared, open_blobs(settings_of(home).blob_url), stored)
+    verifier = Verifier(cache, open_blobs(settings_of(home).blob_url), stored)
     torch.set_num_threads(1 if before > 1 else 2)
     try:
         evidence = check_evidence(verifier, stored["sepia"])
@@ -293,16 +293,16 @@ def test_evidence_is_drawn_by_as_many_threads_as_it_was_first(home: Path, shared
     assert evidence.numbers["equal"] == evidence.numbers["of"] == 3
 
 
-def test_evidence_that_is_not_recorded_any_more_fails(home: Path, shared: ErasureCache) -> None:
+def test_evidence_that_is_not_recorded_any_more_fails(home: Path, cache: ErasureCache) -> None:
     def forget(session: Session, _blobs: Blobs) -> None:
         session.delete(session.get_one(Image, evidence_of(session, "sepia")[0]))
 
     tamper(home, forget)
-    assert failing(found(home, shared, "sepia")) == {"pictures without it"}
+    assert failing(found(home, cache, "sepia")) == {"pictures without it"}
 
 
 @pytest.mark.parametrize("kind", ["person", "explicit"])
-def test_no_picture_is_drawn_of_a_person_or_of_what_is_explicit(home: Path, shared: ErasureCache, kind: str) -> None:
+def test_no_picture_is_drawn_of_a_person_or_of_what_is_explicit(home: Path, cache: ErasureCache, kind: str) -> None:
     def declare(session: Session, blobs: Blobs) -> None:
         session.execute(update(Concept).where(Concept.name == "sepia").values(kind=kind))
         for image in evidence_of(session, "sepia"):  # would fail the check if it were looked at
@@ -310,7 +310,7 @@ def test_no_picture_is_drawn_of_a_person_or_of_what_is_explicit(home: Path, shar
 
     tamper(home, declare)
     change_evidence(home, "sepia", libraries=False)
-    checks = found(home, shared, "sepia")
+    checks = found(home, cache, "sepia")
     for name in ("pictures without it", "pictures under all that is erased"):
         assert checks[name].holds
         assert kind in checks[name].detail

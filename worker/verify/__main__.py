@@ -20,7 +20,7 @@ from sepme_core.models.model import BaseNotSupported, DiffusionModel
 from sepme_core.registry.blobs import open_blobs
 from sepme_core.registry.database import make_engine
 from sepme_core.settings import Settings
-from worker.state import ClassifierNotUsable, load_classifier, load_model
+from worker.process import ClassifierNotUsable, load_classifier, load_model
 from worker.verify.checks import Check, Verifier, check, check_audit
 from worker.verify.stored import Repair, StoredConcept, read_stored, repair
 
@@ -41,17 +41,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = Settings()
         stored = read_registry(settings)
         concepts = choose(stored, chosen.concept)
-        shared = _load(settings)
+        cache = _load(settings)
     except (CannotVerify, ValidationError) as reason:
         print(f"sepme: {reason}", file=sys.stderr)
         return CANNOT
-    verifier = Verifier(shared, open_blobs(settings.blob_url), stored)
+    verifier = Verifier(cache, open_blobs(settings.blob_url), stored)
     made = chain(
         [] if chosen.concept else check_registry(settings),
         (each for concept in concepts for each in check(verifier, concept)),
     )
     repairs = repair(settings, concepts) if chosen.repair else []
-    failed = report_json(shared.base, made, repairs) if chosen.json else report(made, repairs)
+    failed = report_json(cache.base, made, repairs) if chosen.json else report(made, repairs)
     return FAILED if failed else HOLDS
 
 

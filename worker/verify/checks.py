@@ -20,7 +20,7 @@ from sepme_core.registry.tables import Increment as Version
 from sepme_core.wordings import listed
 from worker.driving import as_known
 from worker.problems import ERASE_ALL_AGAIN
-from worker.state import IncrementCache
+from worker.process import IncrementCache
 from worker.verify.pictures import Likeness, draw_again
 from worker.verify.stored import StoredConcept
 
@@ -62,10 +62,10 @@ class Check:
 class Verifier:
     """What the checks work with. For one thread at a time."""
 
-    def __init__(self, shared: ErasureCache, blobs: Blobs, stored: Mapping[str, StoredConcept]) -> None:
-        self.base, self.blobs, self.stored = shared.base, blobs, stored
-        self._increments = IncrementCache(blobs, shared.base)
-        self.shared = shared
+    def __init__(self, cache: ErasureCache, blobs: Blobs, stored: Mapping[str, StoredConcept]) -> None:
+        self.base, self.blobs, self.stored = cache.base, blobs, stored
+        self._increments = IncrementCache(blobs, cache.base)
+        self.cache = cache
         self._measured: dict[str, dict[str, Any]] = {}
 
     @property
@@ -86,7 +86,7 @@ class Verifier:
             increment = self.increment(version)
             known, protected = known_when_made(version), as_known(version.pinned["protected"])
             try:
-                self._measured[version.digest] = recertify(self.base, increment, known, protected, self.shared)
+                self._measured[version.digest] = recertify(self.base, increment, known, protected, self.cache)
             except (KeyError, ValueError) as error:
                 raise IncrementDamaged(f"increment {version.digest}: its metadata lacks {error}") from error
         return self._measured[version.digest]
@@ -187,7 +187,7 @@ def check_under_all(verifier: Verifier, concept: StoredConcept) -> Check:
     name = "forgotten under all that is erased"
     try:
         mask = [verifier.increment(each.current) for each in verifier.serving]
-        sight = look_under(verifier.shared, verifier.increment(concept.current), mask)
+        sight = look_under(verifier.cache, verifier.increment(concept.current), mask)
     except UNUSABLE as error:
         return Check(concept.name, name, False, f"the mask cannot be applied: {error}", CHECK_DISK)
     return check_sight(concept.current, name, sight, verifier.increment(concept.current).certificate)

@@ -52,15 +52,15 @@ class Accepted:
     already_done: bool
 
 
-def accept_erasure(session: Session, body: Mapping[str, Any], holder: str, *, blobs: Blobs | None = None) -> Accepted:
+def accept_erasure(session: Session, body: Mapping[str, Any], actor: str, *, blobs: Blobs | None = None) -> Accepted:
     """Accept one request to erase; see `accept_erasures`."""
-    return accept_erasures(session, [body], holder, blobs=blobs)[0]
+    return accept_erasures(session, [body], actor, blobs=blobs)[0]
 
 
 def accept_erasures(
     session: Session,
     bodies: Sequence[Mapping[str, Any]],
-    holder: str,
+    actor: str,
     *,
     joint: bool = False,
     blobs: Blobs | None = None,
@@ -82,7 +82,7 @@ def accept_erasures(
     Args:
         session: of `database.writing`; the caller's transaction decides that all or none is kept.
         bodies: the erase bodies, each with its `name`; defaults are filled in here.
-        holder: who asked.
+        actor: who asked.
         joint: whether they are optimised together; each job then holds the bodies of all, and pins none of them.
         blobs: where the bytes of what is stored are looked at; None to go by the rows.
 
@@ -94,15 +94,15 @@ def accept_erasures(
         ValueError: where a name is malformed, or a joint erasure has one concept alone.
     """
     serialise(session)
-    requests = settle(session, [erasure_request(body) for body in bodies], holder)
+    requests = settle(session, [erasure_request(body) for body in bodies], actor)
     requests = joined(requests) if joint else requests
     stored = knowledge.storable(session, requests)
-    accepted = [_accept(session, *each, holder, blobs) for each in zip(requests, stored, strict=True)]
+    accepted = [_accept(session, *each, actor, blobs) for each in zip(requests, stored, strict=True)]
     _pin(session, accepted)
     return accepted
 
 
-def accept_again(session: Session, base_digest: str, holder: str) -> list[Accepted]:
+def accept_again(session: Session, base_digest: str, actor: str) -> list[Accepted]:
     """Accept to erase again, for a base, all that is stored for another one, each by the request it was made by.
 
     What is restored stays so when its new version is published. What is being erased already goes on with that job.
@@ -113,14 +113,14 @@ def accept_again(session: Session, base_digest: str, holder: str) -> list[Accept
     rows = session.execute(stored.order_by(Concept.name)).all()
     requests = [worded(session, knowledge.whole(session, increment.request)) for _, increment in rows]
     accepted = [
-        _accept_again(session, concept, request, holder)
+        _accept_again(session, concept, request, actor)
         for (concept, _), request in zip(rows, knowledge.storable(session, requests), strict=True)
     ]
     _pin(session, accepted)
     return accepted
 
 
-def accept_repairs(session: Session, names: Collection[str], holder: str) -> list[Accepted]:
+def accept_repairs(session: Session, names: Collection[str], actor: str) -> list[Accepted]:
     """Accept to make the increments of these concepts again, each by the request that it was made by.
 
     What is restored stays so. What is being erased already goes on with that job.
@@ -129,7 +129,7 @@ def accept_repairs(session: Session, names: Collection[str], holder: str) -> lis
     stored = [(concept, increments.trained(session, concept.name)) for concept in _stored(session, names)]
     requests = [worded(session, knowledge.whole(session, increment.request)) for _, increment in stored]
     accepted = [
-        _accept_again(session, concept, request, holder)
+        _accept_again(session, concept, request, actor)
         for (concept, _), request in zip(stored, knowledge.storable(session, requests), strict=True)
     ]
     _pin(session, accepted)
@@ -168,7 +168,7 @@ def _moments(session: Session, jobs: Sequence[Job]) -> list[datetime]:
 
 
 def _accept(
-    session: Session, request: dict[str, Any], to_store: dict[str, Any], holder: str, blobs: Blobs | None
+    session: Session, request: dict[str, Any], to_store: dict[str, Any], actor: str, blobs: Blobs | None
 ) -> Accepted:
     concept = session.get(Concept, request["name"], with_for_update=True, populate_existing=True)
     if concept is None:
@@ -178,27 +178,27 @@ def _accept(
         return Accepted(running, concept, already_done=False)
     stored = increments.current(session, concept)
     if stored is not None and _still_holds(session, stored, request) and _is_whole(session, stored, blobs):
-        _serve_stored(session, concept, stored, request, holder)
+        _serve_stored(session, concept, stored, request, actor)
         result = concept_documents(session, [concept])[0]
         finished = job_rows.enqueue_finished(
-            session, kind="erase", request=to_store, concept=concept.name, holder=holder, result=result
+            session, kind="erase", request=to_store, concept=concept.name, actor=actor, result=result
         )
         return Accepted(finished, concept, already_done=True)
     if concept.version is None:
         concept.kind, concept.prompts, concept.protect = request["kind"], request["prompts"], request["protect"]
-    return _enqueue(session, concept, to_store, holder, pinned={})
+    return _enqueue(session, concept, to_store, actor, pinned={})
 
 
-def _accept_again(session: Session, concept: Concept, to_store: dict[str, Any], holder: str) -> Accepted:
+def _accept_again(session: Session, concept: Concept, to_store: dict[str, Any], actor: str) -> Accepted:
     live = job_rows.wanted_erasure(session, concept.name)
     if live is not None:
         return Accepted(live, concept, already_done=False)
     pinned = {"keep_state": "restored"} if concept.state == "restored" else {}
-    return _enqueue(session, concept, to_store, holder, pinned)
+    return _enqueue(session, concept, to_store, actor, pinned)
 
 
 def _enqueue(
-    session: Session, concept: Concept, to_store: dict[str, Any], holder: str, pinned: dict[str, Any]
+    session: Session, concept: Concept, to_store: dict[str, Any], actor: str, pinned: dict[str, Any]
 ) -> Accepted:
     job = job_rows.enqueue(
         session,
@@ -207,7 +207,7 @@ def _enqueue(
         request=to_store,
         pinned=pinned,
         concept=concept.name,
-        holder=holder,
+        actor=actor,
         together=_together(to_store),
     )
     moved(session, concept)
@@ -267,7 +267,7 @@ def _is_whole(session: Session, stored: Increment, blobs: Blobs | None) -> bool:
     return blobs is None or not increments.lacking(session, blobs, stored)
 
 
-def _serve_stored(session: Session, concept: Concept, stored: Increment, request: dict[str, Any], holder: str) -> None:
+def _serve_stored(session: Session, concept: Concept, stored: Increment, request: dict[str, Any], actor: str) -> None:
     """Let the stored increment serve if it does not, and take on irrevocability, which is never given up again."""
     reactivated = concept.state != "erased"
     hardened = request["irrevocable"] and not concept.irrevocable
@@ -279,4 +279,4 @@ def _serve_stored(session: Session, concept: Concept, stored: Increment, request
     details = {"version": stored.version, "base_digest": stored.base_digest, "irrevocable": concept.irrevocable}
     action = "reactivate" if reactivated else "make-irrevocable"
     before = None if reactivated else stored.digest
-    audit.append(session, holder, action, concept.name, before, stored.digest, details)
+    audit.append(session, actor, action, concept.name, before, stored.digest, details)

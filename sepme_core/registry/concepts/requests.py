@@ -87,7 +87,7 @@ def making(request: Mapping[str, Any]) -> dict[str, Any]:
 Request = dict[str, Any]
 
 
-def settle(session: Session, requests: Sequence[Request], holder: str) -> list[Request]:
+def settle(session: Session, requests: Sequence[Request], actor: str) -> list[Request]:
     """Turn requests into those of the concepts that their names stand for, which jobs can store.
 
     A further name asks for its concept's own last request with more wordings; a concept's own request always gets the
@@ -96,7 +96,7 @@ def settle(session: Session, requests: Sequence[Request], holder: str) -> list[R
     Args:
         session: of `database.writing`, after `serialise`.
         requests: of `erasure_request`.
-        holder: who asked.
+        actor: who asked.
 
     Raises:
         ConceptNamedTwice: where two of them come to the same concept.
@@ -108,7 +108,7 @@ def settle(session: Session, requests: Sequence[Request], holder: str) -> list[R
     for place, name in enumerate(named):
         if name in named[:place]:
             raise ConceptNamedTwice(name, place)
-    return [_asked(session, request, name, holder) for request, name in zip(requests, named, strict=True)]
+    return [_asked(session, request, name, actor) for request, name in zip(requests, named, strict=True)]
 
 
 def _concept(session: Session, request: Request, place: int) -> str:
@@ -124,21 +124,21 @@ def _concept(session: Session, request: Request, place: int) -> str:
     return wanted
 
 
-def _asked(session: Session, request: Request, name: str, holder: str) -> Request:
+def _asked(session: Session, request: Request, name: str, actor: str) -> Request:
     own = {key: value for key, value in request.items() if key != "same_as"}
     if name == request["name"]:
         return further_names.worded(session, own)
-    return _further(session, own, name, holder)
+    return _further(session, own, name, actor)
 
 
-def _further(session: Session, request: Request, name: str, holder: str) -> Request:
+def _further(session: Session, request: Request, name: str, actor: str) -> Request:
     """Record the further name, and return the last request of its concept with all of its wordings."""
     concept = session.get(Concept, name, with_for_update=True, populate_existing=True)
     if concept is None:
         raise UnknownConcept(name)
     last = _last_request(session, concept)
     _give_up(session, request["name"], name)
-    if further_names.record(session, request["name"], name, request["prompts"], holder):
+    if further_names.record(session, request["name"], name, request["prompts"], actor):
         moved(session, concept)
     asked = {**LATER_FIELDS, **further_names.worded(session, last)}
     asked["irrevocable"] = last["irrevocable"] or request["irrevocable"]

@@ -12,7 +12,7 @@ from sepme_core.registry.jobs import rows as job_rows
 from sepme_core.registry.tables import Concept, FurtherName, Job
 
 
-def restore(session: Session, name: str, holder: str, if_match: str | None = None) -> Concept:
+def restore(session: Session, name: str, actor: str, if_match: str | None = None) -> Concept:
     """Let the concept serve no longer, and cancel the job that is erasing it. Doing it again changes nothing.
 
     What was erased becomes `restored`; its increment stays stored, and goes on to be re-projected. What never was
@@ -39,11 +39,11 @@ def restore(session: Session, name: str, holder: str, if_match: str | None = Non
         concept.state = "restored"
     moved(session, concept)
     details = {"cancelled_job": cancelled} if cancelled else {}
-    audit.append(session, holder, "restore", name, stored.digest if stored else None, None, details)
+    audit.append(session, actor, "restore", name, stored.digest if stored else None, None, details)
     return concept
 
 
-def purge(session: Session, name: str, holder: str, if_match: str | None = None) -> Concept:
+def purge(session: Session, name: str, actor: str, if_match: str | None = None) -> Concept:
     """Forget the concept and its versions altogether; returns it as it was.
 
     The increments' bytes stay: pictures and jobs may refer to them, so they are a garbage collector's business. What
@@ -58,7 +58,7 @@ def purge(session: Session, name: str, holder: str, if_match: str | None = None)
     serialise(session)
     further = session.get(FurtherName, name)
     if further is not None:
-        return _withdraw(session, further, holder, if_match)
+        return _withdraw(session, further, actor, if_match)
     concept = _changeable(session, name, if_match)
     live = job_rows.live_erasure(session, name)
     by = f"the purge of {name!r}"
@@ -76,15 +76,15 @@ def purge(session: Session, name: str, holder: str, if_match: str | None = None)
         "versions": increments.listed(session, [name])[name],
         "cancelled_job": cancelled,
     }
-    audit.append(session, holder, "purge", name, served, None, details)
+    audit.append(session, actor, "purge", name, served, None, details)
     session.delete(concept)  # its increments and further names go by the foreign keys
     session.flush()
     return concept
 
 
-def _withdraw(session: Session, further: FurtherName, holder: str, if_match: str | None) -> Concept:
+def _withdraw(session: Session, further: FurtherName, actor: str, if_match: str | None) -> Concept:
     concept = _changeable(session, further.concept, if_match)
-    further_names.withdraw(session, further, holder)
+    further_names.withdraw(session, further, actor)
     moved(session, concept)
     return concept
 

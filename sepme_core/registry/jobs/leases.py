@@ -129,7 +129,7 @@ def _add_pictures(session: Session, job: Job, pictures: Sequence[PictureRecord])
         )
         for picture in pictures
     ]
-    added = images.add(session, job.id, job.holder, pictures, masks, pictures[0].record["base_digest"])
+    added = images.add(session, job.id, job.actor, pictures, masks, pictures[0].record["base_digest"])
     return [{**images.document(row), "erased": bool(row.record["increments"])} for row in added]
 
 

@@ -246,7 +246,7 @@ def publish_pictures(
     if irrevocable_besides(session, mask):
         put_back(session, job)
         return False
-    rows = add_images(session, job.id, job.holder, images, [mask] * len(images), base_digest)
+    rows = add_images(session, job.id, job.actor, images, [mask] * len(images), base_digest)
     pictures = [image_document(row) for row in rows]
     result = {"images": pictures, "mask": mask, "base_digest": base_digest, "warnings": list(warnings)}
     finish(session, job, "succeeded", {"result": result})

@@ -91,7 +91,7 @@ def _ask(session: Session, trained: Increment, pinned: dict[str, Any]) -> None:
                 request={"name": trained.concept},
                 pinned=pinned,
                 concept=trained.concept,
-                holder=get(session, trained.job_id).holder,
+                actor=get(session, trained.job_id).actor,
                 base_digest=trained.base_digest,
             )
     elif live.state == "queued":

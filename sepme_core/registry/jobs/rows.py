@@ -69,7 +69,7 @@ def enqueue(
     request: dict[str, Any],
     pinned: dict[str, Any],
     concept: str | None,
-    holder: str,
+    actor: str,
     base_digest: str | None = None,
     together: str | None = None,
     job_id: str | None = None,
@@ -83,7 +83,7 @@ def enqueue(
         request: all that the worker needs, as the client sent it with defaults filled in.
         pinned: what was resolved on acceptance: known concepts, or the mask.
         concept: the concept's name for work on a concept, or that of protected prompts.
-        holder: who asked.
+        actor: who asked.
         base_digest: the base whose workers alone may do it; None: those of any.
         together: what jobs have in common that one optimisation makes.
         job_id: its id, where something had to know it before.
@@ -95,7 +95,7 @@ def enqueue(
         request=request,
         pinned=pinned,
         concept=concept,
-        holder=holder,
+        actor=actor,
         base_digest=base_digest,
         together=together,
     )
@@ -113,7 +113,13 @@ def enqueued(session: Session) -> list[str]:
 
 
 def enqueue_finished(
-    session: Session, *, kind: str, request: dict[str, Any], concept: str | None, holder: str, result: dict[str, Any]
+    session: Session,
+    *,
+    kind: str,
+    request: dict[str, Any],
+    concept: str | None,
+    actor: str,
+    result: dict[str, Any],
 ) -> Job:
     """Answer a request that needs no work with a job that has already succeeded."""
     moment = types.now(session)
@@ -125,7 +131,7 @@ def enqueue_finished(
         request=request,
         pinned={},
         concept=concept,
-        holder=holder,
+        actor=actor,
         result=result,
         created_at=moment,
         started_at=moment,
@@ -191,14 +197,14 @@ def list_page(
     kind: str | None = None,
     state: str | None = None,
     concept: str | None = None,
-    holder: str | None = None,
+    actor: str | None = None,
 ) -> queries.Page[Job]:
-    """Return `limit` jobs, youngest first, of the kind, state, concept and holder given.
+    """Return `limit` jobs, youngest first, of the kind, state, concept and actor given.
 
     Raises:
         CursorInvalid: where the cursor is not one of this listing.
     """
-    found = wanted_jobs(select(Job), cursor, limit, kind=kind, state=state, concept=concept, holder=holder)
+    found = wanted_jobs(select(Job), cursor, limit, kind=kind, state=state, concept=concept, actor=actor)
     return page_of_jobs(list(session.scalars(found.options(defer(Job.pinned, raiseload=True)))), limit)
 
 

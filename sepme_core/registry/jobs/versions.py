@@ -73,7 +73,7 @@ def _add_evidence(session: Session, job: Job, name: str, made: StoredIncrement, 
     """Give the pictures their rows; returns them as the certificate lists them."""
     own = {"name": name, "version": version, "digest": made.digest}
     masks = [mask_document([own] if picture.record["increments"] else []) for picture in made.pictures]
-    rows = add_images(session, job.id, job.holder, made.pictures, masks, made.base_digest)
+    rows = add_images(session, job.id, job.actor, made.pictures, masks, made.base_digest)
     return [
         {
             "id": row.id,
@@ -112,7 +112,7 @@ def audit_version(
     if concept.state != "erased":
         published["digest"] = increment.digest
     said = {**published, **details}
-    entry = audit.append(session, job.holder, action, concept.name, before, served(session, concept), said)
+    entry = audit.append(session, job.actor, action, concept.name, before, served(session, concept), said)
     named = audit.Head(entry.sequence, entry.hash).document()
     increment.certificate = {**increment.certificate, "audit": named}
     session.flush()

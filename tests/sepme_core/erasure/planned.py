@@ -13,22 +13,22 @@ INK = KnownConcept("ink", "style", ("ink",))
 
 
 def drawn_as(
-    shared: ErasureCache, concept: str, kind: str = "object", settings: ErasureSettings | None = None
+    cache: ErasureCache, concept: str, kind: str = "object", settings: ErasureSettings | None = None
 ) -> tuple[ErasureRequest, Drawn]:
     """A concept's request, and its pictures by the base."""
     request = ErasureRequest(concept, kind, (concept,), settings=settings or ErasureSettings())
-    return request, draw_concept(shared, request, shown_sentences(shared, request))
+    return request, draw_concept(cache, request, shown_sentences(cache, request))
 
 
 def planned(
-    shared: ErasureCache,
+    cache: ErasureCache,
     concept: str,
     phrase: str | None,
     settings: ErasureSettings | None = None,
     known: Sequence[KnownConcept] = (FISH,),
 ) -> tuple[Plan, Drawn]:
     """An object's plan with a substitute, or with none, and its pictures by the base."""
-    request, drawn = drawn_as(shared, concept, settings=settings)
-    kept = all_kept(shared.base, request, known, ())
+    request, drawn = drawn_as(cache, concept, settings=settings)
+    kept = all_kept(cache.base, request, known, ())
     substitute = ABSENCE if phrase is None else Substitute(phrase, "asked")
-    return make_plan(shared, request, known, substitute, kept, Overlaps({})), drawn
+    return make_plan(cache, request, known, substitute, kept, Overlaps({})), drawn

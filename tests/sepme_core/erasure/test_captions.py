@@ -13,23 +13,23 @@ from tests.sepme_core.erased import erased
 from tests.sepme_core.narrow import SD_1_4, save_narrow_pipeline
 
 
-def direct(shared: ErasureCache, texts: list[str]) -> torch.Tensor:
-    rows = torch.cat([embedded[1:] for embedded in shared.embed(texts)])
+def direct(cache: ErasureCache, texts: list[str]) -> torch.Tensor:
+    rows = torch.cat([embedded[1:] for embedded in cache.embed(texts)])
     return torch.einsum("ri,rj->ij", rows, rows) / len(rows)
 
 
-def test_what_captions_cost_is_their_second_moment(base: DiffusionModel, shared: ErasureCache) -> None:
+def test_what_captions_cost_is_their_second_moment(base: DiffusionModel, cache: ErasureCache) -> None:
     assert len(base.captions) > 500
-    expected = direct(shared, list(base.captions))
-    assert torch.allclose(caption_moment(shared, ()), expected, rtol=1e-9, atol=1e-12)
+    expected = direct(cache, list(base.captions))
+    assert torch.allclose(caption_moment(cache, ()), expected, rtol=1e-9, atol=1e-12)
 
 
-def test_captions_that_mention_the_concept_are_left_out(base: DiffusionModel, shared: ErasureCache) -> None:
+def test_captions_that_mention_the_concept_are_left_out(base: DiffusionModel, cache: ErasureCache) -> None:
     left = [caption for caption in base.captions if "cat" not in caption.replace(",", "").split(" ")]
     assert 0 < len(left) < len(base.captions)
-    found, expected = caption_moment(shared, ("Cat",)), direct(shared, left)
+    found, expected = caption_moment(cache, ("Cat",)), direct(cache, left)
     assert torch.allclose(found, expected, rtol=1e-6, atol=1e-9 * float(expected.diagonal().max()))
-    assert not torch.allclose(found, caption_moment(shared, ()), rtol=1e-3)
+    assert not torch.allclose(found, caption_moment(cache, ()), rtol=1e-3)
 
 
 def test_where_every_caption_mentions_it_nothing_is_left_to_cost(base: DiffusionModel) -> None:

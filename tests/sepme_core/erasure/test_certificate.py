@@ -15,22 +15,22 @@ from tests.sepme_core.increments.random import random_increment
 TEXTS = ["a fish", "the fish by ink", "show two fish"]
 
 
-def plain_leak(base: DiffusionModel, shared: ErasureCache, text: str) -> float:
+def plain_leak(base: DiffusionModel, cache: ErasureCache, text: str) -> float:
     """The largest |e Delta| / |e W| with the whole matrices, row by row."""
     increment, worst = random_increment(base, strength=0.05), 0.0
     for path, linear in conditioned_matrices(base.unet).items():
         delta = increment.weights[path].double() @ increment.directions.double().T  # (d_out, d_in)
-        for row in shared.embed([text])[0, 1:]:
+        for row in cache.embed([text])[0, 1:]:
             worst = max(worst, float((delta @ row).norm() / (linear.weight.double() @ row).norm()))
     return worst
 
 
 def test_a_leak_is_the_largest_share_of_any_token_row_but_the_start_in_any_matrix(
-    base: DiffusionModel, shared: ErasureCache
+    base: DiffusionModel, cache: ErasureCache
 ) -> None:
-    found = measure_leak(shared, random_increment(base, strength=0.05), TEXTS)
-    assert found.tolist() == pytest.approx([plain_leak(base, shared, text) for text in TEXTS], rel=1e-3)
-    assert measure_leak(shared, random_increment(base), []).shape == (0,)
+    found = measure_leak(cache, random_increment(base, strength=0.05), TEXTS)
+    assert found.tolist() == pytest.approx([plain_leak(base, cache, text) for text in TEXTS], rel=1e-3)
+    assert measure_leak(cache, random_increment(base), []).shape == (0,)
 
 
 def test_the_norm_is_that_of_the_whole_change(base: DiffusionModel) -> None:
@@ -42,12 +42,12 @@ def test_the_norm_is_that_of_the_whole_change(base: DiffusionModel) -> None:
     assert relative_norm(base, increment) == pytest.approx(sum(ratios) / len(ratios), rel=1e-4)
 
 
-def test_leaks_are_told_for_listed_sentences_and_for_other_wordings(base: DiffusionModel, shared: ErasureCache) -> None:
+def test_leaks_are_told_for_listed_sentences_and_for_other_wordings(base: DiffusionModel, cache: ErasureCache) -> None:
     increment, known = erased(base, "cat"), [FISH, INK]
     kept = all_kept(base, ErasureRequest("cat", "object", ("cat",)), known, ())
-    leak = certify(shared, increment, kept, Effect(0.0, 0.0, 0.0))["leak"]
+    leak = certify(cache, increment, kept, Effect(0.0, 0.0, 0.0))["leak"]
     said = {each.name: listed(each.kind, each.prompts) for each in known}
-    expected = {name: measure_leak(shared, increment, texts) for name, texts in said.items()}
+    expected = {name: measure_leak(cache, increment, texts) for name, texts in said.items()}
     assert leak["listed"]["by_concept"] == pytest.approx({n: float(v.max()) for n, v in expected.items()}, abs=1e-6)
     every = torch.cat(list(expected.values()))
     assert (leak["listed"]["max"], leak["listed"]["mean"]) == pytest.approx(
@@ -61,15 +61,15 @@ def test_leaks_are_told_for_listed_sentences_and_for_other_wordings(base: Diffus
 
 
 def test_other_wordings_are_those_held_out_but_where_they_name_what_is_to_go(
-    base: DiffusionModel, shared: ErasureCache
+    base: DiffusionModel, cache: ErasureCache
 ) -> None:
     increment = erased(base, "cat")
     kept = all_kept(base, ErasureRequest("sepia", "style", ("sepia",)), [FISH], ())
-    other = certify(shared, increment, kept, Effect(0.0, 0.0, 0.0))["leak"]["other"]
+    other = certify(cache, increment, kept, Effect(0.0, 0.0, 0.0))["leak"]["other"]
     texts = held_out_sentences(base, FISH)
     counted = [text for text in texts if "sepia" not in text]
     assert 0 < len(counted) < len(texts)
-    expected = measure_leak(shared, increment, counted)
+    expected = measure_leak(cache, increment, counted)
     assert other["sentences"] == len(counted)
     assert (other["max"], other["mean"]) == pytest.approx((float(expected.max()), float(expected.mean())), abs=1e-6)
     assert other["concept"] == "fish"
@@ -79,15 +79,15 @@ def test_nothing_known_leaks_nothing() -> None:
     assert summarise({}) == {"max": 0.0, "mean": 0.0, "concept": None, "sentences": 0, "by_concept": {}}
 
 
-def test_sentences_beside_what_is_to_go_cost_nothing(base: DiffusionModel, shared: ErasureCache) -> None:
+def test_sentences_beside_what_is_to_go_cost_nothing(base: DiffusionModel, cache: ErasureCache) -> None:
     (kept,) = all_kept(base, ErasureRequest("sepia", "style", ("sepia",)), [FISH], ())
     assert list(kept.texts) == listed("object", ["fish"])
     assert set(kept.texts) < set(kept.closed) == set(closed_sentences(FISH))
     left = [text for text in kept.around if "sepia" not in text]
     assert 0 < len(left) < len(kept.around)
-    closed, around = shared.rows(kept.closed), shared.rows(left)
+    closed, around = cache.rows(kept.closed), cache.rows(left)
     expected = (closed.T @ closed / len(closed) + around.T @ around / len(around)) / 2
-    assert torch.allclose(moment_around(shared, kept), expected, rtol=1e-6, atol=1e-9)
+    assert torch.allclose(moment_around(cache, kept), expected, rtol=1e-6, atol=1e-9)
 
 
 def test_what_is_protected_by_the_very_phrase_that_is_to_go_is_kept_everywhere(base: DiffusionModel) -> None:

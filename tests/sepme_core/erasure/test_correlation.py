@@ -34,10 +34,10 @@ SENTENCES = [Sentence("a {} in {other} style", "cat", "{other} style", "ink"), S
 
 def prepare(base: DiffusionModel, sentences: Sequence[Sentence] = SENTENCES) -> Trainee:
     """A zero start in the null space of the empty prompt and a fish, with noised latents."""
-    shared = ErasureCache(base)
-    regular = second_moment(shared.rows(["a fish", "fish"]))
-    free = null_space(shared.embed([""])[0], [regular], 1e-6)
-    rows = shared.rows([sentence.text for sentence in sentences])
+    cache = ErasureCache(base)
+    regular = second_moment(cache.rows(["a fish", "fish"]))
+    free = null_space(cache.embed([""])[0], [regular], 1e-6)
+    rows = cache.rows([sentence.text for sentence in sentences])
     directions = torch.linalg.svd(free.project(rows))[2][:4].T.float().contiguous()
     weights = {path: torch.zeros(m.out_features, 4) for path, m in conditioned_matrices(base.unet).items()}
     latents = torch.randn(2, base.unet.config.in_channels, 8, 8, generator=torch.Generator().manual_seed(0))

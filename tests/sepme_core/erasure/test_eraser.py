@@ -38,13 +38,13 @@ def run(
     protected: Sequence[KnownConcept] = (),
 ) -> tuple[Increment, list[Progress]]:
     seen: list[Progress] = []
-    return run_to_end(erase(base, request, known, protected, shared=memory(base)), seen.append).increment, seen
+    return run_to_end(erase(base, request, known, protected, cache=memory(base)), seen.append).increment, seen
 
 
 @pytest.fixture(scope="module")
 def made(base: DiffusionModel) -> MadeIncrement:
     """What erasing a cat makes."""
-    return run_to_end(erase(base, ErasureRequest("cat", "object", ("cat",)), KNOWN, shared=memory(base)))
+    return run_to_end(erase(base, ErasureRequest("cat", "object", ("cat",)), KNOWN, cache=memory(base)))
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_the_certificate_holds_what_was_measured(cat: Increment, sepia: Incremen
 
 def test_progress_is_told_and_the_work_can_be_ended_between_steps(base: DiffusionModel) -> None:
     request = ErasureRequest("cat", "object", ("cat",), settings=ErasureSettings(start="zero", max_steps=40))
-    steps = erase(base, request, KNOWN, shared=memory(base))
+    steps = erase(base, request, KNOWN, cache=memory(base))
     told = [next(steps) for _ in range(5)]
     steps.close()
     assert [progress.step for progress in told if progress.step] == [1, 2, 3]
@@ -201,14 +201,14 @@ def test_a_picture_is_made_again_from_its_record(base: DiffusionModel, made: Mad
 def test_no_picture_is_kept_of_a_person_or_of_what_is_explicit(
     base: DiffusionModel, cat: Increment, kind: str, pictures: int
 ) -> None:
-    shared, request = memory(base), ErasureRequest("cat", kind, ("cat",))
-    drawn = draw_concept(shared, request, [Sentence("a {}", "cat")])
-    assert len(shown_pictures(shared, request, drawn, drawn.images, [cat])) == pictures
+    cache, request = memory(base), ErasureRequest("cat", kind, ("cat",))
+    drawn = draw_concept(cache, request, [Sentence("a {}", "cat")])
+    assert len(shown_pictures(cache, request, drawn, drawn.images, [cat])) == pictures
 
 
 def test_a_group_is_erased_by_one_optimisation(base: DiffusionModel) -> None:
     requests = [ErasureRequest(name, "object", (name,)) for name in ("rocket", "cat")]
-    together = run_to_end(erase_together(base, requests, KNOWN, shared=memory(base)))
+    together = run_to_end(erase_together(base, requests, KNOWN, cache=memory(base)))
     assert list(together) == ["cat", "rocket"]
     for made in together.values():
         assert isinstance(made, MadeIncrement)
@@ -225,8 +225,8 @@ def test_a_group_is_erased_by_one_optimisation(base: DiffusionModel) -> None:
 def test_the_published_variant_uses_the_whole_null_space_of_all_token_rows(base: DiffusionModel) -> None:
     settings = ErasureSettings.from_options({"variant": "published", "max_steps": 3})
     increment, told = run(base, ErasureRequest("cat", "object", ("cat",), override=True, settings=settings))
-    shared = ErasureCache(base)
-    exact = shared.rows(["fish", "ink"])
+    cache = ErasureCache(base)
+    exact = cache.rows(["fish", "ink"])
     assert (exact.float() @ increment.directions).abs().max() < 1e-3 * exact.abs().max()
     assert increment.directions.shape[1] == increment.certificate["directions"]["left"]
     assert max(each.step for each in told) == 3

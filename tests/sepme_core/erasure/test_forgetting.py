@@ -62,10 +62,10 @@ def test_the_published_variant_has_one_way() -> None:
 
 
 def test_an_increment_under_which_the_concept_is_seen_is_refused_with_its_numbers_and_pictures(
-    base: DiffusionModel, shared: ErasureCache
+    base: DiffusionModel, cache: ErasureCache
 ) -> None:
     with pytest.raises(ErasureRefused) as refusal:
-        run_to_end(erase(base, ErasureRequest("cat", "object", ("cat",), settings=IDLE), [FISH], shared=shared))
+        run_to_end(erase(base, ErasureRequest("cat", "object", ("cat",), settings=IDLE), [FISH], cache=cache))
     assert refusal.value.code == "not-forgotten"
     assert refusal.value.numbers == {"seen": 4, "of": 4, "limit": 1}
     before, after = refusal.value.pictures[:3], refusal.value.pictures[3:]
@@ -74,19 +74,19 @@ def test_an_increment_under_which_the_concept_is_seen_is_refused_with_its_number
     assert [verdict.object for verdict in judge.look_at([each.image for each in after])] == ["cat"] * 3
 
 
-def test_by_override_it_is_made_and_marked(base: DiffusionModel, shared: ErasureCache) -> None:
+def test_by_override_it_is_made_and_marked(base: DiffusionModel, cache: ErasureCache) -> None:
     request = ErasureRequest("cat", "object", ("cat",), override=True, settings=IDLE)
-    made = run_to_end(erase(base, request, [FISH], shared=shared))
+    made = run_to_end(erase(base, request, [FISH], cache=cache))
     assert made.increment.certificate["overridden"] == ["not-forgotten"]
     assert (made.increment.certificate["forgotten"]["forgotten"], len(made.pictures)) == (False, 6)
 
 
 def test_where_it_is_still_seen_it_is_tried_again_until_it_is_not(
-    base: DiffusionModel, shared: ErasureCache, monkeypatch: pytest.MonkeyPatch
+    base: DiffusionModel, cache: ErasureCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared, "classifier", Told(2, 0))
+    monkeypatch.setattr(cache, "classifier", Told(2, 0))
     request = ErasureRequest("cat", "object", ("cat",), settings=FEW)
-    certificate = run_to_end(erase(base, request, [FISH], shared=shared)).increment.certificate
+    certificate = run_to_end(erase(base, request, [FISH], cache=cache)).increment.certificate
     assert certificate["attempt"] == 2
     assert FEW.directions < certificate["directions"]["used"] <= 2 * FEW.directions
     assert (certificate["forgotten"]["seen"], certificate["forgotten"]["by"]) == (0, ["model", "told"])
@@ -94,13 +94,13 @@ def test_where_it_is_still_seen_it_is_tried_again_until_it_is_not(
 
 
 def test_of_attempts_that_all_show_it_the_best_is_published_by_override(
-    base: DiffusionModel, shared: ErasureCache, monkeypatch: pytest.MonkeyPatch
+    base: DiffusionModel, cache: ErasureCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = Told(2, 3)
-    monkeypatch.setattr(shared, "classifier", told)
+    monkeypatch.setattr(cache, "classifier", told)
     settings = replace(FEW, target="counterpart")
     request = ErasureRequest("cat", "object", ("cat",), override=True, settings=settings)
-    certificate = run_to_end(erase(base, request, [FISH], shared=shared)).increment.certificate
+    certificate = run_to_end(erase(base, request, [FISH], cache=cache)).increment.certificate
     assert told.counts == []
     assert (certificate["attempt"], certificate["forgotten"]["seen"]) == (1, 2)
     assert certificate["overridden"] == ["not-forgotten"]
@@ -108,18 +108,18 @@ def test_of_attempts_that_all_show_it_the_best_is_published_by_override(
 
 @pytest.mark.parametrize("said", ["cat", "a picture of a cat on a table"])
 def test_what_is_too_close_to_a_protected_prompt_is_refused_by_what_is_seen_and_made_by_override(
-    base: DiffusionModel, shared: ErasureCache, said: str
+    base: DiffusionModel, cache: ErasureCache, said: str
 ) -> None:
     mascot = [KnownConcept("our-mascot", "other", (said,))]
     request = ErasureRequest("cat", "object", ("cat",), settings=FEW)
     with pytest.raises(ErasureRefused) as refusal:
-        run_to_end(erase(base, request, [FISH, INK], mascot, shared=shared))
+        run_to_end(erase(base, request, [FISH, INK], mascot, cache=cache))
     assert refusal.value.code == "concept-too-close"
     numbers = refusal.value.numbers
     assert (numbers["closest"], numbers["of"], numbers["seen"] > 1) == ("our-mascot", 4, True)
     assert numbers["overlap"] > CLOSE
     assert len(refusal.value.pictures) == 6
-    forced = run_to_end(erase(base, replace(request, override=True), [FISH, INK], mascot, shared=shared)).increment
+    forced = run_to_end(erase(base, replace(request, override=True), [FISH, INK], mascot, cache=cache)).increment
     assert [each["concept"] for each in forced.certificate["given_up"]] == ["our-mascot"]
     assert forced.certificate["given_up"][0]["overlap"] == pytest.approx(numbers["overlap"], abs=1e-3)
     assert forced.certificate["forgotten"]["forgotten"]

@@ -31,33 +31,33 @@ class Everywhere:
 
 @pytest.mark.parametrize(("concept", "kind", "phrase"), [("cat", "object", "tree"), ("sepia", "style", None)])
 def test_the_bases_pictures_of_a_concept_show_it_and_those_of_its_substitute_do_not(
-    shared: ErasureCache, concept: str, kind: str, phrase: str | None
+    cache: ErasureCache, concept: str, kind: str, phrase: str | None
 ) -> None:
-    _, drawn = drawn_as(shared, concept, kind)
-    assert (preferences(shared, drawn.sentences, [phrase], drawn.latents, drawn.seed) > 0).all()
+    _, drawn = drawn_as(cache, concept, kind)
+    assert (preferences(cache, drawn.sentences, [phrase], drawn.latents, drawn.seed) > 0).all()
     instead = [each.counterpart if phrase is None else each.with_phrase(phrase) for each in drawn.sentences]
-    others = draw_latents(shared.base, instead, picture_request(shared.base, drawn.seed))
-    assert (preferences(shared, drawn.sentences, [phrase], others, drawn.seed) <= 0).all()
+    others = draw_latents(cache.base, instead, picture_request(cache.base, drawn.seed))
+    assert (preferences(cache, drawn.sentences, [phrase], others, drawn.seed) <= 0).all()
 
 
-def test_it_is_counted_in_the_bases_pictures_and_in_those_under_the_mask(shared: ErasureCache) -> None:
-    request, drawn = drawn_as(shared, "cat")
-    without = look(shared, request, drawn, [], "tree").sight
+def test_it_is_counted_in_the_bases_pictures_and_in_those_under_the_mask(cache: ErasureCache) -> None:
+    request, drawn = drawn_as(cache, "cat")
+    without = look(cache, request, drawn, [], "tree").sight
     assert (without.before, without.seen, without.pictures, without.by) == (6, 6, 6, ("model",))
     assert without.margin == pytest.approx(1.0, abs=1e-3)
-    cat = erased(shared.base, "cat")
-    under = look(shared, request, drawn, [cat], substitute_of(cat).phrase).sight
+    cat = erased(cache.base, "cat")
+    under = look(cache, request, drawn, [cat], substitute_of(cat).phrase).sight
     assert (under.before, under.seen, under.forgotten) == (6, 0, True)
     assert under.margin < 0
-    other = look(shared, request, drawn, [erased(shared.base, "sepia")], "tree").sight
+    other = look(cache, request, drawn, [erased(cache.base, "sepia")], "tree").sight
     assert (other.seen, other.forgotten) == (6, False)
 
 
 def test_what_the_base_draws_is_explained_once_however_often_it_is_looked_at(
-    shared: ErasureCache, monkeypatch: pytest.MonkeyPatch
+    cache: ErasureCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    request, drawn = drawn_as(shared, "cat")
-    first = look(shared, request, drawn, [], "tree").sight
+    request, drawn = drawn_as(cache, "cat")
+    first = look(cache, request, drawn, [], "tree").sight
     explained, of_base = looking.explained, []
 
     def note(base: DiffusionModel, latents: Tensor, texts: Sequence[str], seed: int) -> Tensor:
@@ -65,12 +65,12 @@ def test_what_the_base_draws_is_explained_once_however_often_it_is_looked_at(
         return explained(base, latents, texts, seed)
 
     monkeypatch.setattr(looking, "explained", note)
-    assert look(shared, request, drawn, [], "tree").sight == first
+    assert look(cache, request, drawn, [], "tree").sight == first
     assert of_base == [False, False]
 
 
-def test_what_a_classifier_sees_counts_beside_what_the_model_sees(base: DiffusionModel, shared: ErasureCache) -> None:
-    request, drawn = drawn_as(shared, "cat")
+def test_what_a_classifier_sees_counts_beside_what_the_model_sees(base: DiffusionModel, cache: ErasureCache) -> None:
+    request, drawn = drawn_as(cache, "cat")
     cat, everywhere = erased(base, "cat"), Everywhere()
     sight = look(ErasureCache(base, everywhere), request, drawn, [cat], substitute_of(cat).phrase).sight
     assert (sight.before, sight.seen, sight.by) == (6, 6, ("model", "everywhere"))
@@ -79,8 +79,8 @@ def test_what_a_classifier_sees_counts_beside_what_the_model_sees(base: Diffusio
     assert (nowhere.before, nowhere.seen, nowhere.by) == (6, 6, ("model", "everywhere"))
 
 
-def test_a_classifier_that_does_not_know_the_concept_has_no_say(base: DiffusionModel, shared: ErasureCache) -> None:
-    request, drawn = drawn_as(shared, "cat")
+def test_a_classifier_that_does_not_know_the_concept_has_no_say(base: DiffusionModel, cache: ErasureCache) -> None:
+    request, drawn = drawn_as(cache, "cat")
     cat = erased(base, "cat")
     sight = look(ErasureCache(base, Everywhere(answer=None)), request, drawn, [cat], substitute_of(cat).phrase).sight
     assert (sight.before, sight.seen, sight.by) == (6, 0, ("model",))
@@ -103,6 +103,6 @@ def test_it_may_be_seen_in_one_of_eight_and_of_fewer_in_one(pictures: int, limit
     }
 
 
-def test_as_many_pictures_are_looked_at_as_the_settings_say(shared: ErasureCache) -> None:
-    _, drawn = drawn_as(shared, "cat", settings=ErasureSettings(pictures=9))
+def test_as_many_pictures_are_looked_at_as_the_settings_say(cache: ErasureCache) -> None:
+    _, drawn = drawn_as(cache, "cat", settings=ErasureSettings(pictures=9))
     assert len(drawn.images) == len(set(drawn.texts)) == 9

@@ -111,14 +111,14 @@ def test_a_person_is_drawn_as_a_plain_one(named: ErasureCache, name: str) -> Non
 
 def test_captions_are_left_out_by_names_of_several_tokens_and_with_accents(named: ErasureCache) -> None:
     said = ("a portrait of BEYONCÉ", "Spider-Man on a wall", "a spider on a wall", "the bat", "Batman")
-    shared = ErasureCache(replace(named.base, captions=said))
+    cache = ErasureCache(replace(named.base, captions=said))
     for phrases, left in (
         (("beyoncé",), said[1:]),
         (("spider-man",), (said[0], *said[2:])),
         (("bat",), (*said[:3], said[4])),
     ):
-        rows = shared.rows(left)
-        assert torch.allclose(caption_moment(shared, phrases), rows.T @ rows / len(rows), atol=1e-9)
+        rows = cache.rows(left)
+        assert torch.allclose(caption_moment(cache, phrases), rows.T @ rows / len(rows), atol=1e-9)
     assert not any("  " in caption for caption in common_captions())
 
 
@@ -127,7 +127,7 @@ def test_a_person_is_erased_towards_a_plain_one_and_no_picture_is_kept(
 ) -> None:
     settings = ErasureSettings(max_steps=0, pictures=4)
     request = ErasureRequest("van-gogh", "person", ("Vincent van Gogh",), override=True, settings=settings)
-    made = run_to_end(erase(names, request, [KnownConcept("bat", "object", ("bat",))], shared=named))
+    made = run_to_end(erase(names, request, [KnownConcept("bat", "object", ("bat",))], cache=named))
     certificate = made.increment.certificate
     assert certificate["substitute"]["phrase"] in PLAIN["person"]
     assert set(certificate["leak"]["by_concept"]) == {"bat"}

@@ -56,11 +56,11 @@ def test_what_is_not_clearly_drawn_is_decided_on_with_many(
 
 
 def test_by_override_a_word_without_meaning_is_erased_all_the_same_and_marked(
-    base: DiffusionModel, shared: ErasureCache
+    base: DiffusionModel, cache: ErasureCache
 ) -> None:
     settings = ErasureSettings(max_steps=0, pictures=4)
     request = ErasureRequest("blorp", "object", ("blorp",), override=True, settings=settings)
-    certificate = run_to_end(erase(base, request, shared=shared)).increment.certificate
+    certificate = run_to_end(erase(base, request, cache=cache)).increment.certificate
     assert certificate["overridden"][0] == "concept-not-drawn"
     assert ("not-forgotten" in certificate["overridden"]) != certificate["forgotten"]["forgotten"]
 

@@ -53,7 +53,13 @@ def test_a_new_concept_gets_a_job_with_defaults_filled_in(engine: Engine) -> Non
     accepted = accept(engine, "van-gogh")
     assert not accepted.already_done
     row = get_job(engine, accepted.job.id)
-    assert (row.kind, row.queue, row.state, row.concept, row.holder) == ("erase", "erase", "queued", "van-gogh", HOLDER)
+    assert (row.kind, row.queue, row.state, row.concept, row.actor) == (
+        "erase",
+        "erase",
+        "queued",
+        "van-gogh",
+        HOLDER,
+    )
     assert row.request == {
         "name": "van-gogh",
         "kind": "other",

@@ -41,9 +41,9 @@ def test_the_same_key_with_another_body_is_refused(engine: Engine) -> None:
     "other",
     [
         IdempotencyKey("somebody else", KEY.method, KEY.path, KEY.key),
-        IdempotencyKey(KEY.holder, "PUT", KEY.path, KEY.key),
-        IdempotencyKey(KEY.holder, KEY.method, "/erasures", KEY.key),
-        IdempotencyKey(KEY.holder, KEY.method, KEY.path, "2f1d"),
+        IdempotencyKey(KEY.actor, "PUT", KEY.path, KEY.key),
+        IdempotencyKey(KEY.actor, KEY.method, "/erasures", KEY.key),
+        IdempotencyKey(KEY.actor, KEY.method, KEY.path, "2f1d"),
     ],
 )
 def test_keys_are_of_a_holder_a_method_and_a_path(engine: Engine, other: IdempotencyKey) -> None:

@@ -132,7 +132,7 @@ def test_pictures_get_ids_and_records_in_the_order_of_the_request(engine: Engine
         row = images.get(session, result["images"][1]["id"])
     expected = picture(8)
     assert (row.digest, row.sha256, row.record) == (expected.digest, expected.sha256, expected.record)
-    assert (row.job_id, row.holder, row.mask, row.base_digest) == (held.job_id, HOLDER, MASK, BASE)
+    assert (row.job_id, row.actor, row.mask, row.base_digest) == (held.job_id, HOLDER, MASK, BASE)
     assert images.document(row) == result["images"][1]
 
 
@@ -213,7 +213,7 @@ def test_the_evidence_of_an_erasure_is_stored_as_pictures_of_its_job(engine: Eng
     assert (second["erased"], second["sha256"]) == (True, under.sha256)
     with reading(engine) as session:
         rows = [images.get(session, listed["id"]) for listed in (first, second)]
-    assert [(row.job_id, row.position, row.holder) for row in rows] == [
+    assert [(row.job_id, row.position, row.actor) for row in rows] == [
         (held.job_id, 0, HOLDER),
         (held.job_id, 1, HOLDER),
     ]
@@ -315,8 +315,8 @@ def test_jobs_are_listed_by_kind_state_concept_and_holder(engine: Engine) -> Non
         assert ids(state="running") == {running}
         assert ids(kind="generate", state="queued") == {queued}
         assert ids(concept="van-gogh") == {erasing}
-        assert ids(holder=HOLDER) == {queued, running, erasing}
-        assert ids(holder="somebody else") == set()
+        assert ids(actor=HOLDER) == {queued, running, erasing}
+        assert ids(actor="somebody else") == set()
         assert jobs.counts(session) == {("generate", "queued"): 1, ("generate", "running"): 1, ("erase", "queued"): 1}
 
 

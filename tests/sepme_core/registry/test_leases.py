@@ -207,7 +207,7 @@ def test_a_failed_job_keeps_the_pictures_that_its_refusal_rests_on(engine: Engin
         (event,) = jobs.events_after(session, held.job_id, 0)
     assert event.data == {"problem": problem}
     assert [images.document(row) | {"erased": row is rows[1]} for row in rows] == [without, under]
-    assert [(row.job_id, row.holder, row.base_digest) for row in rows] == [(held.job_id, HOLDER, BASE)] * 2
+    assert [(row.job_id, row.actor, row.base_digest) for row in rows] == [(held.job_id, HOLDER, BASE)] * 2
     named = [{"name": each["concept"], "version": 0, "digest": each["digest"]} for each in applied]
     assert [row.mask for row in rows] == [concepts.mask_document([]), concepts.mask_document(named)]
 

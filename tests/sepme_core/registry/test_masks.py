@@ -38,7 +38,7 @@ def accept_generation(engine: Engine, erased: list[str]) -> Job:
     with writing(engine) as session:
         pinned = concepts.resolve_mask(session, erased).pinned(BASE)
         return jobs.enqueue(
-            session, kind="generate", queue="generate", request={}, pinned=pinned, concept=None, holder=HOLDER
+            session, kind="generate", queue="generate", request={}, pinned=pinned, concept=None, actor=HOLDER
         )
 
 

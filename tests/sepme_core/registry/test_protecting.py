@@ -109,7 +109,13 @@ def test_what_is_erased_for_good_elsewhere_or_never_reprojected_needs_no_job(eng
 def test_a_job_pins_all_that_the_prompts_are_held_against_and_protects_nothing_yet(engine: Engine) -> None:
     job_id = asked(engine, "brand", "a red can")
     job = get_job(engine, job_id)
-    assert (job.kind, job.queue, job.state, job.concept, job.holder) == ("protect", "erase", "queued", "brand", HOLDER)
+    assert (job.kind, job.queue, job.state, job.concept, job.actor) == (
+        "protect",
+        "erase",
+        "queued",
+        "brand",
+        HOLDER,
+    )
     assert job.request == {"name": "brand", "prompts": ["a red can"]}
     assert job.pinned == {"known": [NUDITY_KNOWN], "protected": [], "irrevocable": [NUDITY]}
     assert prompts(engine) == {}

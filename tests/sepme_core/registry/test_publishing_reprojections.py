@@ -156,7 +156,7 @@ def test_a_reprojection_of_an_older_training_is_never_published(engine: Engine) 
     with writing(engine) as session:
         pinned = {**knowledge.keep(session, [], []), "trained": trained}
         job = jobs.enqueue(
-            session, kind="reproject", queue="erase", request={}, pinned=pinned, concept="cat", holder=HOLDER
+            session, kind="reproject", queue="erase", request={}, pinned=pinned, concept="cat", actor=HOLDER
         )
     held = claimed(engine, job.id)
     assert not publish_reprojection(engine, held, "of the old one")

@@ -69,7 +69,7 @@ def asked_of(engine: Engine, base_digest: str) -> Job:
             request={"prompt": "a cat"},
             pinned={"mask": {"concepts": [{"name": "cat"}]}, "base_digest": base_digest},
             concept=None,
-            holder="tests",
+            actor="tests",
             base_digest=base_digest,
         )
 

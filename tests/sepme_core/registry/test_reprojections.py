@@ -32,7 +32,7 @@ def test_what_is_published_later_has_the_others_reprojected(engine: Engine) -> N
     assert live(engine, "cat") is None
     erase(engine, "dog", kind="object", prompts=["dog", "hound"])
     job = due(engine, "cat")
-    assert (job.kind, job.queue, job.state, job.holder) == ("reproject", "erase", "queued", HOLDER)
+    assert (job.kind, job.queue, job.state, job.actor) == ("reproject", "erase", "queued", HOLDER)
     assert job.pinned == {
         "known": [{"name": "dog", "kind": "object", "prompts": ["dog", "hound"]}],
         "protected": [],

@@ -119,7 +119,7 @@ def test_what_is_for_one_base_is_left_to_the_workers_of_that_base(engine: Engine
             request={"prompt": "a cat"},
             pinned={},
             concept=None,
-            holder=HOLDER,
+            actor=HOLDER,
             base_digest=OTHER_BASE,
         ).id
     anyones = enqueue_generation(engine).id

@@ -120,7 +120,7 @@ def enqueue_generation(engine: Engine, **pinned: Any) -> Job:
             request={"prompt": "a cat"},
             pinned=pinned,
             concept=None,
-            holder=HOLDER,
+            actor=HOLDER,
         )
 
 

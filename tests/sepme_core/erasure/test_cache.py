@@ -21,26 +21,30 @@ def test_a_text_has_the_same_embedding_whatever_it_is_embedded_with(base: Diffus
 
 
 def test_what_is_asked_for_at_once_is_given_at_once_however_little_is_kept(base: DiffusionModel) -> None:
-    shared = ErasureCache(base, embedding_bytes=1)
+    cache = ErasureCache(base, embedding_bytes=1)
     crowd = [f"picture {number}" for number in range(3 * BATCH)]
-    first = shared.embed(crowd)
-    assert torch.equal(shared.embed(crowd[::-1]), first.flip(0))
+    first = cache.embed(crowd)
+    assert torch.equal(cache.embed(crowd[::-1]), first.flip(0))
 
 
 def test_a_value_is_made_once(base: DiffusionModel) -> None:
-    shared, made = ErasureCache(base), []
+    cache, made = ErasureCache(base), []
 
     def make() -> int:
         made.append("made")
         return len(made)
 
-    assert [shared.recall("key", make), shared.recall("key", make), shared.recall("other", make)] == [1, 1, 2]
+    assert [
+        cache.get_or_make("key", make),
+        cache.get_or_make("key", make),
+        cache.get_or_make("other", make),
+    ] == [1, 1, 2]
 
 
 def test_threads_that_use_it_at_once_find_what_each_would_have_made(base: DiffusionModel) -> None:
-    shared = ErasureCache(base, embedding_bytes=1)
+    cache = ErasureCache(base, embedding_bytes=1)
     crowds = [[f"picture {number}" for number in range(start, start + 2 * BATCH)] for start in (0, 7, 19)]
     with ThreadPoolExecutor(len(crowds)) as threads:
-        given = list(threads.map(shared.embed, crowds * 3))
+        given = list(threads.map(cache.embed, crowds * 3))
     for crowd, embedded in zip(crowds * 3, given, strict=True):
         assert torch.equal(embedded, ErasureCache(base).embed(crowd))

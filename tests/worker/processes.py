@@ -15,21 +15,21 @@ from sepme_core.registry.database import make_engine, reading, writing
 from sepme_core.settings import Settings
 from worker import work
 from worker.lease import Drain
-from worker.state import IncrementCache, LastGroup, WorkerState
+from worker.process import IncrementCache, LastGroup, WorkerProcess
 
 
 @contextmanager
-def working(home: Path, database_url: str, base: DiffusionModel, shared: ErasureCache) -> Iterator[WorkerState]:
+def working(home: Path, database_url: str, base: DiffusionModel, cache: ErasureCache) -> Iterator[WorkerProcess]:
     """What a worker has that works on a registry; its model is announced. The home goes at the end."""
-    with working_in(home, base, shared, database_url) as resident:
-        yield resident
+    with working_in(home, base, cache, database_url) as worker:
+        yield worker
     shutil.rmtree(home, ignore_errors=True)
 
 
 @contextmanager
 def working_in(
-    home: Path, base: DiffusionModel, shared: ErasureCache, database_url: str | None = None
-) -> Iterator[WorkerState]:
+    home: Path, base: DiffusionModel, cache: ErasureCache, database_url: str | None = None
+) -> Iterator[WorkerProcess]:
     """What a worker has that works on a registry, which lies in its home unless said otherwise; all of it stays."""
     url = database_url or f"sqlite:///{home}/registry.sqlite3"
     settings = Settings.model_validate({"home": home, "database_url": url, "device": "cpu"})
@@ -37,7 +37,7 @@ def working_in(
     blobs = open_blobs(settings.blob_url)
     with writing(engine) as session:
         serving.announce_model(session, base.describe())
-    yield WorkerState(
+    yield WorkerProcess(
         name=f"worker@tests:{os.getpid()}",
         queue="erase",
         settings=settings,
@@ -45,33 +45,33 @@ def working_in(
         blobs=blobs,
         base=base,
         increments=IncrementCache(blobs, base),
-        shared=shared,
+        cache=cache,
         drain=Drain(60),
     )
     engine.dispose()
 
 
-def another(resident: WorkerState, name: str) -> WorkerState:
+def another(worker: WorkerProcess, name: str) -> WorkerProcess:
     """A second worker of the same registry."""
-    cache = IncrementCache(resident.blobs, resident.base)
-    return replace(resident, name=name, increments=cache, last_group=LastGroup(), drain=Drain(60))
+    cache = IncrementCache(worker.blobs, worker.base)
+    return replace(worker, name=name, increments=cache, last_group=LastGroup(), drain=Drain(60))
 
 
-def answer(resident: WorkerState, job_id: str) -> None:
+def answer(worker: WorkerProcess, job_id: str) -> None:
     """Claim this job, whoever's turn it is, and do it; nothing where it cannot be had."""
-    with writing(resident.engine) as session:
-        claim = jobs.claim(session, job_id, worker=resident.name, lease_seconds=resident.settings.lease_seconds)
+    with writing(worker.engine) as session:
+        claim = jobs.claim(session, job_id, worker=worker.name, lease_seconds=worker.settings.lease_seconds)
     if claim is not None:
-        work.do(resident, claim)
+        work.do(worker, claim)
 
 
-def queued(resident: WorkerState) -> set[str]:
+def queued(worker: WorkerProcess) -> set[str]:
     """The ids of all jobs that wait."""
-    with reading(resident.engine) as session:
+    with reading(worker.engine) as session:
         return {job.id for job in jobs.list_page(session, None, 50, state="queued").items}
 
 
-def work_off(resident: WorkerState) -> None:
+def work_off(worker: WorkerProcess) -> None:
     """Look at the queue until nothing is left, as a worker does that was rung for."""
-    while work.do_next(resident, lambda: None):
+    while work.do_next(worker, lambda: None):
         pass

@@ -147,7 +147,7 @@ class ClassifierNotUsable(ValueError):
 
 
 @dataclass(frozen=True)
-class WorkerState:
+class WorkerProcess:
     """One worker process."""
 
     name: str
@@ -157,12 +157,12 @@ class WorkerState:
     blobs: Blobs
     base: DiffusionModel
     increments: IncrementCache
-    shared: ErasureCache
+    cache: ErasureCache
     drain: Drain
     last_group: LastGroup = field(default_factory=LastGroup)
 
 
-def load(settings: Settings, node: str, queue: str) -> WorkerState:
+def load(settings: Settings, node: str, queue: str) -> WorkerProcess:
     """Open the registry and load the model; seconds for the demo model, minutes for one that must be fetched.
 
     Args:
@@ -181,7 +181,7 @@ def load(settings: Settings, node: str, queue: str) -> WorkerState:
     blobs = open_blobs(settings.blob_url)
     base = load_model(settings)
     logger.info("Loaded %s (%s) on %s.", base.name, base.digest, base.device)
-    return WorkerState(
+    return WorkerProcess(
         name=f"{node}:{os.getpid()}",  # two state folders on one host have equal nodes
         queue=queue,
         settings=settings,
@@ -189,7 +189,7 @@ def load(settings: Settings, node: str, queue: str) -> WorkerState:
         blobs=blobs,
         base=base,
         increments=IncrementCache(blobs, base),
-        shared=ErasureCache(base, load_classifier(settings)),
+        cache=ErasureCache(base, load_classifier(settings)),
         drain=Drain(settings.drain_seconds),
     )
 
