@@ -24,7 +24,7 @@ ANONYMOUS = "anonymous"
 
 
 async def get_actor() -> str:
-    """Who asks: there are no keys yet, so everyone is the same. What belongs to somebody is written by actor already."""
+    """Who asks: there are no keys yet, so everyone is the same. What belongs to somebody is written by actor."""
     return ANONYMOUS
 
 
