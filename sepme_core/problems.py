@@ -4,6 +4,7 @@
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,18 @@ class ProblemType:
     def uri(self) -> str:
         """The `type` member: a reference relative to the service's root."""
         return f"/problems/{self.slug}"
+
+    def document(self, detail: str, remedy: str | None, **members: Any) -> dict[str, Any]:
+        """One occurrence, as RFC 9457 writes it.
+
+        Args:
+            detail: What is wrong in this occurrence.
+            remedy: What can be done about it, `remedy` of the kind or better advice; None where the detail says it.
+            members: Further members, such as the numbers behind a refusal.
+        """
+        advice = {} if remedy is None else {"remedy": remedy}
+        standard = {"type": self.uri, "title": self.title, "status": self.status, "detail": detail}
+        return {**members, **standard, **advice}
 
 
 MADE_AGAIN = (

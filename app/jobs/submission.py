@@ -14,13 +14,14 @@ from sqlalchemy.orm import Session
 from app import rate_limits
 from app.headers import Preference, PreferenceDependency
 from app.jobs import retries
-from app.jobs.waiting import FINISHED, Document, finished_jobs, read_jobs
+from app.jobs.waiting import Document, finished_jobs, read_jobs
 from app.problems import Problem, document_response
 from app.services import Actor, Services, ServicesDependency
 from app.storage import refuse_where_full
 from sepme_core import problems
 from sepme_core.canonical import digest_of
 from sepme_core.registry import idempotency, jobs
+from sepme_core.terms import FINISHED, queue_of
 
 RETRY_SECONDS = 1
 
@@ -163,7 +164,7 @@ class Submission:
 
     def _ring(self, answered: tuple[Answer, list[Document]]) -> None:
         """Ring for the jobs that wait, at once: an answer comes later."""
-        for queue in sorted({queue_of(job) for job in answered[1] if job["state"] == "queued"}):
+        for queue in sorted({queue_of(job["kind"]) for job in answered[1] if job["state"] == "queued"}):
             self.services.doorbell.ring(queue)
 
     def _accept_once(self, session: Session, sent: dict[str, Any], work: Asking) -> tuple[Answer, list[Document]]:
@@ -198,11 +199,6 @@ class Submission:
             answer = self._admitted(session, work)
             retries.remember(session, self.counted, answer)
         return answer
-
-
-def queue_of(job: Document) -> str:
-    """Which queue a job waits in: generating has its own, so that a long erasure never holds up a picture."""
-    return "generate" if job["kind"] == "generate" else "erase"
 
 
 async def get_submission(

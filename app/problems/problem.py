@@ -41,14 +41,7 @@ class Problem(Exception):
 
     def document(self) -> dict[str, Any]:
         """The problem as RFC 9457 writes it."""
-        return {
-            "type": self.kind.uri,
-            "title": self.kind.title,
-            "status": self.kind.status,
-            "detail": self.detail,
-            "remedy": self.remedy,
-            **self.members,
-        }
+        return self.kind.document(self.detail, self.remedy) | self.members
 
 
 class InvalidField(BaseModel):

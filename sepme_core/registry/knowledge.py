@@ -18,9 +18,9 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from sepme_core.canonical import digest_of
-from sepme_core.registry.documents import LIVE_STATES
 from sepme_core.registry.queries import insert_missing
 from sepme_core.registry.tables import Concept, Increment, Job, Knowledge, KnownThing, Protected
+from sepme_core.terms import LIVE_STATES
 
 Document = dict[str, Any]
 Documents = Sequence[Mapping[str, Any]]

@@ -16,14 +16,13 @@ from sepme_core.registry.concepts.masks import MaskConcept, MaskResolution, irre
 from sepme_core.registry.concepts.reading import ConceptText, document, documents, etag, get, list_page
 from sepme_core.registry.concepts.reading import one as text
 from sepme_core.registry.concepts.reading import page as page_of_texts
-from sepme_core.registry.concepts.requests import NAME_FORM, erasure_request
+from sepme_core.registry.concepts.requests import erasure_request
 from sepme_core.registry.concepts.restoring import purge, restore
 from sepme_core.registry.documents import mask_document
 from sepme_core.registry.knowledge import decided_concepts, known_concepts, protected_prompts
 from sepme_core.registry.tables import Concept
 
 __all__ = [
-    "NAME_FORM",
     "Accepted",
     "Concept",
     "ConceptText",

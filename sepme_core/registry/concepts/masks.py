@@ -7,9 +7,10 @@ from typing import Any, Literal
 from sqlalchemy import Row, and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
-from sepme_core.registry.documents import LIVE_STATES, mask_document
+from sepme_core.registry.documents import mask_document
 from sepme_core.registry.further_names import resolved
 from sepme_core.registry.tables import Concept, Increment, Job
+from sepme_core.terms import LIVE_STATES
 
 
 @dataclass(frozen=True)

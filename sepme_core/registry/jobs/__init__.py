@@ -6,7 +6,6 @@ is held against; `publishing` ends one with its result, `versions` that it makes
 says which is claimed next; `admission` bounds how many wait; `texts` lists them as clients are sent them.
 """
 
-from sepme_core.registry.documents import LIVE_STATES
 from sepme_core.registry.documents import job_document as document
 from sepme_core.registry.jobs.leases import (
     Claim,
@@ -63,6 +62,7 @@ from sepme_core.registry.jobs.texts import JobText
 from sepme_core.registry.jobs.texts import page as page_of_texts
 from sepme_core.registry.jobs.versions import StoredIncrement
 from sepme_core.registry.tables import Event, Job
+from sepme_core.terms import LIVE_STATES
 
 __all__ = [
     "BY_REQUEST",
