@@ -117,7 +117,7 @@ def _keep(session: Session, listed: Mapping[str, Documents]) -> str:
     stored = session.execute(select(Knowledge.unpinned_at).where(Knowledge.digest == digest)).one_or_none()
     if stored is None:
         insert_missing(session, Knowledge, [{"digest": digest, "entries": numbered}])
-    elif stored.unpinned_at is not None:  # see `unpinned`
+    elif stored.unpinned_at is not None:  # see `retention`
         session.execute(update(Knowledge).where(Knowledge.digest == digest).values(unpinned_at=None))
     return digest
 

@@ -1,8 +1,7 @@
 """Concepts: asked to be erased, erased, restored, purged.
 
-`naming` tells which concept a request is about; `acceptance` decides what it needs, `substitutes` whether what is
-stored still draws nothing erased; `restoring` takes concepts out of the active set; `masks` resolves
-names to increments; `reading` lists them, `texts` as clients are sent them.
+`requests` tells what a request asks, and of which concept; `acceptance` decides what it needs; `restoring` takes
+concepts out of the active set; `masks` resolves names to increments; `reading` finds and lists them.
 """
 
 from sepme_core.registry.concepts.acceptance import (

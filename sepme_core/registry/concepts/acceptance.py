@@ -68,7 +68,7 @@ def accept_erasures(
 ) -> list[Accepted]:
     """Accept requests to erase, all or none. Each new job pins all other known concepts, those accepted with it too.
 
-    A further name asks for the concept that it stands for: see `naming.settle`. For each, by what the registry holds:
+    A further name asks for the concept that it stands for: see `requests.settle`. For each, by what the registry holds:
 
     - being erased by the same request: that job; being erased by another: refused;
     - erased by the same request, for the base that is served: a finished job;

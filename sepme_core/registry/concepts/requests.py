@@ -27,7 +27,7 @@ LATER_FIELDS: Mapping[str, Any] = {"substitute": None}
 def erasure_request(body: Mapping[str, Any]) -> dict[str, Any]:
     """Fill in the defaults of an erase body; `name` must be there, the rest may be.
 
-    `same_as` says where the request belongs and is no part of what a job stores: see `naming.settle`.
+    `same_as` says where the request belongs and is no part of what a job stores: see `settle`.
 
     Raises:
         ValueError: where `name` is not 1–64 of `a-z 0-9 -` that start and end with a letter or digit.
