@@ -1,6 +1,7 @@
 """What the tests of the registry have workers and operators do."""
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -112,6 +113,7 @@ def get_etag(engine: Engine, name: str) -> str:
 
 
 def enqueue_generation(engine: Engine, **pinned: Any) -> Job:
+    time.sleep(0.002)  # SQLite's clock tells milliseconds: what comes within one has no order
     with writing(engine) as session:
         return jobs.enqueue(
             session,
