@@ -9,7 +9,6 @@ from typing import Annotated, TypeVar
 from fastapi import Depends, Request
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
-from sse_starlette.sse import AppStatus
 
 from app import storage
 from app.doorbell import Doorbell
@@ -32,14 +31,9 @@ Actor = Annotated[str, Depends(get_actor)]
 
 
 def is_draining() -> bool:
-    """Whether uvicorn got its signal.
-
-    ASGI has no word for that. The library of the event streams patches uvicorn to learn it, which comes too late where
-    uvicorn imports the application after it has set its signal handlers; then the handler is a method of the server,
-    which knows.
-    """
+    """Whether uvicorn got its signal. ASGI has no word for that, but the signal's handler is a method of the server."""
     server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
-    return AppStatus.should_exit or bool(getattr(server, "should_exit", False))
+    return bool(getattr(server, "should_exit", False))
 
 
 Answer = TypeVar("Answer")

@@ -7,11 +7,10 @@ from http import HTTPStatus
 from time import monotonic
 from typing import Annotated, Any
 
-import anyio
 from fastapi import Header, Request
 from fastapi.responses import Response
+from fastapi.sse import EventSourceResponse, format_sse_event
 from sqlalchemy.orm import Session
-from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from app.jobs.watcher import Marks
 from app.services import Services, is_draining
@@ -70,7 +69,6 @@ async def finished_jobs(
 
 KEEP_ALIVE_SECONDS = 10
 RECONNECT_MILLISECONDS = 1000
-DRAIN_SECONDS = 2.0
 
 CONTENT: dict[str, Any] = {"text/event-stream": {"schema": {"type": "string"}}}
 
@@ -96,37 +94,30 @@ async def stream(services: Services, job_id: str, sequence: int) -> Response:
     found, (state, _) = await services.read(partial(_read, job_id=job_id, sequence=sequence))
     if state in FINISHED and not found:
         return Response(status_code=HTTPStatus.NO_CONTENT)
-    return EventSourceResponse(
-        _follow(services, job_id, sequence),
-        ping=KEEP_ALIVE_SECONDS,
-        ping_message_factory=_keep_alive,
-        shutdown_event=anyio.Event(),  # asks for the grace period, in which `_follow` ends the stream itself
-        shutdown_grace_period=DRAIN_SECONDS,
-    )
+    return EventSourceResponse(_follow(services, job_id, sequence), headers={"X-Accel-Buffering": "no"})
 
 
-async def _follow(services: Services, job_id: str, sequence: int) -> AsyncIterator[ServerSentEvent]:
-    yield ServerSentEvent(comment="following", retry=RECONNECT_MILLISECONDS)
+async def _follow(services: Services, job_id: str, sequence: int) -> AsyncIterator[bytes]:
+    """The events as they happen, until the last or until the server drains; a comment where there is long none."""
+    yield format_sse_event(comment="following", retry=RECONNECT_MILLISECONDS)
     last, since = sequence, monotonic()
     while True:
         found, seen = await services.read(partial(_read, job_id=job_id, sequence=last))
         for number, kind, data in found:
-            yield ServerSentEvent(id=str(number), event=kind, data=json.dumps(data))
+            yield format_sse_event(id=str(number), event=kind, data_str=json.dumps(data))
             last = number
-        if seen[0] in FINISHED or not await _has_changed(services, job_id, seen, since):
+        if seen[0] in FINISHED or is_draining():
             return
+        said = monotonic()
+        another = partial(_is_another, job_id, seen)
+        while not is_draining() and not await services.watcher.until([job_id], another, STEP_SECONDS, since):
+            if monotonic() - said >= KEEP_ALIVE_SECONDS:
+                yield format_sse_event(comment="keep-alive")
+                said = monotonic()
 
 
-async def _has_changed(services: Services, job_id: str, seen: jobs.Mark, since: float) -> bool:
-    """Wait for the next event; False where the server drains."""
-
-    def is_another(marks: Marks) -> bool:
-        return marks.get(job_id) != seen
-
-    while not is_draining():
-        if await services.watcher.until([job_id], is_another, STEP_SECONDS, since):
-            return True
-    return False
+def _is_another(job_id: str, seen: jobs.Mark, marks: Marks) -> bool:
+    return marks.get(job_id) != seen
 
 
 def _read(session: Session, job_id: str, sequence: int) -> tuple[list[Event], jobs.Mark]:
@@ -138,7 +129,3 @@ def _read(session: Session, job_id: str, sequence: int) -> tuple[list[Event], jo
         for event in jobs.events_after(session, job_id, sequence)
     ]
     return events, (job.state, job.event_count)
-
-
-def _keep_alive() -> ServerSentEvent:
-    return ServerSentEvent(comment="keep-alive")

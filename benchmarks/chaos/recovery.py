@@ -4,10 +4,10 @@ import os
 import signal
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from threading import Thread
 
 import httpx
+import psutil  # type: ignore[import-untyped]
 
 from benchmarks.chaos.service import Service
 
@@ -85,7 +85,7 @@ class RunsAgain:
 
 def lives(pid: int) -> bool:
     """Whether a process is there."""
-    return Path(f"/proc/{pid}").exists()
+    return bool(psutil.pid_exists(pid))
 
 
 def idle(service: Service, queue: str) -> float:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import psutil  # type: ignore[import-untyped]
 from sqlalchemy import delete
 
 from benchmarks.history import fill
@@ -31,8 +32,7 @@ class Running:
     def memory(self) -> float:
         """The front end's resident memory in MiB."""
         pid = next(each.pid for each in pid_files.records(self.home / "run") if each.name == "api")
-        line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
-        return int(line.split()[1]) / 1024
+        return float(psutil.Process(pid).memory_info().rss) / 2**20
 
 
 @contextmanager

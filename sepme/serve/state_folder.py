@@ -1,11 +1,12 @@
 """The folder that holds everything `sepme serve` keeps, and the lock that gives it to one run at a time."""
 
-import fcntl
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 LOCK = "serve.lock"
 
@@ -41,22 +42,22 @@ def held(folder: Path) -> Iterator[None]:
         OSError: the folder cannot be made or written to.
     """
     make_private(folder)
-    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    lock = FileLock(folder / LOCK, mode=0o600, on_acquired=_sign)
     try:
-        _lock(descriptor, folder)
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, str(os.getpid()).encode())
-        yield
-    finally:
-        os.close(descriptor)  # closing is what unlocks; children never inherit the descriptor (PEP 446)
-
-
-def _lock(descriptor: int, folder: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as in_use:
-        holder = os.pread(descriptor, 20, 0).decode() or "unknown"
+        lock.acquire(blocking=False)
+    except Timeout as in_use:
+        holder = (folder / LOCK).read_text() or "unknown"
         raise FolderInUse(
             f"sepme already serves from {folder} (process {holder}). "
             "Stop that one, or give this one a state folder and a port of its own: SEPME_HOME=… SEPME_PORT=…"
         ) from in_use
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _sign(descriptor: int) -> None:
+    """Say in the lock's file who holds it."""
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, str(os.getpid()).encode())

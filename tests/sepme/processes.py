@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sepme.serve.pid_files import start_mark
+import psutil  # type: ignore[import-untyped]
 
 SLEEPER = "import time\nprint('awake', flush=True)\nwhile True: time.sleep(0.05)"
 STUBBORN = (
@@ -54,12 +54,5 @@ def running(*command: str, **options: object) -> Iterator[subprocess.Popen[str]]
 
 def processes_in(folder: Path) -> list[int]:
     """Numbers of the living processes whose current folder is the given one: the children of a supervisor."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            alive = entry.name.isdigit() and start_mark(int(entry.name)) is not None
-            if alive and (entry / "cwd").resolve() == folder.resolve():
-                found.append(int(entry.name))
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
-            continue
-    return found
+    home = str(folder.resolve())
+    return [each.pid for each in psutil.process_iter(["cwd"]) if each.info["cwd"] == home]

