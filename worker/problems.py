@@ -7,8 +7,9 @@ import json
 import secrets
 import shlex
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
+from sepme_core.documents import ErasureDocument, ProblemDocument, RequestDocument
 from sepme_core.erasure import ErasureRefused
 
 INTERNAL_ERROR = "internal-error"
@@ -18,41 +19,42 @@ INVALID_REQUEST = "invalid-request"
 
 ERASE_ALL_AGAIN = "Erase all that is stored again for the model that is served: POST /erasures/again."
 
-Document = dict[str, Any]
-
 
 class Refused(Exception):
     """The job cannot be done, for a reason its caller can act on."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: ProblemDocument) -> None:
         super().__init__(document["detail"])
         self.document = document
 
 
-def document(slug: str, title: str, status: int, detail: str, remedy: str | None = None, **members: Any) -> Document:
+def document(
+    slug: str, title: str, status: int, detail: str, remedy: str | None = None, **members: Any
+) -> ProblemDocument:
     """A problem document; `members` are further members of it, such as the numbers behind a refusal.
 
     Without a remedy the detail says what can be done.
     """
     advice = {} if remedy is None else {"remedy": remedy}
     standard = {"type": f"/problems/{slug}", "title": title, "status": status, "detail": detail, **advice}
-    return {**members, **standard}
+    return cast("ProblemDocument", {**members, **standard})
 
 
-def of_refusal(refusal: ErasureRefused, asked: Mapping[str, Any], address: str) -> Document:
+def of_refusal(refusal: ErasureRefused, asked: RequestDocument, address: str) -> ProblemDocument:
     """What the method says of a job's request; ``address`` is where this service listens.
 
     Of a group it is not said which member is the same: the line would make the wrong one a further name.
     """
     remedy = None
     if "same_as" in refusal.numbers and "group" not in asked:
-        body = json.dumps({"same_as": refusal.numbers["same_as"], "prompts": asked["prompts"]})
-        url = f"{address}/concepts/{asked['name']}/erase"
+        erasure = cast("ErasureDocument", asked)
+        body = json.dumps({"same_as": refusal.numbers["same_as"], "prompts": erasure["prompts"]})
+        url = f"{address}/concepts/{erasure['name']}/erase"
         remedy = f"curl -s {url} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
     return document(refusal.code, refusal.title, refusal.status, refusal.detail, remedy, **refusal.numbers)
 
 
-def of_another_base(detail: str, concepts: list[str]) -> Document:
+def of_another_base(detail: str, concepts: list[str]) -> ProblemDocument:
     """The mask's increments belong to another base model than the one that is loaded."""
     return document(
         INCREMENT_FOR_ANOTHER_BASE,
@@ -64,7 +66,7 @@ def of_another_base(detail: str, concepts: list[str]) -> Document:
     )
 
 
-def of_damaged_increment(detail: str, concept: str) -> Document:
+def of_damaged_increment(detail: str, concept: str) -> ProblemDocument:
     """A stored increment is missing, or is not what its digest says; it is never applied."""
     return document(
         INCREMENT_DAMAGED,
@@ -77,12 +79,12 @@ def of_damaged_increment(detail: str, concept: str) -> Document:
     )
 
 
-def of_invalid_field(detail: str, pointer: str) -> Document:
+def of_invalid_field(detail: str, pointer: str) -> ProblemDocument:
     """A value that only the method could judge."""
     return of_invalid_fields({pointer: detail})
 
 
-def of_invalid_fields(details: Mapping[str, str]) -> Document:
+def of_invalid_fields(details: Mapping[str, str]) -> ProblemDocument:
     """Values that only the method could judge: what is wrong with each, by its pointer."""
     return document(
         INVALID_REQUEST,
@@ -94,7 +96,7 @@ def of_invalid_fields(details: Mapping[str, str]) -> Document:
     )
 
 
-def of_trouble(reason: str, times: int) -> Document:
+def of_trouble(reason: str, times: int) -> ProblemDocument:
     """The database or the blob store could not be used, however often the job was tried."""
     return document(
         "storage-unusable",
@@ -105,7 +107,7 @@ def of_trouble(reason: str, times: int) -> Document:
     )
 
 
-def of_incident() -> Document:
+def of_incident() -> ProblemDocument:
     """An error nobody foresaw; the log holds it under the incident's id."""
     incident = secrets.token_hex(8)
     return document(

@@ -11,15 +11,14 @@ from typing import Any
 from fastapi import Request
 from sqlalchemy.orm import Session
 
-from app.jobs.waiting import Document, read_jobs
+from app.jobs.waiting import read_jobs
 from sepme_core.canonical import digest_of
+from sepme_core.documents import Answer, JobDocument
 from sepme_core.registry import idempotency, jobs
 from sepme_core.registry.idempotency import IdempotencyKey
 
 COUNT = "x-stainless-retry-count"
 GONE = "its client, which hung up before it was begun"
-
-Answer = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def answered(session: Session, this: Try) -> None:
     idempotency.drop(session, this.key)
 
 
-def call_off(session: Session, job_ids: Sequence[str], this: Try | None) -> list[Document]:
+def call_off(session: Session, job_ids: Sequence[str], this: Try | None) -> list[JobDocument]:
     """Cancel the jobs, as far as no worker has them, whose client has gone; not where a later try waits for them."""
     last = idempotency.last_answer(session, this.key) if this else None
     if this is None or last is None or last["try"] == this.number or last["jobs"] != job_ids:

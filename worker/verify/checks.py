@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from sepme_core.documents import Certificate, FreshMeasurements, SightDocument
 from sepme_core.drawing.draw import PictureRequest, generate_each
 from sepme_core.erasure import ErasureCache, KnownConcept, look_under, recertify
 from sepme_core.erasure.evidence import UNSEEN_KINDS
@@ -66,7 +67,7 @@ class Verifier:
         self.base, self.blobs, self.stored = cache.base, blobs, stored
         self._increments = IncrementCache(blobs, cache.base)
         self.cache = cache
-        self._measured: dict[str, dict[str, Any]] = {}
+        self._measured: dict[str, FreshMeasurements] = {}
 
     @property
     def serving(self) -> list[StoredConcept]:
@@ -80,7 +81,7 @@ class Verifier:
             raise IncrementDamaged(f"increment {version.digest}: it erases {increment.concept!r}")
         return increment
 
-    def measure(self, version: Version) -> dict[str, Any]:
+    def measure(self, version: Version) -> FreshMeasurements:
         """Its certificate, measured afresh with what it was made to leave alone, once a version; raises `UNUSABLE`."""
         if version.digest not in self._measured:
             increment = self.increment(version)
@@ -173,7 +174,7 @@ def check_effect(verifier: Verifier, version: Version) -> Iterator[Check]:
     )
 
 
-def check_sight(version: Version, name: str, sight: Mapping[str, Any], then: Mapping[str, Any]) -> Check:
+def check_sight(version: Version, name: str, sight: SightDocument, then: Certificate) -> Check:
     """The concept is not seen in pictures of its own sentences, whatever digests and correlations say."""
     by = " and ".join(sight["by"])
     detail = f"seen in {sight['seen']} of {sight['pictures']} pictures by {by}; at most {sight['limit']} may be"

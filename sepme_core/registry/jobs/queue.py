@@ -11,6 +11,7 @@ from math import ceil
 from sqlalchemy import ColumnElement, Select, and_, bindparam, case, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from sepme_core.documents import ProblemDocument
 from sepme_core.registry import serving, types
 from sepme_core.registry.database import lock_admission
 from sepme_core.registry.errors import QueueFull
@@ -143,7 +144,7 @@ def park_exhausted(session: Session, attempts: int) -> list[str]:
     """End as failed the jobs that lost their worker `attempts` times; returns their ids."""
     exhausted = session.scalars(_lost_rows().where(Job.losses + 1 >= attempts, Job.cancel_requested.is_(False))).all()
     for job in exhausted:
-        problem = {
+        problem: ProblemDocument = {
             "type": "/problems/worker-lost",
             "title": "The worker was lost",
             "status": 500,
@@ -167,7 +168,7 @@ def refuse_another_base(session: Session, patience_seconds: float) -> list[str]:
     old = waiting.where(Job.created_at < database_time(-patience_seconds)).order_by(Job.id)
     refused = session.scalars(old.with_for_update(skip_locked=True)).all()
     for job in refused:
-        problem = {
+        problem: ProblemDocument = {
             "type": "/problems/increment-for-another-base",
             "title": "An increment was made for another base model",
             "status": 409,

@@ -2,19 +2,24 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
+from sepme_core.documents import (
+    EarlierDocument,
+    KnownDocument,
+    LeaningDocument,
+    NamedIncrement,
+    NewcomerDocument,
+    ServingDocument,
+)
 from sepme_core.registry import increments, knowledge
 from sepme_core.registry.database import serialise
 from sepme_core.registry.documents import LIVE_STATES
 from sepme_core.registry.jobs.leases import Claim, held_row
 from sepme_core.registry.knowledge import known_concepts, made_together, protected_prompts
 from sepme_core.registry.tables import Concept, Increment, Job
-
-Document = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -32,12 +37,12 @@ class Surroundings:
             "job_id", "state"}`.
     """
 
-    known: list[Document]
-    protected: list[Document]
-    irrevocable: list[Document]
-    serving: list[Document]
-    leaning: list[Document]
-    earlier: list[Document]
+    known: list[KnownDocument]
+    protected: list[KnownDocument]
+    irrevocable: list[NamedIncrement]
+    serving: list[ServingDocument]
+    leaning: list[LeaningDocument]
+    earlier: list[EarlierDocument]
 
 
 def pin_present(session: Session, claim: Claim, base_digest: str) -> Surroundings | None:
@@ -69,7 +74,7 @@ def pin_present(session: Session, claim: Claim, base_digest: str) -> Surrounding
     )
 
 
-def newcomers(session: Session, job: Job, base_digest: str, considered: Collection[str]) -> list[Document]:
+def newcomers(session: Session, job: Job, base_digest: str, considered: Collection[str]) -> list[NewcomerDocument]:
     """Return what serves, or is being erased, and was not considered when a job's increment was made.
 
     Returns:
@@ -81,7 +86,10 @@ def newcomers(session: Session, job: Job, base_digest: str, considered: Collecti
     live = set(session.scalars(select(Job.concept).where(Job.kind == "erase", Job.state.in_(LIVE_STATES))))
     return [
         {
-            **{key: known[key] for key in ("name", "kind", "prompts", "erased")},
+            "name": known["name"],
+            "kind": known["kind"],
+            "prompts": known["prompts"],
+            "erased": known["erased"],
             "digest": standing.get(known["name"]),
         }
         for known in known_concepts(session)
@@ -89,7 +97,7 @@ def newcomers(session: Session, job: Job, base_digest: str, considered: Collecti
     ]
 
 
-def _serving(concept: Concept, increment: Increment) -> Document:
+def _serving(concept: Concept, increment: Increment) -> ServingDocument:
     return {
         "name": concept.name,
         "kind": concept.kind,
@@ -103,7 +111,7 @@ def _names_a_substitute(increment: Increment) -> bool:
     return increments.substitute(increment.certificate) is not None
 
 
-def _leaning(session: Session, increment: Increment) -> Document:
+def _leaning(session: Session, increment: Increment) -> LeaningDocument:
     return {
         "name": increment.concept,
         "digest": increments.trained(session, increment.concept).digest,
@@ -112,12 +120,12 @@ def _leaning(session: Session, increment: Increment) -> Document:
     }
 
 
-def _earlier(session: Session, job: Job, besides: Collection[str]) -> list[Document]:
+def _earlier(session: Session, job: Job, besides: Collection[str]) -> list[EarlierDocument]:
     before = or_(Job.created_at < job.created_at, and_(Job.created_at == job.created_at, Job.id < job.id))
     live = select(Job).where(Job.kind == "erase", Job.state.in_(LIVE_STATES), before)
     return [
         {
-            "name": other.concept,
+            "name": str(other.concept),
             "kind": other.request["kind"],
             "prompts": other.request["prompts"],
             "job_id": other.id,
