@@ -4,9 +4,8 @@ OpenAI's clients give up after a time and try again, twice by default, and count
 first). What a try began is remembered under its body and where it came from, so that the next one finds it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from fastapi import Request
 from sqlalchemy.orm import Session
@@ -30,7 +29,7 @@ class Try:
     number: int
 
 
-def counted(request: Request, actor: str, sent: dict[str, Any]) -> Try | None:
+def counted(request: Request, actor: str, sent: Mapping[str, object]) -> Try | None:
     """The try that a request is, None where its client does not count them."""
     count = request.headers.get(COUNT, "")
     if not (count.isascii() and count.isdigit() and len(count) < 4):  # noqa: PLR2004  (no client tries a thousand times)

@@ -1,10 +1,10 @@
 """A request that makes jobs: accepted once, in one transaction with its jobs, and answered with them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from time import monotonic
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
 from fastapi import Depends, Header, Request
 from fastapi.responses import JSONResponse, Response
@@ -165,7 +165,9 @@ class Submission:
         for queue in sorted({queue_of(job) for job in answered[1] if job["state"] == "queued"}):
             self.services.doorbell.ring(queue)
 
-    def _accept_once(self, session: Session, sent: dict[str, Any], work: Asking) -> tuple[Answer, list[JobDocument]]:
+    def _accept_once(
+        self, session: Session, sent: Mapping[str, object], work: Asking
+    ) -> tuple[Answer, list[JobDocument]]:
         answer = self._remembered(session, sent, work)
         return answer, read_jobs(session, answer["jobs"])
 
@@ -177,7 +179,7 @@ class Submission:
         self.waiting = jobs.admit(session, self.services.settings.queue_limit)
         return answer
 
-    def _remembered(self, session: Session, sent: dict[str, Any], work: Asking) -> Answer:
+    def _remembered(self, session: Session, sent: Mapping[str, object], work: Asking) -> Answer:
         if self.idempotency_key is None:
             return self._tried(session, sent, work)
         key = idempotency.IdempotencyKey(self.actor, self.request.method, self.request.url.path, self.idempotency_key)
@@ -188,7 +190,7 @@ class Submission:
         idempotency.complete(session, key, answer)
         return answer
 
-    def _tried(self, session: Session, sent: dict[str, Any], work: Asking) -> Answer:
+    def _tried(self, session: Session, sent: Mapping[str, object], work: Asking) -> Answer:
         self.counted = retries.counted(self.request, self.actor, sent)
         if self.counted is None:
             return self._admitted(session, work)

@@ -164,10 +164,11 @@ def known_concepts(session: Session) -> list[KnownDocument]:
 
 def _known(concept: Concept, job: Job | None) -> KnownDocument:
     decided = concept.version is not None
-    said = [*(concept.prompts if decided else []), *(job.request["prompts"] if job else [])]
+    asked: StoredErasure | None = job.request if job else None
+    said = [*(concept.prompts if decided else []), *(asked["prompts"] if asked else [])]
     return {
         "name": concept.name,
-        "kind": job.request["kind"] if job else concept.kind,
+        "kind": asked["kind"] if asked else concept.kind,
         "prompts": list(dict.fromkeys(said)),
         "erased": concept.state == "erased" or (job is not None and "keep_state" not in job.pinned),
         "decided": decided,
@@ -210,12 +211,13 @@ def not_leaving_alone(
     unguarded: dict[str, bool] = {}
     found = []
     for increment in stored:
-        digest = increment.pinned["knowledge"]
+        pinned: KeptKnowledge = increment.pinned
+        digest = pinned["knowledge"]
         if digest not in missed:
             made_with = lists(session, digest)
             missed[digest] = missing_from(made_with["known"], known)
             unguarded[digest] = not _all_said(made_with["protected"], protected)
-        left_out = {name: by_name[name] for name in increment.pinned["besides"] if name in by_name}
+        left_out = {name: by_name[name] for name in pinned["besides"] if name in by_name}
         others = {name: concept for name, concept in (missed[digest] | left_out).items() if name != increment.concept}
         if unguarded[digest] or (others and missing_from(_together(session, increment), list(others.values()))):
             found.append(increment)
@@ -238,7 +240,8 @@ def missing_from(made_with: Sequence[KnownDocument], known: Sequence[KnownDocume
 
 def leaves_prompts_alone(session: Session, increment: Increment, protected: Sequence[KnownDocument]) -> bool:
     """Tell whether a stored increment was made to leave these protected prompts alone, whatever their names."""
-    return _all_said(lists(session, increment.pinned["knowledge"])["protected"], protected)
+    pinned: KeptKnowledge = increment.pinned
+    return _all_said(lists(session, pinned["knowledge"])["protected"], protected)
 
 
 def _all_said(made_with: Sequence[KnownDocument], protected: Sequence[KnownDocument]) -> bool:

@@ -1,7 +1,6 @@
 """Prompts that no increment may change, such as brand names: protected at once, or by a job that sees if it may be."""
 
 from dataclasses import dataclass
-from typing import cast
 
 from sqlalchemy.orm import Session
 
@@ -166,7 +165,7 @@ def pin(session: Session, claim: Claim) -> Pinned | None:
     job = held_row(session, claim)
     if job is None:
         return None
-    pinned = _pins(session, _request(job))
+    pinned = _pins(session, job.request)
     job.pinned = knowledge.folded(session, pinned)
     session.flush()
     return pinned
@@ -189,16 +188,12 @@ def publish(session: Session, claim: Claim) -> bool:
     if job.cancel_requested:
         cancel_now(session, job)
         return False
-    if put_back_if_overtaken(session, job, _pins(session, _request(job))):
+    if put_back_if_overtaken(session, job, _pins(session, job.request)):
         return False
-    request = _request(job)
+    request: ProtectRequest = job.request
     row, _ = put(session, request["name"], request["prompts"], job.actor)
     finish(session, job, "succeeded", {"result": document(row)})
     return True
-
-
-def _request(job: Job) -> ProtectRequest:
-    return cast("ProtectRequest", job.request)
 
 
 def _pins(session: Session, request: ProtectRequest) -> Pinned:

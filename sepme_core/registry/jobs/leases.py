@@ -78,7 +78,7 @@ def renew(session: Session, claim: Claim, lease_seconds: float) -> bool:
 
 
 def report(
-    session: Session, claim: Claim, step: int, of: int, message: str, data: dict[str, Any] | None = None
+    session: Session, claim: Claim, step: int, of: int, message: str, data: Mapping[str, float] | None = None
 ) -> bool:
     """Say how far the work is: on the row and as an event. False: the lease is lost.
 

@@ -15,6 +15,7 @@ from sepme_core.documents import (
     NewcomerDocument,
     PicturesDocument,
     StoredErasure,
+    StoredPins,
 )
 from sepme_core.registry import increments, knowledge
 from sepme_core.registry.concepts.masks import irrevocable_besides
@@ -169,7 +170,8 @@ def publish_reprojection(session: Session, claim: Claim, made: StoredIncrement) 
     if job is None or concept is None:
         return False
     trained = increments.trained(session, concept.name)
-    if {"version": trained.version, "digest": trained.digest} != job.pinned["trained"]:
+    pinned: StoredPins = job.pinned
+    if {"version": trained.version, "digest": trained.digest} != pinned["trained"]:
         cancel_now(session, job, f"version {trained.version}, which was trained meanwhile")
         return False
     increment = add_version(session, job, concept.name, made, trained.request, job.pinned)
@@ -206,11 +208,12 @@ def _put_back_for_irrevocable(session: Session, job: Job, base_digest: str) -> b
 
 def _serve(session: Session, concept: Concept, increment: Increment, job: Job) -> None:
     request: StoredErasure = job.request
+    pinned: StoredPins = job.pinned
     concept.kind = request["kind"]
     concept.prompts = request["prompts"]
     concept.protect = request["protect"]
     concept.irrevocable = concept.irrevocable or request["irrevocable"]
-    concept.state = job.pinned.get("keep_state", "erased")
+    concept.state = pinned.get("keep_state", "erased")
     concept.version = increment.version
     concept.tag = new_id()
     concept.updated_at = now(session)

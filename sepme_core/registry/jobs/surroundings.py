@@ -13,6 +13,7 @@ from sepme_core.documents import (
     NamedIncrement,
     NewcomerDocument,
     ServingDocument,
+    StoredErasure,
 )
 from sepme_core.registry import increments, knowledge
 from sepme_core.registry.database import serialise
@@ -123,14 +124,16 @@ def _leaning(session: Session, increment: Increment) -> LeaningDocument:
 def _earlier(session: Session, job: Job, besides: Collection[str]) -> list[EarlierDocument]:
     before = or_(Job.created_at < job.created_at, and_(Job.created_at == job.created_at, Job.id < job.id))
     live = select(Job).where(Job.kind == "erase", Job.state.in_(LIVE_STATES), before)
-    return [
-        {
-            "name": str(other.concept),
-            "kind": other.request["kind"],
-            "prompts": other.request["prompts"],
-            "job_id": other.id,
-            "state": other.state,
-        }
-        for other in session.scalars(live.order_by(Job.created_at, Job.id))
-        if other.concept not in besides
-    ]
+    others = session.scalars(live.order_by(Job.created_at, Job.id))
+    return [_asked_for(other) for other in others if other.concept not in besides]
+
+
+def _asked_for(job: Job) -> EarlierDocument:
+    asked: StoredErasure = job.request
+    return {
+        "name": asked["name"],
+        "kind": asked["kind"],
+        "prompts": asked["prompts"],
+        "job_id": job.id,
+        "state": job.state,
+    }
