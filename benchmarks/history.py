@@ -74,7 +74,7 @@ def _fill_round(session: Session, known: list[KnownDocument], version: int) -> N
             result = {"name": each["name"], "versions": []}
             done.append(
                 {"id": each["name"], "kind": "erase", "queue": "erase", "state": "succeeded", "concept": each["name"]}
-                | {"request": body, "pinned": pinned, "holder": "anonymous", "result": result}
+                | {"request": body, "pinned": pinned, "actor": "anonymous", "result": result}
             )
     session.execute(insert(Increment), rows)
     if done:

@@ -25,7 +25,7 @@ def keep(engine: Engine, *known: KnownDocument) -> KeptKnowledge:
 
 
 def pinning(pinned: StoredPins | KeptKnowledge, **request: Any) -> Job:
-    columns = {"kind": "erase", "queue": "erase", "state": "succeeded", "holder": HOLDER}
+    columns = {"kind": "erase", "queue": "erase", "state": "succeeded", "actor": HOLDER}
     return Job(id=new_id(), request={"name": "cat", **request}, pinned=pinned, **columns)
 
 
