@@ -3,7 +3,7 @@
 Bytes that nothing refers to are marked first, and deleted once they have been marked and have lain there untouched for
 the grace period; whether something refers to them is looked up again in the transaction that deletes. Storing bytes
 anew touches them, so what a worker is about to publish is never taken. Lists of what was known once, which no row pins,
-go likewise (`unpinned`). Several collectors at once are harmless.
+go likewise (`retention`). Several collectors at once are harmless.
 
 `python -m app.collector` collects once: for cron, where the service itself is not to.
 """

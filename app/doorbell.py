@@ -1,8 +1,7 @@
-"""The doorbell: tells the workers of a queue to look. The row is the truth, so a ring that gets lost is no loss.
+"""The front end's doorbell: tells the workers of a queue to look.
 
-A ring is one Celery message without arguments, `sepme.{queue}`, on the list of that queue; where one waits already, no
-other is sent: whoever takes it finds every row that was there by then. It is sent from a thread of its own: an answer
-never waits for the broker. Where the broker is down the ring is dropped and logged; the reaper rings again.
+A ring is sent from a thread of its own: an answer never waits for the broker. Where the broker is down the ring is
+dropped and logged; the reaper rings again.
 """
 
 import logging
@@ -12,9 +11,9 @@ from threading import Lock
 from celery import Celery
 from prometheus_client import Counter
 
-logger = logging.getLogger(__name__)
+from sepme_core import doorbell
 
-CONNECT_SECONDS = 1.0
+logger = logging.getLogger(__name__)
 
 
 def make_producer(broker_url: str) -> Celery:
@@ -24,15 +23,8 @@ def make_producer(broker_url: str) -> Celery:
         task_serializer="json",
         accept_content=["json"],
         task_ignore_result=True,
-        broker_connection_timeout=CONNECT_SECONDS,
-        broker_transport_options={
-            "socket_connect_timeout": CONNECT_SECONDS,
-            "socket_timeout": CONNECT_SECONDS,
-            "max_retries": 0,
-            "interval_start": 0,
-            "interval_step": 0,
-            "interval_max": 0,
-        },
+        broker_connection_timeout=doorbell.PATIENCE_SECONDS,
+        broker_transport_options=doorbell.IMPATIENT,
     )
     return producer
 
@@ -66,7 +58,7 @@ class Doorbell:
             return "no broker is set (SEPME_BROKER_URL)"
         try:
             with self._producer.connection_for_write() as connection:
-                connection.ensure_connection(max_retries=0, timeout=CONNECT_SECONDS)
+                connection.ensure_connection(max_retries=0, timeout=doorbell.PATIENCE_SECONDS)
                 connection.default_channel.client.ping()
         except Exception as error:  # noqa: BLE001  (every transport raises its own)
             return f"the broker does not answer ({type(error).__name__})"
@@ -85,15 +77,9 @@ class Doorbell:
             self._rings.labels(queue, "lost").inc()
             return
         try:
-            outcome = self._send_unless_one_waits(self._producer, queue)
+            with self._producer.connection_or_acquire() as connection:
+                outcome = "sent" if doorbell.ring(self._producer, connection, queue) else "waiting"
         except Exception as error:  # noqa: BLE001  (every transport raises its own; the row waits)
             outcome = "lost"
             logger.warning("The broker did not take the ring for %s (%s); the rows wait.", queue, type(error).__name__)
         self._rings.labels(queue, outcome).inc()
-
-    def _send_unless_one_waits(self, producer: Celery, queue: str) -> str:
-        with producer.connection_or_acquire() as connection:
-            if connection.default_channel.client.llen(queue):
-                return "waiting"
-            producer.send_task(f"sepme.{queue}", queue=queue, connection=connection, retry=False, ignore_result=True)
-        return "sent"

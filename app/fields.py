@@ -6,11 +6,10 @@ from typing import Annotated
 from fastapi import Path, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
-SLUG = r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$"
+from sepme_core.terms import LARGEST_SEED, SLUG, is_slug
+
 LONGEST_PROMPT = 1000
 MOST_PROMPTS = 100
-LARGEST_SEED = 2**53 - 2**10
-"""All seeds of one request stay below 2⁵³, so that every JSON reader keeps them exactly (RFC 8259, section 6)."""
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -27,7 +26,7 @@ def check_slug(value: str) -> str:
     Raises:
         ValueError: With the rule, for the problem document.
     """
-    if not re.fullmatch(SLUG[1:-1], value, re.ASCII):
+    if not is_slug(value):
         raise ValueError("must be a slug: 1 to 64 of a-z, 0-9 and -, with a letter or digit at both ends")
     return value
 

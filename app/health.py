@@ -15,6 +15,7 @@ from app.problems.problem import PROBLEM_RESPONSE
 from app.services import Services, ServicesDependency
 from sepme_core import problems
 from sepme_core.registry import audit_heads, database, serving
+from sepme_core.terms import QUEUES
 
 
 class Life(BaseModel):
@@ -42,9 +43,6 @@ class Readiness(BaseModel):
     audit: Part | None = Field(
         default=None, description="With `?full`. Down: the chain of the audit was changed, or its end cut off."
     )
-
-
-QUEUES = ("erase", "generate")
 
 
 async def readiness(services: Services, *, full: bool = False) -> Readiness:
@@ -108,7 +106,7 @@ def _announced(services: Services) -> tuple[dict[str, Part], Part]:
     with services.reading() as session:
         seen = [worker.queue for worker in serving.workers(session)]
         description = serving.current_model(session)
-    workers = {queue: _worker(seen.count(queue)) for queue in QUEUES}
+    workers: dict[str, Part] = {queue: _worker(seen.count(queue)) for queue in QUEUES}
     if description is None:
         return workers, Part(status="degraded", detail="no worker has announced a model yet")
     return workers, Part(status="up", detail=f"{description['name']} {description['base_digest']}")

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from sepme_core.registry import audit, database, jobs, serving
+from sepme_core.terms import JOB_KINDS, JOB_STATES, QUEUES
 
 _REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 
@@ -48,11 +49,6 @@ class Measures:
         )
 
 
-_KINDS = ("erase", "generate", "reproject", "protect", "evaluate")
-_STATES = ("queued", "running", "succeeded", "failed", "cancelled")
-_QUEUES = ("erase", "generate")
-
-
 class RegistryCollector(Collector):
     """Reads the database when it is scraped. Where it cannot, only `sepme_database_up 0` is said."""
 
@@ -82,10 +78,10 @@ class RegistryCollector(Collector):
             seen = [worker.queue for worker in serving.workers(session)]
             head = audit.head(session)
         by_state = GaugeMetricFamily("sepme_jobs", "Jobs in the registry.", labels=["kind", "state"])
-        for kind, state in product(_KINDS, _STATES):
+        for kind, state in product(JOB_KINDS, JOB_STATES):
             by_state.add_metric([kind, state], counted.get((kind, state), 0))
         workers = GaugeMetricFamily("sepme_workers", "Workers seen in the last ten seconds.", labels=["queue"])
-        for queue in _QUEUES:
+        for queue in QUEUES:
             workers.add_metric([queue], seen.count(queue))
         return [by_state, workers, _audit_head(head)]
 

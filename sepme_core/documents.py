@@ -6,6 +6,8 @@ is not there in what it stored: such members are `NotRequired`.
 
 from typing import Any, Literal, NotRequired, TypedDict
 
+from sepme_core.terms import Reason
+
 
 class AskedErasure(TypedDict):
     """A body to erase a concept; the front end writes it, and the registry fills in the defaults."""
@@ -328,7 +330,7 @@ class Certificate(Measurements):
     given_up: list[GivenUp]
     attempt: NotRequired[int]
     effect_kept: NotRequired[float]
-    reason: NotRequired[str]
+    reason: NotRequired[Reason]
     seconds: NotRequired[float]
     pictures: NotRequired[list[EvidenceDocument]]
     audit: NotRequired[AuditedAs]

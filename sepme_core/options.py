@@ -1,12 +1,71 @@
-"""What of an erasure can be set, with the defaults found on the demo model."""
+"""What of an erasure can be set: the options of a request, their ranges, and the defaults found on the demo model.
+
+`ErasureOptions` is what is asked, by route, registry and method alike; `ErasureSettings` is what it comes to, complete.
+"""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sepme_core.terms import LARGEST_SEED
 
 Variant = Literal["sepme", "published"]
 Start = Literal["closed-form", "zero"]
 Target = Literal["by-kind", "counterpart", "substitute"]
+
+
+class ErasureOptions(BaseModel):
+    """Settings of the eraser; what is left out is the method's own default. The ranges are the method's."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    variant: Variant | None = Field(
+        default=None,
+        description="This service's method, or the published one for comparison, which is never re-projected.",
+    )
+    start: Start | None = Field(
+        default=None, description="The first iterate: the closed form, or zero as in the paper."
+    )
+    target: Target | None = Field(
+        default=None,
+        description="Where the closed form sends the concept: to the sentence without it, to its substitute, or by "
+        "kind (a style to the first, all else to the second).",
+    )
+    pictures: Annotated[int, Field(ge=4, le=32)] | None = Field(
+        default=None, description="Pictures that are looked at to decide whether it is forgotten."
+    )
+    max_steps: Annotated[int, Field(ge=0, le=10_000)] | None = Field(
+        default=None, description="At most so many optimiser steps."
+    )
+    seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] | None = Field(
+        default=None, description="The same seed gives the same increment."
+    )
+    learning_rate: Annotated[float, Field(ge=1e-8, le=10)] | None = None
+    threshold: Annotated[float, Field(ge=-1, le=1)] | None = Field(
+        default=None, description="Stop where the momentum of the loss falls to this part of the first loss."
+    )
+    momentum: Annotated[float, Field(ge=0, le=0.999)] | None = None
+    regulariser: Annotated[float, Field(ge=0, le=1)] | None = None
+    directions: Annotated[int, Field(ge=1, le=256)] | None = Field(
+        default=None, description="Largest rank of the increment."
+    )
+    tolerance: Annotated[float, Field(ge=0, le=0.5)] | None = Field(
+        default=None,
+        description="Weaker directions of the protected prompts are not protected: a share of the strongest.",
+    )
+    regular_weight: Annotated[float, Field(ge=0, le=1e4)] | None = Field(
+        default=None, description="What the action on regular prompts costs."
+    )
+    listed_weight: Annotated[float, Field(ge=0, le=1e6)] | None = Field(
+        default=None, description="What the action on the listed prompts of what is protected costs."
+    )
+    ridge: Annotated[float, Field(ge=0, le=1e4)] | None = Field(default=None, description="Bounds the norm.")
+    anchor_weight: Annotated[float, Field(ge=0, le=1e4)] | None = Field(
+        default=None, description="What the distance to the same sentence without the concept costs."
+    )
+    batch_size: Annotated[int, Field(ge=1, le=64)] | None = None
 
 
 @dataclass(frozen=True)
@@ -56,30 +115,7 @@ class ErasureSettings:
 
     def __post_init__(self) -> None:
         """Raise ValueError, naming the field, where a value is out of range."""
-        ranges = {
-            "pictures": (4, 32),
-            "max_steps": (0, 10_000),
-            "seed": (0, 2**63 - 1),
-            "learning_rate": (1e-8, 10.0),
-            "threshold": (-1.0, 1.0),
-            "momentum": (0.0, 0.999),
-            "regulariser": (0.0, 1.0),
-            "directions": (1, 256),
-            "tolerance": (0.0, 0.5),
-            "regular_weight": (0.0, 1e4),
-            "listed_weight": (0.0, 1e6),
-            "ridge": (0.0, 1e4),
-            "anchor_weight": (0.0, 1e4),
-            "batch_size": (1, 64),
-        }
-        chosen = {"variant": Variant, "start": Start, "target": Target}
-        for name, choices in ((name, get_args(choice)) for name, choice in chosen.items()):
-            if getattr(self, name) not in choices:
-                raise ValueError(f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}")
-        for name, (low, high) in ranges.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise ValueError(f"{name} must lie between {low} and {high}, not {value}")
+        check_options(asdict(self))
 
     @classmethod
     def from_stored(cls, options: Mapping[str, Any]) -> "ErasureSettings":
@@ -96,20 +132,29 @@ class ErasureSettings:
         Raises:
             ValueError: an unknown option, or a value of the wrong kind or out of range; names the option.
         """
-        kinds: dict[str, type[Any]] = {field.name: type(field.default) for field in fields(cls)}
-        unknown = sorted(set(options) - set(kinds))
-        if unknown:
-            raise ValueError(f"{unknown[0]} is no option; the options are {', '.join(sorted(kinds))}")
-        for name, value in options.items():
-            fits = isinstance(value, (int, float)) if kinds[name] is float else isinstance(value, kinds[name])
-            if isinstance(value, bool) or not fits:
-                raise ValueError(f"{name} must be of type {kinds[name].__name__}, not {value!r}")
-        given = {name: kinds[name](value) for name, value in options.items()}
+        given = check_options(options)
         return cls(**(PUBLISHED if given.get("variant") == "published" else {}) | given)
 
     def to_options(self) -> dict[str, Any]:
         """Every setting by name."""
         return asdict(self)
+
+
+def check_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that are given, each as the type of its setting.
+
+    Raises:
+        ValueError: an unknown option, or a value of the wrong kind or out of range; begins with the option's name.
+    """
+    try:
+        return ErasureOptions.model_validate(dict(options)).model_dump(exclude_none=True)
+    except ValidationError as refusal:
+        first = min(refusal.errors(include_url=False), key=lambda error: error["type"] != "extra_forbidden")
+        name = str(first["loc"][0])
+        if first["type"] == "extra_forbidden":
+            raise ValueError(f"{name} is no option; the options are {', '.join(ErasureOptions.model_fields)}") from None
+        said = first["msg"].removeprefix("Input ")
+        raise ValueError(f"{name} {said}, not {first['input']!r}") from None
 
 
 PUBLISHED: dict[str, Any] = {

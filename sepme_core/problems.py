@@ -4,6 +4,9 @@
 """
 
 from dataclasses import dataclass
+from typing import Any, cast
+
+from sepme_core.documents import ProblemDocument
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,18 @@ class ProblemType:
     def uri(self) -> str:
         """The `type` member: a reference relative to the service's root."""
         return f"/problems/{self.slug}"
+
+    def document(self, detail: str, remedy: str | None, **members: Any) -> ProblemDocument:
+        """One occurrence, as RFC 9457 writes it.
+
+        Args:
+            detail: What is wrong in this occurrence.
+            remedy: What can be done about it, `remedy` of the kind or better advice; None where the detail says it.
+            members: Further members, such as the numbers behind a refusal.
+        """
+        advice = {} if remedy is None else {"remedy": remedy}
+        standard = {"type": self.uri, "title": self.title, "status": self.status, "detail": detail}
+        return cast("ProblemDocument", {**members, **standard, **advice})
 
 
 MADE_AGAIN = (

@@ -16,10 +16,12 @@ from celery import Celery
 from celery.signals import worker_init, worker_ready, worker_shutdown, worker_shutting_down
 from pydantic import ValidationError
 
+from sepme_core.doorbell import task_of
 from sepme_core.erasure import prepare
 from sepme_core.models.model import BaseNotSupported
 from sepme_core.pulse import keep_touching
 from sepme_core.settings import Settings
+from sepme_core.terms import QUEUES
 from worker import doorbell, work
 from worker.heartbeat import Heartbeat
 from worker.process import ClassifierNotUsable, WorkerProcess, load
@@ -28,7 +30,6 @@ from worker.work import LookAhead
 
 logger = logging.getLogger(__name__)
 
-QUEUES = ("erase", "generate")
 VISIBLE_AGAIN_SECONDS = 300
 """When a message whose worker was killed is heard again."""
 
@@ -158,7 +159,7 @@ def _withdraw(**_signal: Any) -> None:
 
 application = _application(settings.broker_url)
 for each in QUEUES:
-    application.task(look, name=f"sepme.{each}")
+    application.task(look, name=task_of(each))
 worker_init.connect(_load)
 worker_ready.connect(_look_ahead)
 worker_shutting_down.connect(_begin_drain)

@@ -1,62 +1,14 @@
 """What a concept is over HTTP, and what erasures of one or of several may be asked with."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from app.fields import MOST_PROMPTS, Body, Prompt, Prompts, Seed, Slug
+from app.fields import MOST_PROMPTS, Body, Prompt, Prompts, Slug
 from sepme_core.documents import AskedErasure
-
-Kind = Literal["style", "object", "person", "explicit", "other"]
-
-
-class ErasureOptions(Body):
-    """Settings of the eraser; what is left out is the method's own default. The ranges are the method's."""
-
-    variant: Literal["sepme", "published"] | None = Field(
-        default=None,
-        description="This service's method, or the published one for comparison, which is never re-projected.",
-    )
-    start: Literal["closed-form", "zero"] | None = Field(
-        default=None, description="The first iterate: the closed form, or zero as in the paper."
-    )
-    target: Literal["by-kind", "counterpart", "substitute"] | None = Field(
-        default=None,
-        description="Where the closed form sends the concept: to the sentence without it, to its substitute, or by "
-        "kind (a style to the first, all else to the second).",
-    )
-    pictures: Annotated[int, Field(ge=4, le=32)] | None = Field(
-        default=None, description="Pictures that are looked at to decide whether it is forgotten."
-    )
-    max_steps: Annotated[int, Field(ge=0, le=10_000)] | None = Field(
-        default=None, description="At most so many optimiser steps."
-    )
-    seed: Seed | None = Field(default=None, description="The same seed gives the same increment.")
-    learning_rate: Annotated[float, Field(ge=1e-8, le=10)] | None = None
-    threshold: Annotated[float, Field(ge=-1, le=1)] | None = Field(
-        default=None, description="Stop where the momentum of the loss falls to this part of the first loss."
-    )
-    momentum: Annotated[float, Field(ge=0, le=0.999)] | None = None
-    regulariser: Annotated[float, Field(ge=0, le=1)] | None = None
-    directions: Annotated[int, Field(ge=1, le=256)] | None = Field(
-        default=None, description="Largest rank of the increment."
-    )
-    tolerance: Annotated[float, Field(ge=0, le=0.5)] | None = Field(
-        default=None,
-        description="Weaker directions of the protected prompts are not protected: a share of the strongest.",
-    )
-    regular_weight: Annotated[float, Field(ge=0, le=1e4)] | None = Field(
-        default=None, description="What the action on regular prompts costs."
-    )
-    listed_weight: Annotated[float, Field(ge=0, le=1e6)] | None = Field(
-        default=None, description="What the action on the listed prompts of what is protected costs."
-    )
-    ridge: Annotated[float, Field(ge=0, le=1e4)] | None = Field(default=None, description="Bounds the norm.")
-    anchor_weight: Annotated[float, Field(ge=0, le=1e4)] | None = Field(
-        default=None, description="What the distance to the same sentence without the concept costs."
-    )
-    batch_size: Annotated[int, Field(ge=1, le=64)] | None = None
+from sepme_core.options import ErasureOptions
+from sepme_core.terms import ConceptState, Kind, Reason
 
 
 class ErasureBody(Body):
@@ -116,7 +68,7 @@ class ConceptVersion(BaseModel):
     digest: str
     base_digest: str | None = None
     bytes: int | None = None
-    reason: Literal["erased", "reprojected", "refined", "substituted"]
+    reason: Reason
     created_at: datetime
 
 
@@ -135,7 +87,7 @@ class ConceptDocument(BaseModel):
 
     name: str
     kind: Kind
-    state: Literal["erased", "restored", "never-erased"] = Field(description="What serves.")
+    state: ConceptState = Field(description="What serves.")
     job: str | None = Field(description="Id of the work under way, if any: its erasure, else its re-projection.")
     irrevocable: bool
     prompts: list[str]

@@ -1,7 +1,7 @@
 """What a job is over HTTP, and what the OpenAPI document says of requests that make jobs."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -9,9 +9,7 @@ from app.concepts.schemas import ConceptDocument
 from app.fields import Body, PageQuery, Slug
 from app.problems.problem import PROBLEM_RESPONSE, Responses
 from app.protected.schemas import ProtectedDocument
-
-JobKind = Literal["erase", "reproject", "protect", "generate", "evaluate"]
-JobState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+from sepme_core.terms import JobKind, JobState
 
 
 class Progress(BaseModel):

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app import rate_limits
 from app.headers import Preference, PreferenceDependency
 from app.jobs import retries
-from app.jobs.waiting import FINISHED, finished_jobs, read_jobs
+from app.jobs.waiting import finished_jobs, read_jobs
 from app.problems import Problem, document_response
 from app.services import Actor, Services, ServicesDependency
 from app.storage import refuse_where_full
@@ -22,6 +22,7 @@ from sepme_core import problems
 from sepme_core.canonical import digest_of
 from sepme_core.documents import Answer, JobDocument, ProblemDocument
 from sepme_core.registry import idempotency, jobs
+from sepme_core.terms import FINISHED, queue_of
 
 RETRY_SECONDS = 1
 
@@ -162,7 +163,7 @@ class Submission:
 
     def _ring(self, answered: tuple[Answer, list[JobDocument]]) -> None:
         """Ring for the jobs that wait, at once: an answer comes later."""
-        for queue in sorted({queue_of(job) for job in answered[1] if job["state"] == "queued"}):
+        for queue in sorted({queue_of(job["kind"]) for job in answered[1] if job["state"] == "queued"}):
             self.services.doorbell.ring(queue)
 
     def _accept_once(
@@ -199,11 +200,6 @@ class Submission:
             answer = self._admitted(session, work)
             retries.remember(session, self.counted, answer)
         return answer
-
-
-def queue_of(job: JobDocument) -> str:
-    """Which queue a job waits in: generating has its own, so that a long erasure never holds up a picture."""
-    return "generate" if job["kind"] == "generate" else "erase"
 
 
 async def get_submission(

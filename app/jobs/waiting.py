@@ -17,8 +17,8 @@ from app.jobs.watcher import Marks
 from app.services import Services, is_draining
 from sepme_core.documents import JobDocument
 from sepme_core.registry import jobs
+from sepme_core.terms import FINISHED
 
-FINISHED = frozenset({"succeeded", "failed", "cancelled"})
 STEP_SECONDS = 0.25
 """How often somebody who waits looks whether there is still a reason to; the database is not asked for that."""
 

@@ -42,15 +42,7 @@ class Problem(Exception):
 
     def document(self) -> documents.ProblemDocument:
         """The problem as RFC 9457 writes it."""
-        document = {
-            "type": self.kind.uri,
-            "title": self.kind.title,
-            "status": self.kind.status,
-            "detail": self.detail,
-            "remedy": self.remedy,
-            **self.members,
-        }
-        return cast("documents.ProblemDocument", document)
+        return cast("documents.ProblemDocument", self.kind.document(self.detail, self.remedy) | self.members)
 
 
 class InvalidField(BaseModel):

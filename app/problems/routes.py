@@ -59,7 +59,7 @@ A job that failed keeps its problem (`GET /jobs/{id}`, `problem`). Where `Prefer
 that problem, with its own status and the path of the `job`. Below `/v1/` a problem also has the member `error` that
 OpenAI's clients read.
 
-Written by `python -m app.problems`; a test fails where this page and the program differ.
+Written by `python -m app.problems.routes`; a test fails where this page and the program differ.
 
 | type | status | title | remedy |
 |---|---|---|---|

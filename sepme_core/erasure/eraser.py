@@ -13,7 +13,7 @@ from sepme_core.erasure.forgetting import Attempt, forget, refusal
 from sepme_core.erasure.plan import make_plan, shown_sentences
 from sepme_core.erasure.refusals import ErasureRefused
 from sepme_core.erasure.reprojection import check_irrevocable
-from sepme_core.erasure.request import ErasureRequest, KnownConcept, MadeIncrement, Progress, Reason
+from sepme_core.erasure.request import ErasureRequest, KnownConcept, MadeIncrement, Progress
 from sepme_core.erasure.room import KeptConcept, Overlaps, all_kept, measure_overlaps, moment_of
 from sepme_core.erasure.sameness import check_beside, check_not_same
 from sepme_core.erasure.sentences import bare_sentences, concept_sentences, suggested, vocabulary
@@ -22,6 +22,7 @@ from sepme_core.erasure.substitute import Substitute, substitutes
 from sepme_core.erasure.training import train_together
 from sepme_core.increments.increment import Increment
 from sepme_core.models.model import DiffusionModel
+from sepme_core.terms import Reason
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,13 @@ from sepme_core.erasure.certificate import certify
 from sepme_core.erasure.correlation import Candidate
 from sepme_core.erasure.evidence import Drawn, shown_pictures
 from sepme_core.erasure.plan import Plan
-from sepme_core.erasure.request import ErasureRequest, KnownConcept, MadeIncrement, Reason
+from sepme_core.erasure.request import ErasureRequest, KnownConcept, MadeIncrement
 from sepme_core.erasure.sentences import captions_digest
 from sepme_core.erasure.solution import unreached
 from sepme_core.erasure.training import Trained
 from sepme_core.increments.increment import Increment
 from sepme_core.models.model import DiffusionModel
+from sepme_core.terms import Reason
 
 
 @dataclass(frozen=True)

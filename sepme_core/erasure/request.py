@@ -3,13 +3,12 @@
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from sepme_core.drawing.draw import Picture
 from sepme_core.increments.increment import Increment
 from sepme_core.options import ErasureSettings
-
-KINDS = ("style", "object", "person", "explicit", "other")
+from sepme_core.terms import KINDS, Reason
 
 
 @dataclass(frozen=True)
@@ -51,9 +50,6 @@ class Progress:
     loss: float
     momentum: float
     message: str
-
-
-Reason = Literal["erased", "reprojected", "refined", "substituted"]
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,7 @@ from sepme_core.documents import (
 from sepme_core.registry import further_names, increments
 from sepme_core.registry.tables import Concept, FurtherName, Job
 from sepme_core.registry.types import timestamp
-
-LIVE_STATES = ("queued", "running")
-CONCEPT_WORK = ("erase", "reproject")
+from sepme_core.terms import CONCEPT_WORK, LIVE_STATES
 
 
 def concept_documents(session: Session, concepts: Sequence[Concept]) -> list[ConceptDocument]:

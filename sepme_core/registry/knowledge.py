@@ -28,9 +28,9 @@ from sepme_core.documents import (
     StoredErasure,
     StoredPins,
 )
-from sepme_core.registry.documents import LIVE_STATES
 from sepme_core.registry.queries import insert_missing
 from sepme_core.registry.tables import Concept, Increment, Job, Knowledge, KnownThing, Protected
+from sepme_core.terms import LIVE_STATES
 
 AT_ONCE = 1000  # ids in one question; databases take some tens of thousands
 
@@ -131,7 +131,7 @@ def _keep(session: Session, listed: Mapping[str, Sequence[KnownDocument]]) -> st
     stored = session.execute(select(Knowledge.unpinned_at).where(Knowledge.digest == digest)).one_or_none()
     if stored is None:
         insert_missing(session, Knowledge, [{"digest": digest, "entries": numbered}])
-    elif stored.unpinned_at is not None:  # see `unpinned`
+    elif stored.unpinned_at is not None:  # see `retention`
         session.execute(update(Knowledge).where(Knowledge.digest == digest).values(unpinned_at=None))
     return digest
 

@@ -21,9 +21,9 @@ from sqlalchemy.orm import Session
 from sepme_core.documents import JobPins
 from sepme_core.registry import types
 from sepme_core.registry.database import serialise
-from sepme_core.registry.documents import LIVE_STATES
 from sepme_core.registry.tables import AuditEntry, Image, Increment, Job, Knowledge, KnownThing
 from sepme_core.registry.types import database_time
+from sepme_core.terms import LIVE_STATES
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 LEAST_JOB_DAYS = 2.0

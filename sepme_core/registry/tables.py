@@ -1,6 +1,6 @@
 """Every table of the registry. Rows are read and changed by the functions of the other modules, not by methods here.
 
-Times are the database's (`clock.database_time`). JSON columns are text on both databases, so that what is read back is
+Times are the database's (`types.database_time`). JSON columns are text on both databases, so that what is read back is
 what was written, to the last digit: hash chains depend on it.
 """
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from app.concepts.schemas import ErasureBody, ErasureOptions
-from sepme_core.options import ErasureSettings
+from app.concepts.schemas import ErasureBody
+from sepme_core.options import ErasureOptions, ErasureSettings
 
 NUMBERS = [field.name for field in fields(ErasureSettings) if field.name not in {"variant", "start", "target"}]
 

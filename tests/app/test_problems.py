@@ -347,7 +347,7 @@ def test_every_kind_of_problem_is_documented(client: httpx.Client) -> None:
     listed = client.get("/problems").json()["items"]
     assert [item["type"] for item in listed] == [kind.uri for kind in CATALOGUE]
     assert client.get(listed[3]["type"]).json() == listed[3]
-    assert PAGE.read_text(encoding="utf-8") == page(), "run python -m app.problems"
+    assert PAGE.read_text(encoding="utf-8") == page(), "run python -m app.problems.routes"
 
 
 def test_every_refusal_of_the_registry_is_a_problem_of_its_own() -> None:

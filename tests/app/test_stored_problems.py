@@ -39,7 +39,7 @@ WRITTEN = [
 @pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.code)
 def test_what_the_method_refuses_is_documented(refusal: ErasureRefused) -> None:
     kind = BY_SLUG[refusal.code]
-    assert (refusal.title, refusal.status) == (kind.title, kind.status)
+    assert (refusal.kind.title, refusal.kind.status) == (kind.title, kind.status)
 
 
 @pytest.mark.parametrize("document", WRITTEN, ids=lambda document: document["type"])

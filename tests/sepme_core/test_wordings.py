@@ -1,8 +1,8 @@
 import pytest
 
 from sepme_core.demo.saying import TRAINING, say
-from sepme_core.erasure.request import KINDS
 from sepme_core.models.model import DiffusionModel
+from sepme_core.terms import KINDS
 from sepme_core.wordings import AROUND, BARE, HELD_OUT, MORE, TOGETHER, fill, in_company, mentions
 
 

@@ -13,6 +13,7 @@ from sepme_core.erasure import ErasureCache, KnownConcept, look_under, recertify
 from sepme_core.erasure.evidence import UNSEEN_KINDS
 from sepme_core.evaluation.similarity import structural_similarity
 from sepme_core.increments.increment import Increment, IncrementDamaged, IncrementForAnotherBase
+from sepme_core.problems import INCREMENT_FOR_ANOTHER_BASE
 from sepme_core.registry import audit_heads
 from sepme_core.registry.blobs import Blobs
 from sepme_core.registry.errors import BlobDamaged, BlobMissing
@@ -20,7 +21,6 @@ from sepme_core.registry.knowledge import missing_from
 from sepme_core.registry.tables import Increment as Version
 from sepme_core.wordings import listed
 from worker.driving import as_known
-from worker.problems import ERASE_ALL_AGAIN
 from worker.process import IncrementCache
 from worker.verify.pictures import Likeness, draw_again
 from worker.verify.stored import StoredConcept
@@ -148,7 +148,7 @@ def check_usable(verifier: Verifier, concept: StoredConcept) -> Check:
         if concept.erased:
             verifier.measure(version)
     except UNUSABLE as error:
-        remedy = ERASE_ALL_AGAIN if isinstance(error, IncrementForAnotherBase) else CHECK_DISK
+        remedy = INCREMENT_FOR_ANOTHER_BASE.remedy if isinstance(error, IncrementForAnotherBase) else CHECK_DISK
         return Check(version.concept, "increment", False, f"{error}", remedy, numbers)
     return Check(version.concept, "increment", True, f"made for the base {version.base_digest}", numbers=numbers)
 

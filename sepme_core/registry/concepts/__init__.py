@@ -1,8 +1,7 @@
 """Concepts: asked to be erased, erased, restored, purged.
 
-`naming` tells which concept a request is about; `acceptance` decides what it needs, `substitutes` whether what is
-stored still draws nothing erased; `restoring` takes concepts out of the active set; `masks` resolves
-names to increments; `reading` lists them, `texts` as clients are sent them.
+`requests` tells what a request asks, and of which concept; `acceptance` decides what it needs; `restoring` takes
+concepts out of the active set; `masks` resolves names to increments; `reading` finds and lists them.
 """
 
 from sepme_core.registry.concepts.acceptance import (
@@ -16,14 +15,13 @@ from sepme_core.registry.concepts.masks import MaskConcept, MaskResolution, irre
 from sepme_core.registry.concepts.reading import ConceptText, document, documents, etag, get, list_page
 from sepme_core.registry.concepts.reading import one as text
 from sepme_core.registry.concepts.reading import page as page_of_texts
-from sepme_core.registry.concepts.requests import NAME_FORM, erasure_request
+from sepme_core.registry.concepts.requests import erasure_request
 from sepme_core.registry.concepts.restoring import purge, restore
 from sepme_core.registry.documents import mask_document
 from sepme_core.registry.knowledge import decided_concepts, known_concepts, protected_prompts
 from sepme_core.registry.tables import Concept
 
 __all__ = [
-    "NAME_FORM",
     "Accepted",
     "Concept",
     "ConceptText",

@@ -13,13 +13,14 @@ from sepme_core.registry.blobs import Blobs
 from sepme_core.registry.concepts.reading import moved
 from sepme_core.registry.concepts.requests import erasure_request, joined, making, same, settle
 from sepme_core.registry.database import serialise
-from sepme_core.registry.documents import LIVE_STATES, concept_documents
+from sepme_core.registry.documents import concept_documents
 from sepme_core.registry.errors import ConceptBusy
 from sepme_core.registry.further_names import worded
 from sepme_core.registry.jobs import rows as job_rows
 from sepme_core.registry.knowledge import known_concepts, leaves_prompts_alone, made_together, protected_prompts
 from sepme_core.registry.tables import Concept, Increment, Job
 from sepme_core.registry.types import ID_LENGTH, new_id
+from sepme_core.terms import LIVE_STATES
 
 
 def is_leaned_on(session: Session, base_digest: str, request: ErasureDocument) -> bool:
@@ -67,7 +68,7 @@ def accept_erasures(
 ) -> list[Accepted]:
     """Accept requests to erase, all or none. Each new job pins all other known concepts, those accepted with it too.
 
-    A further name asks for the concept that it stands for: see `naming.settle`. For each, by what the registry holds:
+    A further name asks for the concept that it stands for: see `requests.settle`. For each, by what the registry holds:
 
     - being erased by the same request: that job; being erased by another: refused;
     - erased by the same request, for the base that is served: a finished job;

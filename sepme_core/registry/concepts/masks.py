@@ -8,9 +8,10 @@ from sqlalchemy import Row, and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from sepme_core.documents import MaskDocument, MaskedConcept, PinnedMask
-from sepme_core.registry.documents import LIVE_STATES, mask_document
+from sepme_core.registry.documents import mask_document
 from sepme_core.registry.further_names import resolved
 from sepme_core.registry.tables import Concept, Increment, Job
+from sepme_core.terms import LIVE_STATES
 
 
 @dataclass(frozen=True)

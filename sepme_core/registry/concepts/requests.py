@@ -1,6 +1,5 @@
 """What a request to erase asks, with its defaults filled in, and of which concept: one thing, one concept."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -20,8 +19,7 @@ from sepme_core.registry.errors import (
 )
 from sepme_core.registry.jobs import rows as job_rows
 from sepme_core.registry.tables import Concept
-
-NAME_FORM = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+from sepme_core.terms import is_slug
 
 LATER_FIELDS: Mapping[str, Any] = {"substitute": None}
 """What requests did not say from the beginning, and what they meant."""
@@ -30,13 +28,13 @@ LATER_FIELDS: Mapping[str, Any] = {"substitute": None}
 def erasure_request(body: AskedErasure) -> NewErasure:
     """Fill in the defaults of an erase body; `name` must be there, the rest may be.
 
-    `same_as` says where the request belongs and is no part of what a job stores: see `naming.settle`.
+    `same_as` says where the request belongs and is no part of what a job stores: see `settle`.
 
     Raises:
         ValueError: where `name` is not 1–64 of `a-z 0-9 -` that start and end with a letter or digit.
     """
     name = body["name"]
-    if not NAME_FORM.fullmatch(name):
+    if not is_slug(name):
         raise ValueError(f"{name!r} is not a name: 1-64 of a-z, 0-9 and -, first and last a letter or digit")
     return {
         "name": name,

@@ -1,12 +1,11 @@
 """Jobs: rows with a state machine, `queued → running → succeeded | failed | cancelled`.
 
-`rows` makes, finds and cancels them; `leases` is what a worker does with one that it claimed; `presence` says what it
-is held against; `publishing` ends one with its result, `versions` that it makes and `substituting` others by the way;
-`reprojections` makes those that a newly decided concept calls for; `reaping` finds those that nobody works on; `turns`
-says which is claimed next; `admission` bounds how many wait; `texts` lists them as clients are sent them.
+`rows` makes, finds and cancels them; `queue` bounds how many wait, says which is claimed next and finds those that
+nobody works on; `leases` is what a worker does with one that it claimed; `surroundings` says what it is held against;
+`publishing` ends one with its result, `versions` makes that a version; `reprojections` makes those that a newly decided
+concept calls for; `texts` lists them as clients are sent them.
 """
 
-from sepme_core.registry.documents import LIVE_STATES
 from sepme_core.registry.documents import job_document as document
 from sepme_core.registry.jobs.leases import (
     Claim,
@@ -63,6 +62,7 @@ from sepme_core.registry.jobs.texts import JobText
 from sepme_core.registry.jobs.texts import page as page_of_texts
 from sepme_core.registry.jobs.versions import StoredIncrement
 from sepme_core.registry.tables import Event, Job
+from sepme_core.terms import LIVE_STATES
 
 __all__ = [
     "BY_REQUEST",

@@ -11,7 +11,7 @@ from math import ceil
 from sqlalchemy import ColumnElement, Select, and_, bindparam, case, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from sepme_core.documents import ProblemDocument
+from sepme_core import problems
 from sepme_core.registry import serving, types
 from sepme_core.registry.database import lock_admission
 from sepme_core.registry.errors import QueueFull
@@ -144,13 +144,8 @@ def park_exhausted(session: Session, attempts: int) -> list[str]:
     """End as failed the jobs that lost their worker `attempts` times; returns their ids."""
     exhausted = session.scalars(_lost_rows().where(Job.losses + 1 >= attempts, Job.cancel_requested.is_(False))).all()
     for job in exhausted:
-        problem: ProblemDocument = {
-            "type": "/problems/worker-lost",
-            "title": "The worker was lost",
-            "status": 500,
-            "detail": f"The job lost its worker {job.losses + 1} times and is not tried again.",
-            "remedy": "Look at the log of the workers for what ended them, then ask again.",
-        }
+        detail = f"The job lost its worker {job.losses + 1} times and is not tried again."
+        problem = problems.WORKER_LOST.document(detail, problems.WORKER_LOST.remedy)
         finish(session, job, "failed", {"problem": problem})
     return [job.id for job in exhausted]
 
@@ -168,15 +163,12 @@ def refuse_another_base(session: Session, patience_seconds: float) -> list[str]:
     old = waiting.where(Job.created_at < database_time(-patience_seconds)).order_by(Job.id)
     refused = session.scalars(old.with_for_update(skip_locked=True)).all()
     for job in refused:
-        problem: ProblemDocument = {
-            "type": "/problems/increment-for-another-base",
-            "title": "An increment was made for another base model",
-            "status": 409,
-            "detail": f"The job was accepted for the base {job.base_digest}; {model['base_digest']} is served now, and "
-            "no worker has the other one loaded.",
-            "remedy": "Erase the concepts of the mask again on the base that is served now, then ask again.",
-            "concepts": [concept["name"] for concept in job.pinned.get("mask", {}).get("concepts", [])],
-        }
+        problem = problems.INCREMENT_FOR_ANOTHER_BASE.document(
+            f"The job was accepted for the base {job.base_digest}; {model['base_digest']} is served now, and no worker"
+            " has the other one loaded.",
+            "Erase the concepts of the mask again on the base that is served now, then ask again.",
+            concepts=[concept["name"] for concept in job.pinned.get("mask", {}).get("concepts", [])],
+        )
         finish(session, job, "failed", {"problem": problem})
     return [job.id for job in refused]
 

@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session, load_only
 from sepme_core.documents import StoredPins, TrainedVersion
 from sepme_core.registry import increments, knowledge, serving
 from sepme_core.registry.database import serialise
-from sepme_core.registry.documents import CONCEPT_WORK, LIVE_STATES
 from sepme_core.registry.jobs.rows import enqueue, get, live_reprojection
 from sepme_core.registry.knowledge import decided_concepts, not_leaving_alone, protected_prompts
 from sepme_core.registry.tables import AuditEntry, Concept, Increment, Job
+from sepme_core.terms import CONCEPT_WORK, LIVE_STATES
 
 REFUSED = 409
 """The status of what the method refuses, whatever the reason."""

@@ -10,11 +10,11 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from sepme_core.documents import EndDocument, JobPins, ResultDocument, StoredRequest
 from sepme_core.registry import queries, types
-from sepme_core.registry.documents import LIVE_STATES
 from sepme_core.registry.errors import CursorInvalid, JobFinished, UnknownJob
 from sepme_core.registry.queries import Selected, find
 from sepme_core.registry.tables import Event, Job
 from sepme_core.registry.types import new_id
+from sepme_core.terms import LIVE_STATES
 
 _COUNTING = (
     update(Job).where(Job.id == bindparam("counted")).values(event_count=Job.event_count + 1).returning(Job.event_count)

@@ -17,10 +17,10 @@ from sepme_core.documents import (
 )
 from sepme_core.registry import increments, knowledge
 from sepme_core.registry.database import serialise
-from sepme_core.registry.documents import LIVE_STATES
 from sepme_core.registry.jobs.leases import Claim, held_row
 from sepme_core.registry.knowledge import known_concepts, made_together, protected_prompts
 from sepme_core.registry.tables import Concept, Increment, Job
+from sepme_core.terms import LIVE_STATES
 
 
 @dataclass(frozen=True)
