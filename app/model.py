@@ -3,7 +3,7 @@
 import asyncio
 from http import HTTPStatus
 from time import monotonic
-from typing import Any, Literal
+from typing import Literal
 
 from fastapi import APIRouter, HTTPException, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,6 +14,7 @@ from app.problems import Problem
 from app.problems.problem import PROBLEM_RESPONSE
 from app.services import Services, ServicesDependency, is_draining
 from sepme_core import problems
+from sepme_core.documents import ModelDescription
 from sepme_core.registry import serving
 
 
@@ -79,7 +80,7 @@ RETRY_SECONDS = 5
 PAUSE_SECONDS = 0.5
 
 
-def served_model(session: Session) -> dict[str, Any]:
+def served_model(session: Session) -> ModelDescription:
     """The description of the model that is served.
 
     Raises:
@@ -92,7 +93,7 @@ def served_model(session: Session) -> dict[str, Any]:
     return model
 
 
-async def wait_for_model(services: Services, request: Request, deadline: float) -> dict[str, Any]:
+async def wait_for_model(services: Services, request: Request, deadline: float) -> ModelDescription:
     """The same, waiting for a worker to announce one until `deadline` (`time.monotonic`).
 
     Raises:
@@ -112,7 +113,7 @@ router = APIRouter(tags=["model"], responses=PROBLEM_RESPONSE)
 
 
 @router.get("/model", response_model=ModelDocument)
-async def get_model(services: ServicesDependency) -> dict[str, Any]:
+async def get_model(services: ServicesDependency) -> ModelDescription:
     """What is served: its digest, defaults, limits, and the room left for concepts."""
     return await services.read(served_model)
 

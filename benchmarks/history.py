@@ -15,13 +15,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import httpx
 from sqlalchemy import Engine, insert
 from sqlalchemy.orm import Session
 
 from app.main import create_app
+from sepme_core.documents import KnownDocument, ModelDescription
 from sepme_core.registry import audit, jobs, knowledge, serving
 from sepme_core.registry.database import make_engine, migrate, writing
 from sepme_core.registry.tables import Concept, Increment, Job
@@ -38,7 +39,7 @@ LISTS = ("/concepts", "/concepts?limit=200", "/concepts/c00007", "/jobs", "/jobs
 CERTIFICATE = {"correlation": 0.01, "leak": {"max": 0.0003, "values": [0.0001] * 200}, "effect_kept": 1.0}
 
 
-def entry(place: int) -> dict[str, Any]:
+def entry(place: int) -> KnownDocument:
     """A concept as others pin it, with wordings of the usual length."""
     name = f"c{place:05}"
     return {"name": name, "kind": "object", "prompts": [f"{name} in the wording number {each}" for each in range(8)]}
@@ -48,7 +49,7 @@ def fill(engine: Engine, concepts: int, versions: int) -> None:
     """Write the history: each round makes one version of every concept, which leaves all the others alone."""
     known = [entry(place) for place in range(concepts)]
     with writing(engine) as session:
-        serving.announce_model(session, {"name": "demo", "base_digest": BASE})
+        serving.announce_model(session, cast("ModelDescription", {"name": "demo", "base_digest": BASE}))
         session.add_all(
             Concept(**each, protect=[], state="erased", version=versions, tag="t", irrevocable=False) for each in known
         )
@@ -58,7 +59,7 @@ def fill(engine: Engine, concepts: int, versions: int) -> None:
             _fill_round(session, known, version)
 
 
-def _fill_round(session: Session, known: list[dict[str, Any]], version: int) -> None:
+def _fill_round(session: Session, known: list[KnownDocument], version: int) -> None:
     rows, done, kept = [], [], knowledge.keep(session, known, [])
     for each in known:
         body = {**each, "protect": [], "options": {}, "irrevocable": False, "override": False, "substitute": None}
@@ -73,7 +74,7 @@ def _fill_round(session: Session, known: list[dict[str, Any]], version: int) -> 
             result = {"name": each["name"], "versions": []}
             done.append(
                 {"id": each["name"], "kind": "erase", "queue": "erase", "state": "succeeded", "concept": each["name"]}
-                | {"request": body, "pinned": pinned, "holder": "anonymous", "result": result}
+                | {"request": body, "pinned": pinned, "actor": "anonymous", "result": result}
             )
     session.execute(insert(Increment), rows)
     if done:

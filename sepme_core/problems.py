@@ -4,7 +4,9 @@
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
+
+from sepme_core.documents import ProblemDocument
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class ProblemType:
         """The `type` member: a reference relative to the service's root."""
         return f"/problems/{self.slug}"
 
-    def document(self, detail: str, remedy: str | None, **members: Any) -> dict[str, Any]:
+    def document(self, detail: str, remedy: str | None, **members: Any) -> ProblemDocument:
         """One occurrence, as RFC 9457 writes it.
 
         Args:
@@ -38,7 +40,7 @@ class ProblemType:
         """
         advice = {} if remedy is None else {"remedy": remedy}
         standard = {"type": self.uri, "title": self.title, "status": self.status, "detail": detail}
-        return {**members, **standard, **advice}
+        return cast("ProblemDocument", {**members, **standard, **advice})
 
 
 MADE_AGAIN = (

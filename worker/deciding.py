@@ -3,8 +3,8 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from sepme_core.documents import KnownDocument, LeaningDocument
 from sepme_core.erasure import ErasureRequest, KnownConcept, are_close
 from sepme_core.increments.increment import Increment
 from sepme_core.registry import jobs
@@ -37,7 +37,7 @@ class Settled:
     protected: list[KnownConcept]
     irrevocable: list[Increment]
     serving: list[Increment]
-    leaning: list[dict[str, Any]]
+    leaning: list[LeaningDocument]
     left_out: frozenset[str]
 
     @property
@@ -82,7 +82,7 @@ def _settled(worker: WorkerProcess, concept: KnownConcept, present: jobs.Surroun
     )
 
 
-def _is_close(worker: WorkerProcess, concept: KnownConcept, other: dict[str, Any]) -> bool:
+def _is_close(worker: WorkerProcess, concept: KnownConcept, other: KnownDocument) -> bool:
     (known,) = as_known([other])
     return are_close(worker.cache, concept, known)
 

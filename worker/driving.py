@@ -1,8 +1,9 @@
 """The method's work on one concept, driven from a job: what it is told, and how it reports."""
 
-from collections.abc import Generator, Iterable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Generator, Iterable
+from typing import TypeVar
 
+from sepme_core.documents import KnownDocument
 from sepme_core.erasure import (
     KnownConcept,
     Progress,
@@ -28,7 +29,7 @@ def drive(lease: Lease, work: Generator[Progress, None, Result]) -> Result:
     return run_to_end(work, told)
 
 
-def as_known(pinned: Iterable[Mapping[str, Any]]) -> list[KnownConcept]:
+def as_known(pinned: Iterable[KnownDocument]) -> list[KnownConcept]:
     """The method's concepts of the registry's documents; protected prompts are of no kind."""
     return [
         KnownConcept(each["name"], each.get("kind", "other"), tuple(each["prompts"]), each.get("erased", False))

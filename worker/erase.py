@@ -1,11 +1,18 @@
 """Make the increment of one concept, and those again that would draw it or that came too close, and publish them."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any
+from typing import cast
 
+from sepme_core.documents import (
+    ErasureDocument,
+    ErasureRequestDocument,
+    LeaningDocument,
+    NamedIncrement,
+    NewcomerDocument,
+)
 from sepme_core.erasure import (
     ErasureRequest,
     ErasureSettings,
@@ -36,7 +43,7 @@ class Newcomer:
     digest: str | None
 
     @classmethod
-    def of(cls, document: Mapping[str, Any]) -> "Newcomer":
+    def of(cls, document: NewcomerDocument) -> "Newcomer":
         """As the registry names it."""
         (concept,) = as_known([document])
         return cls(concept, document["digest"])
@@ -54,7 +61,7 @@ def outweighs(worker: WorkerProcess, concept: KnownConcept, made: Increment, new
         return False
     if are_close(worker.cache, concept, newcomer.concept):
         return True
-    named = [{"name": newcomer.concept.name, "digest": newcomer.digest}]
+    named: list[NamedIncrement] = [{"name": newcomer.concept.name, "digest": newcomer.digest}]
     return any(draws(worker.cache, theirs, concept) for theirs in readable_increments(worker.increments, named))
 
 
@@ -70,7 +77,7 @@ def remake(worker: WorkerProcess, lease: Lease, settled: Settled) -> list[jobs.R
 
 
 def _remade(
-    worker: WorkerProcess, lease: Lease, settled: Settled, leaning: dict[str, Any], increment: Increment
+    worker: WorkerProcess, lease: Lease, settled: Settled, leaning: LeaningDocument, increment: Increment
 ) -> jobs.Remade:
     started = time.monotonic()
     known = [each for each in (*settled.known, settled.concept) if each.name != increment.concept]
@@ -102,10 +109,12 @@ def run(worker: WorkerProcess, lease: Lease) -> None:
         Interrupted: the lease was lost, the job cancelled, the worker is stopping, or another job has to go first.
     """
     started = time.monotonic()
-    request = _request(lease.claim.request)
-    check_whole(worker.base, lease.claim.request)
+    asked = cast("ErasureRequestDocument", lease.claim.request)
+    request = _request(asked)
+    check_whole(worker.base, asked)
     settled = settle(worker, lease, request)
-    made = _together(worker, lease, settled) if "group" in lease.claim.request else _alone(worker, lease, settled)
+    together = "group" in asked
+    made = _together(worker, lease, asked["group"], settled) if together else _alone(worker, lease, request, settled)
     remade = remake(worker, lease, settled)
     stored = store_increment(worker.blobs, made, time.monotonic() - started)
     considered = settled.considered
@@ -129,12 +138,12 @@ def run(worker: WorkerProcess, lease: Lease) -> None:
         considered |= {each.concept.name for each in newcomers}
 
 
-def _alone(worker: WorkerProcess, lease: Lease, settled: Settled) -> MadeIncrement:
+def _alone(worker: WorkerProcess, lease: Lease, request: ErasureRequest, settled: Settled) -> MadeIncrement:
     return drive(
         lease,
         erase(
             worker.base,
-            _request(lease.claim.request),
+            request,
             settled.known,
             settled.protected,
             settled.irrevocable,
@@ -144,9 +153,8 @@ def _alone(worker: WorkerProcess, lease: Lease, settled: Settled) -> MadeIncreme
     )
 
 
-def _together(worker: WorkerProcess, lease: Lease, settled: Settled) -> MadeIncrement:
+def _together(worker: WorkerProcess, lease: Lease, group: Sequence[ErasureDocument], settled: Settled) -> MadeIncrement:
     """The job's own member of a group that is optimised jointly, by this job or by the one before."""
-    group = lease.claim.request["group"]
     requests = [_request(body) for body in group]
 
     def make() -> Members:
@@ -173,7 +181,7 @@ def _together(worker: WorkerProcess, lease: Lease, settled: Settled) -> MadeIncr
     return worker.last_group.get(asked, make)[str(lease.claim.concept)]
 
 
-def _request(body: Mapping[str, Any]) -> ErasureRequest:
+def _request(body: ErasureDocument) -> ErasureRequest:
     return ErasureRequest(
         name=body["name"],
         kind=body["kind"],
@@ -185,7 +193,7 @@ def _request(body: Mapping[str, Any]) -> ErasureRequest:
     )
 
 
-def _settings(body: Mapping[str, Any]) -> ErasureSettings:
+def _settings(body: ErasureDocument) -> ErasureSettings:
     try:
         return ErasureSettings.from_options(body["options"])
     except ValueError as error:

@@ -3,20 +3,22 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from sepme_core.documents import ErasureRequestDocument, ProtectRequest
 from sepme_core.models.model import DiffusionModel
 from sepme_core.models.prompts import cut_off
 from worker import problems
 
 
-def check_whole(base: DiffusionModel, body: Mapping[str, Any]) -> None:
+def check_whole(base: DiffusionModel, body: ErasureRequestDocument | ProtectRequest) -> None:
     """Hold the phrases of a job's request, and of those made together with it, against the model's length.
 
     Raises:
         Refused: naming every phrase whose end the model would not see.
     """
-    fields = dict(_cut(base, body, "#"))
-    for place, member in enumerate(body.get("group", ())):
-        if member["name"] != body["name"]:
+    asked: Mapping[str, Any] = body
+    fields = dict(_cut(base, asked, "#"))
+    for place, member in enumerate(asked.get("group", ())):
+        if member["name"] != asked["name"]:
             fields |= _cut(base, member, f"#/group/{place}")
     if fields:
         raise problems.Refused(problems.of_invalid_fields(fields))

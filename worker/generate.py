@@ -1,7 +1,9 @@
 """Draw the pictures of one request under its mask and publish them."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
+from sepme_core.documents import MaskDocument, PinnedMask
 from sepme_core.drawing.draw import PictureRequest
 from sepme_core.drawing.draw import generate as draw
 from sepme_core.models.prompts import warnings_of
@@ -20,9 +22,10 @@ def run(worker: WorkerProcess, lease: Lease) -> None:
         Refused: an increment of the mask cannot be applied.
         Interrupted: the lease was lost, the job cancelled, or the worker is stopping.
     """
-    mask = _mask(worker, lease.claim)
+    mask = _mask(worker, cast("PinnedMask", lease.claim.pinned))
     increments = usable_increments(worker.increments, mask["concepts"])
-    request = PictureRequest(**{name: lease.claim.request[name] for name in PictureRequest.__dataclass_fields__})
+    asked: Mapping[str, Any] = lease.claim.request
+    request = PictureRequest(**{name: asked[name] for name in PictureRequest.__dataclass_fields__})
     pictures = draw(
         worker.base, request, increments, lambda step, of: lease.step(step, of, f"denoising step {step} of {of}")
     )
@@ -38,15 +41,15 @@ def run(worker: WorkerProcess, lease: Lease) -> None:
         raise LeaseLost
 
 
-def _mask(worker: WorkerProcess, claim: jobs.Claim) -> dict[str, Any]:
+def _mask(worker: WorkerProcess, pinned: PinnedMask) -> MaskDocument:
     """The mask pinned when the request was accepted, and whatever is erased for good by now."""
-    if claim.pinned["base_digest"] != worker.base.digest:
-        names = [concept["name"] for concept in claim.pinned["mask"]["concepts"]]
+    if pinned["base_digest"] != worker.base.digest:
+        names = [concept["name"] for concept in pinned["mask"]["concepts"]]
         detail = (
-            f"The request was accepted for the base {claim.pinned['base_digest']}, and this worker has loaded "
+            f"The request was accepted for the base {pinned['base_digest']}, and this worker has loaded "
             f"{worker.base.digest}."
         )
         raise problems.Refused(problems.of_another_base(detail, names))
     with reading(worker.engine) as session:
-        added = concepts.irrevocable_besides(session, claim.pinned["mask"])
-    return concepts.mask_document([*claim.pinned["mask"]["concepts"], *added])
+        added = concepts.irrevocable_besides(session, pinned["mask"])
+    return concepts.mask_document([*pinned["mask"]["concepts"], *added])

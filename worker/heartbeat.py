@@ -2,12 +2,12 @@
 
 import logging
 import threading
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from sepme_core.documents import Capacity, KnownDocument, ModelDescription
 from sepme_core.erasure import ErasureSettings, measure_capacity
 from sepme_core.registry import concepts, serving
 from sepme_core.registry.database import reading, writing
@@ -18,9 +18,6 @@ logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 2.0
 PATIENCE_SECONDS = 5.0
-
-LeftAlone = list[dict[str, Any]]
-"""Known concepts, or protected prompts."""
 
 
 class Heartbeat:
@@ -36,7 +33,7 @@ class Heartbeat:
         self._beat_seconds = beat_seconds
         self._over = threading.Event()
         self._settled = False  # whether what it announced last was not out of date by then
-        self._announced_for: tuple[LeftAlone, LeftAlone] | None = None
+        self._announced_for: tuple[list[KnownDocument], list[KnownDocument]] | None = None
         self._alive = threading.Thread(target=self._repeat, args=(self._say_alive,), name="heartbeat", daemon=True)
         self._served = threading.Thread(target=self._repeat, args=(self._say_model,), name="capacity", daemon=True)
 
@@ -82,7 +79,7 @@ class Heartbeat:
             if self._settled and not self._is_first(session):
                 self._announced_for = None  # another one announces; should that one end, this one says it again
                 return
-        description = worker.base.describe() | {"capacity": self._capacity(*left_alone)}
+        description: ModelDescription = {**worker.base.describe(), "capacity": self._capacity(*left_alone)}
         with writing(worker.engine) as session:
             serving.announce_model(session, description)
         with reading(worker.engine) as session:
@@ -96,11 +93,11 @@ class Heartbeat:
         alive = [each.name for each in serving.workers(session) if each.base_digest == digest]
         return alive[:1] == [self._worker.name]
 
-    def _capacity(self, known: LeftAlone, protected: LeftAlone) -> dict[str, int]:
+    def _capacity(self, known: Sequence[KnownDocument], protected: Sequence[KnownDocument]) -> Capacity:
         """What the model's room is once all of this is protected; measured again only when it changes."""
         tolerance = ErasureSettings().tolerance
         return measure_capacity(self._worker.cache, as_known(known), as_known(protected), tolerance)
 
 
-def _left_alone(session: Session) -> tuple[LeftAlone, LeftAlone]:
+def _left_alone(session: Session) -> tuple[list[KnownDocument], list[KnownDocument]]:
     return concepts.decided_concepts(session), concepts.protected_prompts(session)

@@ -4,9 +4,9 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from sqlalchemy import Engine
 
@@ -125,7 +125,7 @@ class Lease:
         self._over.set()
         self._renewer.join()
 
-    def step(self, step: int, of: int, message: str, data: dict[str, Any] | None = None) -> None:
+    def step(self, step: int, of: int, message: str, data: Mapping[str, float] | None = None) -> None:
         """Report a step and see whether to go on; to be called at every step of the work.
 
         The database is asked at most every half second, and after the last step.

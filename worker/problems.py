@@ -4,8 +4,9 @@ import json
 import secrets
 import shlex
 from collections.abc import Mapping
-from typing import Any
+from typing import cast
 
+from sepme_core.documents import ErasureDocument, ProblemDocument, RequestDocument
 from sepme_core.erasure import ErasureRefused
 from sepme_core.problems import (
     INCREMENT_DAMAGED,
@@ -15,58 +16,57 @@ from sepme_core.problems import (
     STORAGE_UNUSABLE,
 )
 
-Document = dict[str, Any]
-
 
 class Refused(Exception):
     """The job cannot be done, for a reason its caller can act on."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: ProblemDocument) -> None:
         super().__init__(document["detail"])
         self.document = document
 
 
-def of_refusal(refusal: ErasureRefused, asked: Mapping[str, Any], address: str) -> Document:
+def of_refusal(refusal: ErasureRefused, asked: RequestDocument, address: str) -> ProblemDocument:
     """What the method says of a job's request; ``address`` is where this service listens.
 
     Of a group it is not said which member is the same: the line would make the wrong one a further name.
     """
     remedy = None
     if "same_as" in refusal.numbers and "group" not in asked:
-        body = json.dumps({"same_as": refusal.numbers["same_as"], "prompts": asked["prompts"]})
-        url = f"{address}/concepts/{asked['name']}/erase"
+        erasure = cast("ErasureDocument", asked)
+        body = json.dumps({"same_as": refusal.numbers["same_as"], "prompts": erasure["prompts"]})
+        url = f"{address}/concepts/{erasure['name']}/erase"
         remedy = f"curl -s {url} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
     return refusal.kind.document(refusal.detail, remedy, **refusal.numbers)
 
 
-def of_another_base(detail: str, concepts: list[str]) -> Document:
+def of_another_base(detail: str, concepts: list[str]) -> ProblemDocument:
     """The mask's increments belong to another base model than the one that is loaded."""
     return INCREMENT_FOR_ANOTHER_BASE.document(detail, INCREMENT_FOR_ANOTHER_BASE.remedy, concepts=concepts)
 
 
-def of_damaged_increment(detail: str, concept: str) -> Document:
+def of_damaged_increment(detail: str, concept: str) -> ProblemDocument:
     """A stored increment is missing, or is not what its digest says; it is never applied."""
     return INCREMENT_DAMAGED.document(detail, INCREMENT_DAMAGED.remedy, concept=concept)
 
 
-def of_invalid_field(detail: str, pointer: str) -> Document:
+def of_invalid_field(detail: str, pointer: str) -> ProblemDocument:
     """A value that only the method could judge."""
     return of_invalid_fields({pointer: detail})
 
 
-def of_invalid_fields(details: Mapping[str, str]) -> Document:
+def of_invalid_fields(details: Mapping[str, str]) -> ProblemDocument:
     """Values that only the method could judge: what is wrong with each, by its pointer."""
     errors = [{"location": "body", "pointer": pointer, "detail": detail} for pointer, detail in details.items()]
     return INVALID_REQUEST.document(" ".join(details.values()), INVALID_REQUEST.remedy, errors=errors)
 
 
-def of_trouble(reason: str, times: int) -> Document:
+def of_trouble(reason: str, times: int) -> ProblemDocument:
     """The database or the blob store could not be used, however often the job was tried."""
     detail = f"The job was put back {times} times and is given up: {reason}."
     return STORAGE_UNUSABLE.document(detail, STORAGE_UNUSABLE.remedy)
 
 
-def of_incident() -> Document:
+def of_incident() -> ProblemDocument:
     """An error nobody foresaw; the log holds it under the incident's id."""
     incident = secrets.token_hex(8)
     detail = "The worker met an error that it cannot explain to the caller."

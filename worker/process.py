@@ -12,6 +12,7 @@ import transformers
 from sqlalchemy import Engine
 
 from sepme_core.canonical import digest_of
+from sepme_core.documents import NamedIncrement, ServingDocument
 from sepme_core.drawing.draw import Picture
 from sepme_core.drawing.trial import check_draws
 from sepme_core.erasure import ErasureCache, MadeIncrement
@@ -60,12 +61,12 @@ class IncrementCache:
         return increment
 
 
-def usable_increments(cache: IncrementCache, pinned: Sequence[Mapping[str, Any]]) -> list[Increment]:
+def usable_increments(cache: IncrementCache, pinned: Sequence[NamedIncrement]) -> list[Increment]:
     """The increments that a job pinned by ``name`` and ``digest``; raises as `usable_increment` does."""
     return [usable_increment(cache, each["name"], each["digest"]) for each in pinned]
 
 
-def readable_increments(cache: IncrementCache, pinned: Sequence[Mapping[str, Any]]) -> list[Increment]:
+def readable_increments(cache: IncrementCache, pinned: Sequence[NamedIncrement | ServingDocument]) -> list[Increment]:
     """Those of them that can be read: a takedown is not held up by the damaged file of another concept."""
     readable = []
     for each in pinned:

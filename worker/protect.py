@@ -1,7 +1,9 @@
 """Protect prompts, unless that would weaken what is erased for good."""
 
 from collections.abc import Sequence
+from typing import cast
 
+from sepme_core.documents import ProtectRequest
 from sepme_core.erasure import KnownConcept, check_irrevocable, irrevocable_weakened, request_of, same_words
 from sepme_core.increments.increment import Increment
 from sepme_core.registry import protected
@@ -21,12 +23,13 @@ def run(worker: WorkerProcess, lease: Lease) -> None:
         Refused: a prompt is too long, an irrevocable erasure would be weakened, or its increment cannot be read.
         Interrupted: the lease was lost, the job cancelled, or the worker is stopping.
     """
-    check_whole(worker.base, lease.claim.request)
+    request = cast("ProtectRequest", lease.claim.request)
+    check_whole(worker.base, request)
     with writing(worker.engine) as session:
         pinned = protected.pin(session, lease.claim)
     if pinned is None:
         raise LeaseLost
-    (newcomer,) = as_known([lease.claim.request])
+    (newcomer,) = as_known([request])
     known, prompts = as_known(pinned["known"]), as_known(pinned["protected"])
     irrevocable = usable_increments(worker.increments, pinned["irrevocable"])
     check_words(newcomer, irrevocable)

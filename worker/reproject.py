@@ -1,7 +1,9 @@
 """Bring a stored increment to what has become known since, and publish it in the old version's place."""
 
 import time
+from typing import cast
 
+from sepme_core.documents import NamedIncrement, Pinned
 from sepme_core.erasure import reproject
 from sepme_core.increments.increment import Increment
 from sepme_core.registry import concepts, increments, jobs
@@ -21,7 +23,7 @@ def run(worker: WorkerProcess, lease: Lease) -> None:
         Interrupted: the lease was lost, the job cancelled, or the worker is stopping.
     """
     started = time.monotonic()
-    claim, pinned = lease.claim, lease.claim.pinned
+    claim, pinned = lease.claim, cast("Pinned", lease.claim.pinned)
     trained = usable_increment(worker.increments, str(claim.concept), pinned["trained"]["digest"])
     known, protected = as_known(pinned["known"]), as_known(pinned["protected"])
     (serving,) = _serving(worker, str(claim.concept)) or (trained,)
@@ -39,5 +41,5 @@ def _serving(worker: WorkerProcess, name: str) -> list[Increment]:
             version = increments.current(session, concepts.get(session, name))
         except UnknownConcept:  # purged meanwhile: publishing will see
             return []
-    named = [] if version is None else [{"name": name, "digest": version.digest}]
+    named: list[NamedIncrement] = [] if version is None else [{"name": name, "digest": version.digest}]
     return readable_increments(worker.increments, named)

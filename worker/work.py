@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from sepme_core.documents import ProblemDocument
 from sepme_core.drawing.draw import Picture
 from sepme_core.erasure import ErasureRefused
 from sepme_core.registry import jobs
@@ -105,7 +106,7 @@ def _put_back(worker: WorkerProcess, claim: jobs.Claim, error: Exception) -> Non
 
 
 def _fail(
-    worker: WorkerProcess, claim: jobs.Claim, document: problems.Document, pictures: Sequence[Picture] = ()
+    worker: WorkerProcess, claim: jobs.Claim, document: ProblemDocument, pictures: Sequence[Picture] = ()
 ) -> None:
     stored = [store_picture(worker.blobs, picture) for picture in pictures]
     insist(worker.engine, lambda session: jobs.fail(session, claim, document, stored))

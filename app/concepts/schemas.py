@@ -1,11 +1,12 @@
 """What a concept is over HTTP, and what erasures of one or of several may be asked with."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from app.fields import MOST_PROMPTS, Body, Prompt, Prompts, Slug
+from sepme_core.documents import AskedErasure
 from sepme_core.options import ErasureOptions
 from sepme_core.terms import ConceptState, Kind, Reason
 
@@ -52,11 +53,12 @@ class ErasureBody(Body):
                 raise ValueError("the target counterpart draws no substitute: leave substitute out, or the target")
         return options
 
-    def request(self, name: str) -> dict[str, Any]:
+    def request(self, name: str) -> AskedErasure:
         """The whole request as the registry and the worker read it, its defaults filled in."""
         fields = self.model_dump(mode="json", exclude={"options", "name"})
         fields["prompts"] = self.prompts or [name.replace("-", " ")]
-        return {"name": name, **fields, "options": self.options.model_dump(mode="json", exclude_none=True)}
+        options = self.options.model_dump(mode="json", exclude_none=True)
+        return cast("AskedErasure", {"name": name, **fields, "options": options})
 
 
 class ConceptVersion(BaseModel):

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal, cast
 
 from sqlalchemy.orm import Session
 
@@ -11,6 +11,7 @@ from app.model import served_model
 from app.problems import Problem
 from app.problems.problem import InvalidField, invalid, pointer
 from sepme_core import problems
+from sepme_core.documents import ModelDescription, ModelLimits, PictureRequestDocument, PinnedMask
 from sepme_core.registry import concepts, further_names, jobs
 from sepme_core.registry.concepts import MaskResolution
 
@@ -46,7 +47,7 @@ def accept(session: Session, body: GenerateBody, actor: str, spoken: Mapping[str
     return job.id
 
 
-def pin_mask(session: Session, erased: Literal["active"] | Sequence[str], base_digest: str) -> dict[str, Any]:
+def pin_mask(session: Session, erased: Literal["active"] | Sequence[str], base_digest: str) -> PinnedMask:
     """Resolve what is to be erased to increments of the base that is served.
 
     Raises:
@@ -95,10 +96,18 @@ def _for_another_base(mask: MaskResolution, names: Sequence[str], base_digest: s
 
 
 DRAWN_SEEDS = 2**32
-_RANGES = ("count", "steps", "guidance_scale", "width", "height")
+_RANGES: tuple[Literal["count", "steps", "guidance_scale", "width", "height"], ...] = (
+    "count",
+    "steps",
+    "guidance_scale",
+    "width",
+    "height",
+)
 
 
-def complete(body: GenerateBody, model: Mapping[str, Any], spoken: Mapping[str, str] | None = None) -> dict[str, Any]:
+def complete(
+    body: GenerateBody, model: ModelDescription, spoken: Mapping[str, str] | None = None
+) -> PictureRequestDocument:
     """The whole request: what was asked, and the model's defaults for the rest.
 
     Args:
@@ -115,17 +124,17 @@ def complete(body: GenerateBody, model: Mapping[str, Any], spoken: Mapping[str, 
             request[name] = default
     if request["seed"] is None:
         request["seed"] = secrets.randbelow(DRAWN_SEEDS)
-    names = spoken or {}
+    asked, names = cast("PictureRequestDocument", request), spoken or {}
     fields = [
         InvalidField(location="body", pointer=f"#/{names.get(name, name)}", detail=detail)
-        for name, detail in _out_of_range(request, model["limits"])
+        for name, detail in _out_of_range(asked, model["limits"])
     ]
     if fields:
         raise invalid(*fields)
-    return request
+    return asked
 
 
-def _out_of_range(request: Mapping[str, Any], limits: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _out_of_range(request: PictureRequestDocument, limits: ModelLimits) -> Iterator[tuple[str, str]]:
     for name in _RANGES:
         low, high = limits[name]
         if not low <= request[name] <= high:
@@ -138,7 +147,8 @@ def _out_of_range(request: Mapping[str, Any], limits: Mapping[str, Any]) -> Iter
             f"steps must be at least {least} with the scheduler {request['scheduler']}, not {request['steps']}",
         )
     multiple = limits["multiple_of"]
-    for name in ("width", "height"):
+    sides: tuple[Literal["width", "height"], ...] = ("width", "height")
+    for name in sides:
         if request[name] % multiple:
             yield name, f"{name} must be a multiple of {multiple} for this model, not {request[name]}"
     if request["scheduler"] not in limits["schedulers"]:

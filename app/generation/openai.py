@@ -1,8 +1,9 @@
 """POST /v1/images/generations: pictures for clients that speak OpenAI's images API, with this service's extensions."""
 
 from base64 import b64encode
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from anyio import to_thread
 from fastapi import APIRouter
@@ -15,7 +16,6 @@ from app.generation.acceptance import accept
 from app.generation.schemas import Erased, GenerateBody
 from app.images.routes import read_png
 from app.jobs.submission import Submission, SubmissionDependency, failure
-from app.jobs.waiting import Document
 from app.middleware import root_of
 from app.model import served_model, wait_for_model
 from app.problems import Problem, document_response
@@ -23,6 +23,7 @@ from app.problems.handlers import openai_error
 from app.problems.problem import PROBLEM_RESPONSE
 from app.services import Services
 from sepme_core import problems
+from sepme_core.documents import JobDocument, PicturesDocument
 from sepme_core.registry import images
 
 SPOKEN = {"count": "n", "width": "size", "height": "size"}
@@ -124,7 +125,7 @@ def _accept(session: Session, body: OpenAIImagesBody, actor: str) -> str:
     return accept(session, body.generation(), actor, SPOKEN)
 
 
-async def _answer(submission: Submission, body: OpenAIImagesBody, job: Document) -> Response:
+async def _answer(submission: Submission, body: OpenAIImagesBody, job: JobDocument) -> Response:
     path = submission.request.url.path
     problem = failure(job)
     if problem is not None:
@@ -136,26 +137,31 @@ async def _answer(submission: Submission, body: OpenAIImagesBody, job: Document)
         data = await to_thread.run_sync(_embedded, submission.services, job)
     else:
         root = root_of(submission.request).rstrip("/")
-        data = [{"url": root + picture["url"], "seed": picture["seed"]} for picture in job["result"]["images"]]
+        data = [{"url": root + picture["url"], "seed": picture["seed"]} for picture in _pictures(job)["images"]]
     return JSONResponse(_document(job, data), headers=submission.preference.applied)
 
 
-def _embedded(services: Services, job: Document) -> list[dict[str, Any]]:
+def _pictures(job: JobDocument) -> PicturesDocument:
+    return cast("PicturesDocument", job["result"])
+
+
+def _embedded(services: Services, job: JobDocument) -> list[dict[str, str | int]]:
     """The pictures of a finished job with their bytes in base64."""
     with services.reading() as session:
-        rows = [images.get(session, picture["id"]) for picture in job["result"]["images"]]
+        rows = [images.get(session, picture["id"]) for picture in _pictures(job)["images"]]
     return [{"b64_json": b64encode(read_png(services, row.digest)).decode(), "seed": row.seed} for row in rows]
 
 
-def _document(job: Document, data: list[dict[str, Any]]) -> Document:
-    first = job["result"]["images"][0]
+def _document(job: JobDocument, data: Sequence[Mapping[str, str | int]]) -> Mapping[str, object]:
+    pictures = _pictures(job)
+    first = pictures["images"][0]
     return {
         "created": int(datetime.fromisoformat(job["created_at"]).timestamp()),
         "data": data,
         "output_format": "png",
         "size": f"{first['width']}x{first['height']}",
         "job": f"/jobs/{job['id']}",
-        "mask": job["result"]["mask"],
-        "base_digest": job["result"]["base_digest"],
-        "warnings": job["result"].get("warnings", []),
+        "mask": pictures["mask"],
+        "base_digest": pictures["base_digest"],
+        "warnings": pictures.get("warnings", []),
     }

@@ -17,7 +17,7 @@ from app.jobs.schemas import Mask, Picture
 from app.problems import Problem
 from app.problems.problem import PROBLEM_RESPONSE
 from app.services import Services, ServicesDependency
-from sepme_core import problems
+from sepme_core import documents, problems
 from sepme_core.registry import images, jobs
 from sepme_core.registry.errors import BlobDamaged, BlobMissing
 from sepme_core.registry.tables import Image, Job
@@ -146,7 +146,7 @@ def read_png(services: Services, digest: str) -> bytes:
         raise Problem(problems.IMAGE_DAMAGED, f"The bytes have the digest {error.found}.", digest=digest) from error
 
 
-def _document(session: Session, image_id: str) -> dict[str, Any]:
+def _document(session: Session, image_id: str) -> documents.ImageDocument:
     image = images.get(session, image_id)
     return {
         **images.document(image),
@@ -161,9 +161,10 @@ def _document(session: Session, image_id: str) -> dict[str, Any]:
     }
 
 
-def _replay(job: Job, image: Image) -> dict[str, Any] | None:
+def _replay(job: Job, image: Image) -> documents.ReplayDocument | None:
     """The request that made it, its mask by names: "active" may be another one by now."""
     if job.kind != "generate":
         return None
+    asked: documents.PictureRequestDocument = job.request
     names = [concept["name"] for concept in image.mask["concepts"]]
-    return {"request": {**job.request, "erased": names}, "row": image.position}
+    return {"request": {**asked, "erased": names}, "row": image.position}

@@ -4,22 +4,20 @@ OpenAI's clients give up after a time and try again, twice by default, and count
 first). What a try began is remembered under its body and where it came from, so that the next one finds it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from fastapi import Request
 from sqlalchemy.orm import Session
 
-from app.jobs.waiting import Document, read_jobs
+from app.jobs.waiting import read_jobs
 from sepme_core.canonical import digest_of
+from sepme_core.documents import Answer, JobDocument
 from sepme_core.registry import idempotency, jobs
 from sepme_core.registry.idempotency import IdempotencyKey
 
 COUNT = "x-stainless-retry-count"
 GONE = "its client, which hung up before it was begun"
-
-Answer = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class Try:
     number: int
 
 
-def counted(request: Request, actor: str, sent: dict[str, Any]) -> Try | None:
+def counted(request: Request, actor: str, sent: Mapping[str, object]) -> Try | None:
     """The try that a request is, None where its client does not count them."""
     count = request.headers.get(COUNT, "")
     if not (count.isascii() and count.isdigit() and len(count) < 4):  # noqa: PLR2004  (no client tries a thousand times)
@@ -62,7 +60,7 @@ def answered(session: Session, this: Try) -> None:
     idempotency.drop(session, this.key)
 
 
-def call_off(session: Session, job_ids: Sequence[str], this: Try | None) -> list[Document]:
+def call_off(session: Session, job_ids: Sequence[str], this: Try | None) -> list[JobDocument]:
     """Cancel the jobs, as far as no worker has them, whose client has gone; not where a later try waits for them."""
     last = idempotency.last_answer(session, this.key) if this else None
     if this is None or last is None or last["try"] == this.number or last["jobs"] != job_ids:

@@ -1,10 +1,10 @@
 """A request that makes jobs: accepted once, in one transaction with its jobs, and answered with them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from time import monotonic
-from typing import Annotated, Any
+from typing import Annotated, cast
 
 from fastapi import Depends, Header, Request
 from fastapi.responses import JSONResponse, Response
@@ -14,25 +14,27 @@ from sqlalchemy.orm import Session
 from app import rate_limits
 from app.headers import Preference, PreferenceDependency
 from app.jobs import retries
-from app.jobs.waiting import Document, finished_jobs, read_jobs
+from app.jobs.waiting import finished_jobs, read_jobs
 from app.problems import Problem, document_response
 from app.services import Actor, Services, ServicesDependency
 from app.storage import refuse_where_full
 from sepme_core import problems
 from sepme_core.canonical import digest_of
+from sepme_core.documents import Answer, JobDocument, ProblemDocument
 from sepme_core.registry import idempotency, jobs
 from sepme_core.terms import FINISHED, queue_of
 
 RETRY_SECONDS = 1
 
 
-def failure(job: Document) -> Document | None:
+def failure(job: JobDocument) -> ProblemDocument | None:
     """The problem of a job that did not do its work, with the path of the job; None where it did or still may."""
     link = f"/jobs/{job['id']}"
     if job["state"] == "failed":
-        slug = str(job["problem"]["type"]).rsplit("/", 1)[-1]
+        problem = cast("ProblemDocument", job["problem"])
+        slug = str(problem["type"]).rsplit("/", 1)[-1]
         remedy = {"remedy": problems.BY_SLUG[slug].remedy} if slug in problems.BY_SLUG else {}
-        return {**remedy, **job["problem"], "job": link}
+        return cast("ProblemDocument", {**remedy, **problem, "job": link})
     if job["state"] == "cancelled":
         by = job["cancelled_by"]
         detail = f"The job was cancelled by {by}." if by else "The job was cancelled before it was done."
@@ -40,7 +42,7 @@ def failure(job: Document) -> Document | None:
     return None
 
 
-def job_response(job: Document, preference: Preference) -> Response:
+def job_response(job: JobDocument, preference: Preference) -> Response:
     """200 and the finished job, 202 and one under way, or the problem of a failed one that the client waited for."""
     link = f"/jobs/{job['id']}"
     problem = failure(job)
@@ -52,7 +54,7 @@ def job_response(job: Document, preference: Preference) -> Response:
     return JSONResponse(job, HTTPStatus.ACCEPTED, headers)
 
 
-def jobs_response(jobs: Sequence[Document], preference: Preference) -> Response:
+def jobs_response(jobs: Sequence[JobDocument], preference: Preference) -> Response:
     """The same for several jobs. Failures are one problem: its status is theirs where they agree, else 409."""
     failures = [problem for job in jobs if (problem := failure(job)) is not None]
     if any(job["state"] not in FINISHED for job in jobs):
@@ -63,7 +65,7 @@ def jobs_response(jobs: Sequence[Document], preference: Preference) -> Response:
     return JSONResponse({"items": list(jobs)}, headers=preference.applied)
 
 
-def _joined(failures: Sequence[Document], of: int) -> Document:
+def _joined(failures: Sequence[ProblemDocument], of: int) -> ProblemDocument:
     detail = f"{len(failures)} of {of} erasures did not succeed."
     document = Problem(problems.ERASURES_FAILED, detail, problems=list(failures)).document()
     statuses = {int(problem["status"]) for problem in failures}
@@ -72,9 +74,6 @@ def _joined(failures: Sequence[Document], of: int) -> Document:
 
 Work = Callable[[Session], Sequence[str]]
 """What a request does in its transaction. Returns the ids of its jobs."""
-
-Answer = dict[str, Any]
-"""What is remembered of a request: under `jobs` the ids of its jobs, and whatever else its answer is made of. JSON."""
 
 Asking = Callable[[Session], Answer]
 """What a request does in its transaction whose answer is more than its jobs."""
@@ -109,7 +108,7 @@ class Submission:
         """Until when the client waits (`time.monotonic`): as it asked for, else `seconds` from its arrival."""
         return self.arrived + (self.preference.wait if self.preference.wait is not None else seconds)
 
-    async def accept(self, body: BaseModel, work: Work) -> list[Document]:
+    async def accept(self, body: BaseModel, work: Work) -> list[JobDocument]:
         """Do the work once and ring for the jobs that wait.
 
         Args:
@@ -122,7 +121,7 @@ class Submission:
         _, accepted = await self.accept_once(body, lambda session: {"jobs": list(work(session))})
         return accepted
 
-    async def accept_once(self, body: BaseModel, work: Asking) -> tuple[Answer, list[Document]]:
+    async def accept_once(self, body: BaseModel, work: Asking) -> tuple[Answer, list[JobDocument]]:
         """The same for a request whose answer is more than its jobs.
 
         Returns:
@@ -133,16 +132,16 @@ class Submission:
         rate_limits.note(self.request.scope, self.waiting)
         return answer, accepted
 
-    async def answer(self, accepted: Sequence[Document]) -> Response:
+    async def answer(self, accepted: Sequence[JobDocument]) -> Response:
         """The answer for one job, after the wait that was asked for."""
         (job,) = await self.wait(accepted)
         return job_response(job, self.preference)
 
-    async def answer_all(self, accepted: Sequence[Document]) -> Response:
+    async def answer_all(self, accepted: Sequence[JobDocument]) -> Response:
         """The answer for several jobs, after the wait that was asked for."""
         return jobs_response(await self.wait(accepted), self.preference)
 
-    async def wait(self, accepted: Sequence[Document], seconds: float = 0) -> Sequence[Document]:
+    async def wait(self, accepted: Sequence[JobDocument], seconds: float = 0) -> Sequence[JobDocument]:
         """The jobs after the wait that was asked for, or `seconds` after the request's arrival where none was."""
         deadline = self.deadline(seconds)
         if deadline <= monotonic():
@@ -151,7 +150,7 @@ class Submission:
         found = await finished_jobs(self.services, self.request, job_ids, deadline, known=accepted)
         return await self._after_waiting(found)
 
-    async def _after_waiting(self, found: Sequence[Document]) -> Sequence[Document]:
+    async def _after_waiting(self, found: Sequence[JobDocument]) -> Sequence[JobDocument]:
         """Pictures that nobody waits for any more are not begun; with a key they may be asked for again."""
         states = {(job["kind"], job["state"]) for job in found}
         job_ids = [job["id"] for job in found]
@@ -162,12 +161,14 @@ class Submission:
             await self.services.write(lambda session: retries.answered(session, counted))
         return found
 
-    def _ring(self, answered: tuple[Answer, list[Document]]) -> None:
+    def _ring(self, answered: tuple[Answer, list[JobDocument]]) -> None:
         """Ring for the jobs that wait, at once: an answer comes later."""
         for queue in sorted({queue_of(job["kind"]) for job in answered[1] if job["state"] == "queued"}):
             self.services.doorbell.ring(queue)
 
-    def _accept_once(self, session: Session, sent: dict[str, Any], work: Asking) -> tuple[Answer, list[Document]]:
+    def _accept_once(
+        self, session: Session, sent: Mapping[str, object], work: Asking
+    ) -> tuple[Answer, list[JobDocument]]:
         answer = self._remembered(session, sent, work)
         return answer, read_jobs(session, answer["jobs"])
 
@@ -179,7 +180,7 @@ class Submission:
         self.waiting = jobs.admit(session, self.services.settings.queue_limit)
         return answer
 
-    def _remembered(self, session: Session, sent: dict[str, Any], work: Asking) -> Answer:
+    def _remembered(self, session: Session, sent: Mapping[str, object], work: Asking) -> Answer:
         if self.idempotency_key is None:
             return self._tried(session, sent, work)
         key = idempotency.IdempotencyKey(self.actor, self.request.method, self.request.url.path, self.idempotency_key)
@@ -190,7 +191,7 @@ class Submission:
         idempotency.complete(session, key, answer)
         return answer
 
-    def _tried(self, session: Session, sent: dict[str, Any], work: Asking) -> Answer:
+    def _tried(self, session: Session, sent: Mapping[str, object], work: Asking) -> Answer:
         self.counted = retries.counted(self.request, self.actor, sent)
         if self.counted is None:
             return self._admitted(session, work)

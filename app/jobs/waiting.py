@@ -1,7 +1,7 @@
 """Hold the line until a job has finished, or follow its events (HTML Living Standard, 9.2: server-sent events)."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from time import monotonic
@@ -14,16 +14,15 @@ from sqlalchemy.orm import Session
 
 from app.jobs.watcher import Marks
 from app.services import Services, is_draining
+from sepme_core.documents import JobDocument
 from sepme_core.registry import jobs
 from sepme_core.terms import FINISHED
 
 STEP_SECONDS = 0.25
 """How often somebody who waits looks whether there is still a reason to; the database is not asked for that."""
 
-Document = dict[str, Any]
 
-
-def read_jobs(session: Session, job_ids: Sequence[str]) -> list[Document]:
+def read_jobs(session: Session, job_ids: Sequence[str]) -> list[JobDocument]:
     """The jobs as documents, in the order of their ids.
 
     Raises:
@@ -37,8 +36,8 @@ async def finished_jobs(
     request: Request,
     job_ids: Sequence[str],
     deadline: float,
-    known: Sequence[Document] | None = None,
-) -> Sequence[Document]:
+    known: Sequence[JobDocument] | None = None,
+) -> Sequence[JobDocument]:
     """Wait until all jobs have finished or there is a reason to stop waiting.
 
     Reasons to stop are: the time is up, the client has gone, the server drains. The jobs go on in any case.
@@ -81,7 +80,7 @@ LastEventId = Annotated[
     ),
 ]
 
-Event = tuple[int, str, dict[str, Any]]
+Event = tuple[int, str, Mapping[str, Any]]
 """Its sequence, its kind, its data."""
 
 
@@ -124,7 +123,7 @@ def _read(session: Session, job_id: str, sequence: int) -> tuple[list[Event], jo
     """What happened since, and the mark of the job: both of one moment."""
     job = jobs.get(session, job_id)
     document = jobs.document(job)
-    events = [
+    events: list[Event] = [
         (event.sequence, event.kind, document if event.kind in FINISHED else event.data)
         for event in jobs.events_after(session, job_id, sequence)
     ]

@@ -5,7 +5,6 @@ import logging
 import secrets
 from asyncio import CancelledError
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
@@ -19,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.problems.problem import Problem, document_response, invalid, invalid_fields
 from sepme_core import problems
+from sepme_core.documents import OpenAIError, ProblemDocument
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def respond(request: Request, problem: Problem) -> Response:
     return document_response(document, instance=path, headers=problem.headers)
 
 
-def openai_error(document: dict[str, Any]) -> dict[str, Any]:
+def openai_error(document: ProblemDocument) -> OpenAIError:
     """The member that OpenAI's clients read, beside the problem's own members.
 
     Source: the error object of OpenAI's API reference (`message`, `type`, `param`, `code`).

@@ -1,12 +1,13 @@
 """The exception that becomes a problem document, the response that carries one, and fields named by JSON pointers."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from urllib.parse import quote
 
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from sepme_core import documents
 from sepme_core.problems import INVALID_REQUEST, ProblemType
 
 MEDIA_TYPE = "application/problem+json"
@@ -39,9 +40,9 @@ class Problem(Exception):
         self.headers = dict(headers or {})
         self.members = members
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> documents.ProblemDocument:
         """The problem as RFC 9457 writes it."""
-        return self.kind.document(self.detail, self.remedy) | self.members
+        return cast("documents.ProblemDocument", self.kind.document(self.detail, self.remedy) | self.members)
 
 
 class InvalidField(BaseModel):

@@ -11,11 +11,13 @@ from sqlalchemy.orm import Session
 from app.fields import PageDependency, SlugInPath
 from app.headers import Preference
 from app.jobs.schemas import JOB_RESPONSES
-from app.jobs.submission import Answer, SubmissionDependency, failure, job_response
+from app.jobs.submission import SubmissionDependency, failure, job_response
 from app.problems import document_response
 from app.problems.problem import PROBLEM_RESPONSE
 from app.protected.schemas import ProtectedBody, ProtectedDocument, ProtectedPage
 from app.services import Actor, ServicesDependency
+from sepme_core import documents
+from sepme_core.documents import Answer, JobDocument
 from sepme_core.registry import protected
 
 
@@ -34,7 +36,7 @@ def ask(session: Session, name: str, prompts: list[str], actor: str) -> Answer:
     }
 
 
-def respond(answer: Answer, jobs: Sequence[dict[str, Any]], preference: Preference) -> Response:
+def respond(answer: Answer, jobs: Sequence[JobDocument], preference: Preference) -> Response:
     """201 or 200 and what is protected, 202 and the job under way, or the problem that it ended with."""
     status = HTTPStatus.CREATED if answer["is_new"] else HTTPStatus.OK
     if not jobs:
@@ -59,7 +61,7 @@ async def list_protected(query: PageDependency, services: ServicesDependency) ->
 
 
 @router.get("/protected/{name}", response_model=ProtectedDocument)
-async def get_protected(name: SlugInPath, services: ServicesDependency) -> dict[str, Any]:
+async def get_protected(name: SlugInPath, services: ServicesDependency) -> documents.ProtectedDocument:
     """One protected entry."""
     return await services.read(lambda session: protected.document(protected.get(session, name)))
 

@@ -13,6 +13,7 @@ from diffusers import StableDiffusionPipeline
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from sepme_core.documents import PictureRecordDocument
 from sepme_core.increments.increment import Increment, check_base
 from sepme_core.models.cross_attention import Factors, keys_and_values
 from sepme_core.models.model import DiffusionModel
@@ -45,7 +46,7 @@ class Picture:
     """One picture and the record by which it can be made again."""
 
     image: Image.Image
-    record: dict[str, Any]
+    record: PictureRecordDocument
 
     @property
     def seed(self) -> int:
@@ -205,11 +206,10 @@ def make_pipeline(base: DiffusionModel, scheduler: str) -> StableDiffusionPipeli
 
 def make_record(
     base: DiffusionModel, request: PictureRequest, increments: Sequence[Increment], *, row: int
-) -> dict[str, Any]:
+) -> PictureRecordDocument:
     """All that a picture needs to be made again, and what it was drawn without although it was asked for."""
     warnings = warnings_of(base, request.prompt, request.negative_prompt)
-    return {
-        **({"warnings": warnings} if warnings else {}),
+    record: PictureRecordDocument = {
         "prompt": request.prompt,
         "negative_prompt": request.negative_prompt,
         "seed": request.seed + row,
@@ -228,3 +228,4 @@ def make_record(
         "dtype": str(base.dtype).removeprefix("torch."),
         "libraries": dict(LIBRARIES),
     }
+    return {"warnings": warnings, **record} if warnings else record

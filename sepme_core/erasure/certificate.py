@@ -1,12 +1,12 @@
 """What is measured of a finished increment: its effect on fresh x_t, and its leak on what it must not touch."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from sepme_core.documents import LeakSummary, Measurements
 from sepme_core.erasure.cache import ErasureCache
 from sepme_core.erasure.correlation import Standing, anchor_distance, cosine_correlation, relative_correlation
 from sepme_core.erasure.latents import NoisedLatents, predict_all
@@ -43,19 +43,27 @@ class Effect:
         return Standing(self.relative_loss, self.distance)
 
 
-def certify(cache: ErasureCache, increment: Factors, kept: Sequence[KeptConcept], effect: Effect) -> dict[str, Any]:
+def certify(cache: ErasureCache, increment: Factors, kept: Sequence[KeptConcept], effect: Effect) -> Measurements:
     """All that is measured of an increment without drawing, whichever way it was made; JSON."""
     listed = summarise({each.name: measure_leak(cache, increment, each.texts) for each in kept})
     held_out = {each.name: measure_leak(cache, increment, each.held_out) for each in kept}
     other = summarise({each.name: held_out[each.name][each.unaffected(each.held_out)] for each in kept})
     return {
-        **asdict(effect),
+        "correlation": effect.correlation,
+        "relative_loss": effect.relative_loss,
+        "distance": effect.distance,
         "relative_norm": round(relative_norm(cache.base, increment), 6),
-        "leak": {**{key: listed[key] for key in ("max", "concept", "by_concept")}, "listed": listed, "other": other},
+        "leak": {
+            "max": listed["max"],
+            "concept": listed["concept"],
+            "by_concept": listed["by_concept"],
+            "listed": listed,
+            "other": other,
+        },
     }
 
 
-def summarise(leaks: Mapping[str, Tensor]) -> dict[str, Any]:
+def summarise(leaks: Mapping[str, Tensor]) -> LeakSummary:
     """Leaks (sentences,) by concept as the certificate says them."""
     largest = {name: float(leak.max()) for name, leak in leaks.items() if len(leak)}
     worst = max(largest, key=largest.__getitem__, default=None)

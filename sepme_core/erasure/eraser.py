@@ -3,6 +3,7 @@
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
+from sepme_core.documents import Certificate
 from sepme_core.erasure import presence
 from sepme_core.erasure.cache import ErasureCache
 from sepme_core.erasure.certificate import plain_norms_of
@@ -133,7 +134,7 @@ def finish(
     """A trained increment, certified, with its evidence; its file holds the settings of the attempt it is of."""
     if not attempt.trained.looked.sight.forgotten:
         overridden = [*overridden, "not-forgotten"]
-    certificate = {
+    certificate: Certificate = {
         **describe(cache, attempt.plan, attempt.trained, overridden),
         "attempt": attempt.number,
         "effect_kept": 1.0,

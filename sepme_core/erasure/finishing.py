@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sepme_core.canonical import digest_of
+from sepme_core.documents import Certificate, IncrementMetadata
 from sepme_core.erasure.cache import ErasureCache
 from sepme_core.erasure.certificate import certify
 from sepme_core.erasure.correlation import Candidate
@@ -27,14 +27,19 @@ class LeftAlone:
     protected: Sequence[KnownConcept]
 
 
-def describe(cache: ErasureCache, plan: Plan, trained: Trained, overridden: Sequence[str] = ()) -> dict[str, Any]:
+def describe(cache: ErasureCache, plan: Plan, trained: Trained, overridden: Sequence[str] = ()) -> Certificate:
     """The certificate: all that was measured and seen of a trained increment; JSON.
 
     ``overridden``: the refusals that the request overrode.
     """
     overlaps = plan.overlaps
+    measured = certify(cache, trained.factors, plan.kept, trained.effect)
     return {
-        **certify(cache, trained.factors, plan.kept, trained.effect),
+        "correlation": measured["correlation"],
+        "relative_loss": measured["relative_loss"],
+        "distance": measured["distance"],
+        "relative_norm": measured["relative_norm"],
+        "leak": measured["leak"],
         "substitute": plan.substitute.document(),
         "forgotten": trained.looked.sight.document(),
         "overridden": list(overridden),
@@ -54,7 +59,7 @@ def make(
     request: ErasureRequest,
     drawn: Drawn,
     trained: Trained,
-    certificate: dict[str, Any],
+    certificate: Certificate,
     reason: Reason,
     known: LeftAlone,
 ) -> MadeIncrement:
@@ -64,14 +69,14 @@ def make(
 
 
 def assemble(
-    base: DiffusionModel, request: ErasureRequest, finished: Candidate, certificate: dict[str, Any], known: LeftAlone
+    base: DiffusionModel, request: ErasureRequest, finished: Candidate, certificate: Certificate, known: LeftAlone
 ) -> Increment:
     """The increment with what it was made from; nothing of when or where."""
     constraints = sorted(
         digest_of({"name": each.name, "kind": each.kind, "prompts": list(each.prompts)})
         for each in (*known.concepts, *known.protected)
     )
-    metadata = {
+    metadata: IncrementMetadata = {
         "concept": request.name,
         "kind": request.kind,
         "prompts": list(request.prompts),

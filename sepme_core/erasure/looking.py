@@ -7,12 +7,12 @@ looks too, and a picture in which either sees the concept counts. Correlations a
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from PIL import Image
 from torch import Tensor
 
+from sepme_core.documents import SightDocument
 from sepme_core.drawing.draw import decode, draw_latents
 from sepme_core.erasure.cache import ErasureCache
 from sepme_core.erasure.evidence import Drawn
@@ -59,7 +59,7 @@ class Sight:
         """Whether it is seen in no more than that."""
         return self.seen <= self.limit
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> SightDocument:
         """As a certificate says it."""
         return {
             "forgotten": self.forgotten,

@@ -8,10 +8,11 @@ anew in what room is left, and the loop goes on from there.
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 
+from sepme_core.documents import Certificate, FreshMeasurements, SightDocument
 from sepme_core.erasure.cache import ErasureCache
 from sepme_core.erasure.certificate import certify, measure_effect
 from sepme_core.erasure.correlation import Candidate
@@ -59,7 +60,7 @@ def reproject(
     drawn = draw_concept(cache, request, shown_sentences(cache, request))
     updated = yield from update(cache, trained, plan, drawn, serving or trained)
     described = describe(cache, plan, updated.trained, trained.certificate.get("overridden", ()))
-    certificate = {
+    certificate: Certificate = {
         **trained.certificate,
         **described,
         "given_up": trained.certificate["given_up"],
@@ -86,7 +87,7 @@ def recertify(
     known: Sequence[KnownConcept] = (),
     protected: Sequence[KnownConcept] = (),
     cache: ErasureCache | None = None,
-) -> dict[str, Any]:
+) -> FreshMeasurements:
     """What the certificate of a stored increment says, measured and looked at afresh: loss, norm, leaks, sight."""
     cache = cache or ErasureCache(base)
     request, substitute = request_of(increment), substitute_of(increment)
@@ -97,7 +98,7 @@ def recertify(
     return {**certify(cache, increment, kept, effect), "forgotten": looked.sight.document()}
 
 
-def look_under(cache: ErasureCache, increment: Increment, mask: Sequence[Increment]) -> dict[str, Any]:
+def look_under(cache: ErasureCache, increment: Increment, mask: Sequence[Increment]) -> SightDocument:
     """What is seen of an increment's concept under a whole mask, as a certificate says it."""
     request = request_of(increment)
     drawn = draw_concept(cache, request, shown_sentences(cache, request))

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from sepme_core.documents import Capacity, OverlapDocument
 from sepme_core.erasure.cache import ErasureCache
 from sepme_core.erasure.request import ErasureRequest, KnownConcept
 from sepme_core.erasure.sentences import (
@@ -130,7 +130,7 @@ def kept_cost(cache: ErasureCache, kept: Sequence[KeptConcept]) -> Tensor:
 
 def measure_capacity(
     cache: ErasureCache, known: Sequence[KnownConcept], protected: Sequence[KnownConcept], tolerance: float
-) -> dict[str, int]:
+) -> Capacity:
     """Directions that increments can use at all, and those left once all that is known is protected."""
     nothing = ErasureRequest("nothing", "other", ("nothing",))
     kept = all_kept(
@@ -164,7 +164,7 @@ class Overlaps:
         """What is near enough to be looked at, by name."""
         return sorted(name for name, overlap in self.by_name.items() if overlap > CLOSE)
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> OverlapDocument:
         """The nearest, as a certificate says it."""
         nearest = self.nearest
         return {"max": round(self.by_name[nearest], 6) if nearest else 0.0, "concept": nearest}

@@ -11,8 +11,9 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Literal
+from typing import Literal
 
+from sepme_core.documents import SubstituteDocument
 from sepme_core.erasure.cache import ErasureCache
 from sepme_core.erasure.correlation import relative_correlation
 from sepme_core.erasure.latents import NoisedLatents, predict_phrase
@@ -54,7 +55,7 @@ class Substitute:
         """How far beyond the sentence without the concept it is sent, as a share of the way."""
         return BEYOND if self.how == "away" else 0.0
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> SubstituteDocument:
         """As a certificate says it."""
         return {
             "phrase": self.phrase,

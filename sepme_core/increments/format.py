@@ -1,7 +1,8 @@
 """How an increment lies in its file: the names of its tensors and its one metadata entry. No torch."""
 
 import json
-from typing import Any
+
+from sepme_core.documents import IncrementMetadata
 
 FORMAT = "sepme-increment/1"
 METADATA_ENTRY = "sepme"  # exactly one: safetensors writes several in random order, and digests would differ
@@ -9,7 +10,7 @@ DIRECTIONS = "directions"
 WEIGHT_PREFIX = "w."
 
 
-def read_metadata(data: bytes) -> dict[str, Any]:
+def read_metadata(data: bytes) -> IncrementMetadata:
     """The metadata of an increment file; the header is JSON behind its length, eight bytes little-endian.
 
     Raises:
@@ -17,5 +18,5 @@ def read_metadata(data: bytes) -> dict[str, Any]:
     """
     length = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + length])
-    metadata: dict[str, Any] = json.loads(header["__metadata__"][METADATA_ENTRY])
+    metadata: IncrementMetadata = json.loads(header["__metadata__"][METADATA_ENTRY])
     return metadata

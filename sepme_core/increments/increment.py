@@ -7,7 +7,6 @@ the sha256 of its bytes, so nothing in it may depend on when or where it was mad
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -15,6 +14,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from sepme_core.canonical import canonical_json, digest_of_bytes
+from sepme_core.documents import Certificate, IncrementMetadata
 from sepme_core.increments.format import DIRECTIONS, FORMAT, METADATA_ENTRY, WEIGHT_PREFIX, read_metadata
 from sepme_core.models.cross_attention import conditioned_matrices
 from sepme_core.models.model import DiffusionModel
@@ -34,7 +34,7 @@ class Increment:
 
     directions: Tensor
     weights: Mapping[str, Tensor]
-    metadata: Mapping[str, Any]
+    metadata: IncrementMetadata
 
     def weight(self, matrix: str) -> Tensor:
         """w of one ``to_k`` or ``to_v``, (d_out, rank)."""
@@ -51,10 +51,9 @@ class Increment:
         return str(self.metadata["base_digest"])
 
     @property
-    def certificate(self) -> Mapping[str, Any]:
+    def certificate(self) -> Certificate:
         """What was measured when it was made; no times."""
-        certificate: Mapping[str, Any] = self.metadata["certificate"]
-        return certificate
+        return self.metadata["certificate"]
 
     @cached_property
     def data(self) -> bytes:
@@ -96,7 +95,7 @@ class Increment:
         return increment
 
 
-def _parse(data: bytes, name: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def _parse(data: bytes, name: str) -> tuple[IncrementMetadata, dict[str, Tensor]]:
     try:
         tensors = load(data)
         metadata = read_metadata(data)

@@ -16,6 +16,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from sepme_core.canonical import canonical_json
 from sepme_core.demo import DEMO
+from sepme_core.documents import ModelDescription
 from sepme_core.models.cross_attention import cross_attention_layers, install_processors, unsupported_layers
 from sepme_core.models.files import REMEDY, BaseNotSupported, model_folder, read_object
 from sepme_core.models.loading import load_pipeline
@@ -105,7 +106,7 @@ class DiffusionModel:
         """The side, in pixels, of the pictures the model was trained on."""
         return int(self.unet.config.sample_size) * self.downscale
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> ModelDescription:
         """What ``GET /model`` says of the base; the capacity left is the registry's to say."""
         small = self.picture_side < 256  # noqa: PLR2004 - the demo model's convolutions know one size
         side = [self.picture_side] * 2 if small else [self.downscale * 8, 2 * self.picture_side]

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sepme_core.canonical import digest_of
+from sepme_core.documents import AuditDocument, AuditedAs
 from sepme_core.registry import queries, types
 from sepme_core.registry.database import serialise
 from sepme_core.registry.errors import CursorInvalid
@@ -30,7 +31,7 @@ class Head:
     sequence: int
     hash: str
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> AuditedAs:
         """Return it as certificates name it."""
         return {"sequence": self.sequence, "hash": self.hash}
 
@@ -109,7 +110,7 @@ def head(session: Session) -> Head | None:
     return Head(found.sequence, found.hash) if found else None
 
 
-def document(entry: AuditEntry) -> dict[str, Any]:
+def document(entry: AuditEntry) -> AuditDocument:
     """Return the entry as JSON; all of it but `hash` is what `hash` is of."""
     return {
         "sequence": entry.sequence,
@@ -127,9 +128,7 @@ def document(entry: AuditEntry) -> dict[str, Any]:
 
 def hash_of(entry: AuditEntry) -> str:
     """Compute what the entry's hash must be: sha256 over the canonical JSON of everything else in it."""
-    content = document(entry)
-    del content["hash"]
-    return digest_of(content)
+    return digest_of({name: value for name, value in document(entry).items() if name != "hash"})
 
 
 def verify(session: Session) -> int | None:

@@ -1,19 +1,31 @@
 """Concepts, masks and jobs as the JSON documents that clients see."""
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import cast
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from sepme_core.canonical import digest_of
+from sepme_core.documents import (
+    AnsweredErasure,
+    AnsweredRequest,
+    Certificate,
+    ConceptDocument,
+    JobDocument,
+    MaskDocument,
+    MaskedConcept,
+    StoredErasure,
+    StoredRequest,
+    VersionDocument,
+)
 from sepme_core.registry import further_names, increments
 from sepme_core.registry.tables import Concept, FurtherName, Job
 from sepme_core.registry.types import timestamp
 from sepme_core.terms import CONCEPT_WORK, LIVE_STATES
 
 
-def concept_documents(session: Session, concepts: Sequence[Concept]) -> list[dict[str, Any]]:
+def concept_documents(session: Session, concepts: Sequence[Concept]) -> list[ConceptDocument]:
     """Return a document for each concept; `state` is what serves, `job` the work under way."""
     names = [concept.name for concept in concepts]
     versions = increments.listed(session, names)
@@ -49,11 +61,11 @@ def work_under_way(session: Session, names: Collection[str]) -> dict[str, str]:
 
 def _concept_document(
     concept: Concept,
-    versions: list[dict[str, Any]],
-    certificate: dict[str, Any] | None,
+    versions: list[VersionDocument],
+    certificate: Certificate | None,
     job_id: str | None,
     further: list[FurtherName],
-) -> dict[str, Any]:
+) -> ConceptDocument:
     current = next((version for version in versions if version["version"] == concept.version), None)
     return {
         "name": concept.name,
@@ -76,7 +88,7 @@ def _concept_document(
     }
 
 
-def mask_document(concepts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def mask_document(concepts: Sequence[MaskedConcept]) -> MaskDocument:
     """Return a mask of `{"name", "version", "digest"}` as `{"digest", "concepts"}`.
 
     The mask's digest is of the increments' digests, in the order of names.
@@ -85,7 +97,7 @@ def mask_document(concepts: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {"digest": digest_of([concept["digest"] for concept in ordered]), "concepts": ordered}
 
 
-def job_document(job: Job) -> dict[str, Any]:
+def job_document(job: Job) -> JobDocument:
     """Return the document of a job."""
     return {
         "id": job.id,
@@ -105,8 +117,9 @@ def job_document(job: Job) -> dict[str, Any]:
     }
 
 
-def answered_request(request: Mapping[str, Any]) -> Mapping[str, Any]:
+def answered_request(request: StoredRequest) -> AnsweredRequest:
     """Return a stored request as it is answered: of those made together with it the names, each has its own job."""
     if "group" not in request:
         return request
-    return {**request, "group": [{"name": name} for name in request["group"]["names"]]}
+    erasure = cast("StoredErasure", request)
+    return cast("AnsweredErasure", {**erasure, "group": [{"name": name} for name in erasure["group"]["names"]]})

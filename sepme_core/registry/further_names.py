@@ -1,11 +1,12 @@
 """One thing, one concept: the further names under which it was asked to be erased, each with its wordings."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+from typing import TypeVar, cast
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
+from sepme_core.documents import ErasureDocument, ErasureRequestDocument, FurtherNameDocument
 from sepme_core.registry import audit
 from sepme_core.registry.tables import FurtherName
 from sepme_core.registry.types import timestamp
@@ -72,18 +73,23 @@ def withdraw(session: Session, further: FurtherName, actor: str) -> None:
     session.flush()
 
 
-def worded(session: Session, request: Mapping[str, Any]) -> dict[str, Any]:
+Erasure = TypeVar("Erasure", bound=ErasureDocument)
+
+
+def worded(session: Session, request: ErasureRequestDocument) -> ErasureRequestDocument:
     """Return a request with the wordings of its concept's further names, and so each of those made together with it."""
     members = request.get("group", [])
     further = by_concept(session, {request["name"], *(member["name"] for member in members)})
 
-    def complete(body: Mapping[str, Any]) -> dict[str, Any]:
+    def complete(body: Erasure) -> Erasure:
         said = dict.fromkeys(prompt for each in further[body["name"]] for prompt in each.prompts)
-        return {**body, "prompts": [*body["prompts"], *(prompt for prompt in said if prompt not in body["prompts"])]}
+        prompts = [*body["prompts"], *(prompt for prompt in said if prompt not in body["prompts"])]
+        return cast("Erasure", {**body, "prompts": prompts})
 
-    return complete(request) | ({"group": [complete(member) for member in members]} if members else {})
+    together: ErasureRequestDocument = complete(request)
+    return together | ({"group": [complete(member) for member in members]} if members else {})
 
 
-def document(further: FurtherName) -> dict[str, Any]:
+def document(further: FurtherName) -> FurtherNameDocument:
     """Return the name as it is listed on its concept."""
     return {"name": further.name, "prompts": further.prompts, "created_at": timestamp(further.created_at)}

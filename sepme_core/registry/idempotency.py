@@ -4,13 +4,13 @@ A key is remembered in the transaction of the work itself: either both are there
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import ColumnElement, CursorResult, delete, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Session
 
+from sepme_core.documents import Answer
 from sepme_core.registry.errors import IdempotencyKeyReused
 from sepme_core.registry.tables import IdempotencyRecord
 from sepme_core.registry.types import database_time
@@ -26,7 +26,7 @@ class IdempotencyKey:
     key: str
 
 
-def begin(session: Session, key: IdempotencyKey, body_digest: str) -> dict[str, Any] | None:
+def begin(session: Session, key: IdempotencyKey, body_digest: str) -> Answer | None:
     """Take the key, or find out what was answered to it.
 
     A second request with the same key waits here until the first one's transaction has ended.
@@ -55,12 +55,12 @@ def begin(session: Session, key: IdempotencyKey, body_digest: str) -> dict[str, 
     return record.answer
 
 
-def complete(session: Session, key: IdempotencyKey, answer: dict[str, Any]) -> None:
-    """Remember what is answered, for instance `{"job": id}`."""
+def complete(session: Session, key: IdempotencyKey, answer: Answer) -> None:
+    """Remember what is answered."""
     session.execute(update(IdempotencyRecord).where(*_matching(key)).values(answer=answer))
 
 
-def last_answer(session: Session, key: IdempotencyKey) -> dict[str, Any] | None:
+def last_answer(session: Session, key: IdempotencyKey) -> Answer | None:
     """Return what was last remembered under a key that may be taken again, None where nothing is.
 
     No other transaction changes it until this one ends.
@@ -70,7 +70,7 @@ def last_answer(session: Session, key: IdempotencyKey) -> dict[str, Any] | None:
     return None if record is None else record.answer
 
 
-def replace(session: Session, key: IdempotencyKey, body_digest: str, answer: dict[str, Any]) -> None:
+def replace(session: Session, key: IdempotencyKey, body_digest: str, answer: Answer) -> None:
     """Remember an answer in place of what was remembered under the key."""
     drop(session, key)
     begin(session, key, body_digest)

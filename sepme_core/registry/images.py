@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy.orm import Session
 
+from sepme_core.documents import MaskDocument, PictureDocument, PictureRecordDocument
 from sepme_core.registry.errors import UnknownImage
 from sepme_core.registry.queries import find
 from sepme_core.registry.tables import Image
@@ -26,7 +26,7 @@ class PictureRecord:
     seed: int
     width: int
     height: int
-    record: dict[str, Any]
+    record: PictureRecordDocument
 
 
 def add(
@@ -34,7 +34,7 @@ def add(
     job_id: str,
     actor: str,
     pictures: Sequence[PictureRecord],
-    masks: Sequence[dict[str, Any]],
+    masks: Sequence[MaskDocument],
     base_digest: str,
 ) -> list[Image]:
     """Give each picture its row and its id, in their order; `masks` are what each was drawn under."""
@@ -70,7 +70,7 @@ def get(session: Session, image_id: str) -> Image:
     return find(session, Image, image_id, UnknownImage)
 
 
-def document(image: Image) -> dict[str, Any]:
+def document(image: Image) -> PictureDocument:
     """Return the picture as it is listed in the result of its job."""
     return {
         "id": image.id,

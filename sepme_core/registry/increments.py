@@ -1,11 +1,11 @@
 """Versions of increments: rows that name a blob. A concept points at one of them."""
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection
 
 from sqlalchemy import and_, bindparam, func, select
 from sqlalchemy.orm import Session
 
+from sepme_core.documents import Certificate, NamedIncrement, VersionDocument
 from sepme_core.registry.blobs import Blobs
 from sepme_core.registry.tables import Concept, Increment
 from sepme_core.registry.types import spelt
@@ -42,19 +42,19 @@ def standing(session: Session, base_digest: str, besides: Collection[str] = ()) 
     return [(concept, increment) for concept, increment in rows if concept.name not in besides]
 
 
-def substitute(certificate: Mapping[str, Any] | None) -> str | None:
+def substitute(certificate: Certificate | None) -> str | None:
     """Return the phrase for what an increment draws instead of its concept; None where its certificate names none."""
-    named = (certificate or {}).get("substitute") or {}
-    return named.get("phrase")
+    named = certificate.get("substitute") if certificate else None
+    return named.get("phrase") if named else None
 
 
 def leans_on(increment: Increment) -> list[str]:
     """Name the concepts that what the increment draws instead of its own is close to: it would draw them."""
-    named = increment.certificate.get("substitute") or {}
-    return list(named.get("close_to") or [])
+    named = increment.certificate.get("substitute")
+    return list(named.get("close_to") or []) if named else []
 
 
-def irrevocable(session: Session, base_digest: str, besides: Collection[str]) -> list[dict[str, str]]:
+def irrevocable(session: Session, base_digest: str, besides: Collection[str]) -> list[NamedIncrement]:
     """Return the trained versions of what is erased for good, for a base, as `{"name", "digest"}`, by name.
 
     An erasure must not weaken them by what it has them leave alone; so those that are never re-projected are left out.
@@ -102,12 +102,12 @@ _LISTED = (
 )
 
 
-def listed(session: Session, names: Collection[str]) -> dict[str, list[dict[str, Any]]]:
+def listed(session: Session, names: Collection[str]) -> dict[str, list[VersionDocument]]:
     """Return all versions of concepts as they are listed on them, oldest first, by name.
 
     Nothing else of a version is read: certificates and what was pinned are most of a long history.
     """
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    found: dict[str, list[VersionDocument]] = {name: [] for name in names}
     for row in session.execute(_LISTED, {"names": names}):
         found[row[0]].append(
             {
@@ -122,7 +122,7 @@ def listed(session: Session, names: Collection[str]) -> dict[str, list[dict[str,
     return found
 
 
-def certificates(session: Session, names: Collection[str]) -> dict[str, dict[str, Any]]:
+def certificates(session: Session, names: Collection[str]) -> dict[str, Certificate]:
     """Return the certificate of the version that stands for each of these concepts, by name."""
     pointed = and_(Increment.concept == Concept.name, Increment.version == Concept.version)
     current = select(Concept.name, Increment.certificate).join(Increment, pointed).where(Concept.name.in_(names))

@@ -1,11 +1,10 @@
 """Prompts that no increment may change, such as brand names: protected at once, or by a job that sees if it may be."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy.orm import Session
 
+from sepme_core.documents import Pinned, ProtectedDocument, ProtectRequest
 from sepme_core.registry import audit, increments, knowledge, queries, serving, types
 from sepme_core.registry.database import serialise
 from sepme_core.registry.errors import UnknownProtected
@@ -75,7 +74,7 @@ def delete(session: Session, name: str, actor: str) -> Protected:
     return row
 
 
-def document(row: Protected) -> dict[str, Any]:
+def document(row: Protected) -> ProtectedDocument:
     """Return the row as JSON."""
     return {
         "name": row.name,
@@ -115,7 +114,7 @@ def accept(session: Session, name: str, prompts: list[str], actor: str) -> Accep
         actor: who asked.
     """
     serialise(session)
-    request = {"name": name, "prompts": prompts}
+    request: ProtectRequest = {"name": name, "prompts": prompts}
     row, live = session.get(Protected, name), live_protection(session, name)
     if live is not None and live.request == request and not live.cancel_requested:
         return Accepted(None, live, row is None)
@@ -155,7 +154,7 @@ def give_up(session: Session, name: str, actor: str) -> None:
         delete(session, name, actor)
 
 
-def pin(session: Session, claim: Claim) -> dict[str, Any] | None:
+def pin(session: Session, claim: Claim) -> Pinned | None:
     """Pin what the prompts of a claimed job are to be held against, as it is by now.
 
     Returns:
@@ -191,12 +190,13 @@ def publish(session: Session, claim: Claim) -> bool:
         return False
     if put_back_if_overtaken(session, job, _pins(session, job.request)):
         return False
-    row, _ = put(session, job.request["name"], job.request["prompts"], job.actor)
+    request: ProtectRequest = job.request
+    row, _ = put(session, request["name"], request["prompts"], job.actor)
     finish(session, job, "succeeded", {"result": document(row)})
     return True
 
 
-def _pins(session: Session, request: Mapping[str, Any]) -> dict[str, Any]:
+def _pins(session: Session, request: ProtectRequest) -> Pinned:
     model = serving.current_model(session)
     return {
         "known": decided_concepts(session),

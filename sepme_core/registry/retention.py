@@ -13,11 +13,12 @@ from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
+from sepme_core.documents import JobPins
 from sepme_core.registry import types
 from sepme_core.registry.database import serialise
 from sepme_core.registry.tables import AuditEntry, Image, Increment, Job, Knowledge, KnownThing
@@ -69,7 +70,7 @@ def _pinned(session: Session) -> set[str]:
     return {digest for each in pinned for digest in _digests(each)}
 
 
-def _digests(document: dict[str, Any]) -> list[str]:
+def _digests(document: JobPins) -> list[str]:
     return DIGEST.findall(json.dumps(document))
 
 

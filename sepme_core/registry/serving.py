@@ -1,7 +1,7 @@
 """The models and the workers that announced themselves, and whether prompts surely fit such a model."""
 
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Session
 
+from sepme_core.documents import ModelDescription
 from sepme_core.registry.tables import ServedModel, Table, Worker
 from sepme_core.registry.types import database_time
 
@@ -18,13 +19,13 @@ ALIVE_SECONDS = 10.0
 """Workers say that they live every two seconds or so; one that was not seen for as long is taken for dead."""
 
 
-def announce_model(session: Session, description: dict[str, Any]) -> None:
+def announce_model(session: Session, description: ModelDescription) -> None:
     """Say that this model is loaded; the one announced last is what is served."""
     key = {"base_digest": description["base_digest"], "name": description["name"]}
     _upsert(session, ServedModel, key, {"description": description, "announced_at": database_time()})
 
 
-def current_model(session: Session) -> dict[str, Any] | None:
+def current_model(session: Session) -> ModelDescription | None:
     """Return the description announced last, None before the first."""
     latest = select(ServedModel.description).order_by(ServedModel.announced_at.desc(), ServedModel.base_digest).limit(1)
     return session.scalars(latest).first()
@@ -63,7 +64,7 @@ def _upsert(session: Session, table: type[Table], key: dict[str, Any], values: d
         session.execute(into.on_conflict_do_update(index_elements=list(key), set_=values))
 
 
-def surely_whole(model: Mapping[str, Any] | None, prompts: Iterable[str]) -> bool:
+def surely_whole(model: ModelDescription | None, prompts: Iterable[str]) -> bool:
     """Tell whether prompts are so short that the model that is served reads all of each.
 
     A token of CLIP's stands for one byte at least of what it makes of a prompt: composed, in small letters, without its

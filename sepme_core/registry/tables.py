@@ -20,12 +20,26 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from sepme_core.documents import (
+    Answer,
+    Certificate,
+    KnownDocument,
+    MaskDocument,
+    ModelDescription,
+    PictureRecordDocument,
+)
 from sepme_core.registry.types import ID_LENGTH, Moment, Words, database_time
 
 NAME = Words(64)
 ID = Words(ID_LENGTH)
 DIGEST = Words(71)
 ACTOR = Words(128)
+DOCUMENT = JSON(none_as_null=True)
+OneOfSeveral = Any
+"""A document whose type is told by the kind of the job, or by whether `knowledge.unfold` has written out the row.
+
+Whoever reads it says by an annotation which one it is.
+"""
 
 
 def one_live(name: str, kind: str) -> Index:
@@ -39,9 +53,9 @@ class Table(DeclarativeBase):
 
     type_annotation_map = {  # noqa: RUF012  (SQLAlchemy reads it as a class attribute)
         datetime: Moment(),
-        dict[str, Any]: JSON(none_as_null=True),
-        list[Any]: JSON(none_as_null=True),
-        list[str]: JSON(none_as_null=True),
+        dict[str, Any]: DOCUMENT,
+        list[Any]: DOCUMENT,
+        list[str]: DOCUMENT,
         str: Words(),
     }
     metadata = MetaData(
@@ -91,10 +105,10 @@ class Increment(Table):
     base_digest: Mapped[str] = mapped_column(DIGEST)
     bytes: Mapped[int] = mapped_column(BigInteger)
     reason: Mapped[str] = mapped_column(Words(16))  # erased, reprojected, refined, substituted
-    certificate: Mapped[dict[str, Any]]
+    certificate: Mapped[Certificate] = mapped_column(DOCUMENT)
     settings: Mapped[dict[str, Any]]
-    request: Mapped[dict[str, Any]]  # the erase body that it was made by
-    pinned: Mapped[dict[str, Any]]  # the known concepts and protected prompts that it was made with: see `knowledge`
+    request: Mapped[OneOfSeveral] = mapped_column(DOCUMENT, nullable=False)  # the erase body that it was made by
+    pinned: Mapped[OneOfSeveral] = mapped_column(DOCUMENT, nullable=False)  # what it was made with: see `knowledge`
     job_id: Mapped[str] = mapped_column(ID)
     created_at: Mapped[datetime] = mapped_column(default=database_time())
 
@@ -106,7 +120,7 @@ class KnownThing(Table):
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     digest: Mapped[str] = mapped_column(DIGEST, unique=True)
-    entry: Mapped[dict[str, Any]]
+    entry: Mapped[KnownDocument] = mapped_column(DOCUMENT)
 
 
 class Knowledge(Table):
@@ -115,7 +129,7 @@ class Knowledge(Table):
     __tablename__ = "knowledge"
 
     digest: Mapped[str] = mapped_column(DIGEST, primary_key=True)
-    entries: Mapped[dict[str, Any]]
+    entries: Mapped[dict[str, list[int]]] = mapped_column(DOCUMENT)
     unpinned_at: Mapped[datetime | None]  # when nothing was seen to pin it, nor was anything given it since
 
 
@@ -150,8 +164,8 @@ class Job(Table):
     queue: Mapped[str] = mapped_column(Words(16))
     state: Mapped[str] = mapped_column(Words(16), default="queued")
     concept: Mapped[str | None] = mapped_column(NAME)  # no foreign key: a job outlives a purged concept
-    request: Mapped[dict[str, Any]]
-    pinned: Mapped[dict[str, Any]]
+    request: Mapped[OneOfSeveral] = mapped_column(DOCUMENT, nullable=False)
+    pinned: Mapped[OneOfSeveral] = mapped_column(DOCUMENT, nullable=False)
     actor: Mapped[str] = mapped_column("holder", ACTOR)
     attempt: Mapped[int] = mapped_column(default=0)
     losses: Mapped[int] = mapped_column(default=0)  # leases that ran out
@@ -166,8 +180,8 @@ class Job(Table):
     of: Mapped[int] = mapped_column(default=0)
     message: Mapped[str] = mapped_column(default="")
     event_count: Mapped[int] = mapped_column(default=0)
-    result: Mapped[dict[str, Any] | None]
-    problem: Mapped[dict[str, Any] | None]
+    result: Mapped[OneOfSeveral | None] = mapped_column(DOCUMENT)
+    problem: Mapped[OneOfSeveral | None] = mapped_column(DOCUMENT)
     created_at: Mapped[datetime] = mapped_column(default=database_time())
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
@@ -201,8 +215,8 @@ class Image(Table):
     width: Mapped[int]
     height: Mapped[int]
     base_digest: Mapped[str] = mapped_column(DIGEST)
-    mask: Mapped[dict[str, Any]]
-    record: Mapped[dict[str, Any]]
+    mask: Mapped[MaskDocument] = mapped_column(DOCUMENT)
+    record: Mapped[PictureRecordDocument] = mapped_column(DOCUMENT)
     actor: Mapped[str] = mapped_column("holder", ACTOR)
     created_at: Mapped[datetime] = mapped_column(default=database_time())
 
@@ -246,7 +260,7 @@ class IdempotencyRecord(Table):
     path: Mapped[str] = mapped_column(Words(256), primary_key=True)
     key: Mapped[str] = mapped_column(Words(256), primary_key=True)
     body_digest: Mapped[str] = mapped_column(DIGEST)
-    answer: Mapped[dict[str, Any] | None]
+    answer: Mapped[Answer | None] = mapped_column(DOCUMENT)
     created_at: Mapped[datetime] = mapped_column(default=database_time())
 
 
@@ -258,7 +272,7 @@ class ServedModel(Table):
 
     base_digest: Mapped[str] = mapped_column(DIGEST, primary_key=True)
     name: Mapped[str] = mapped_column(primary_key=True)  # a path or a hub id, as long as it may be
-    description: Mapped[dict[str, Any]]
+    description: Mapped[ModelDescription] = mapped_column(DOCUMENT)
     announced_at: Mapped[datetime] = mapped_column(default=database_time())
 
 

@@ -3,7 +3,7 @@
 import re
 import secrets
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, overload
 
 from sqlalchemy import ColumnElement, DateTime, Dialect, Float, String, TypeDecorator, cast, select
 from sqlalchemy.ext.compiler import compiles
@@ -102,6 +102,12 @@ def now(session: Session) -> datetime:
     return session.execute(_NOW).scalar_one()
 
 
+@overload
+def timestamp(moment: datetime) -> str: ...
+@overload
+def timestamp(moment: None) -> None: ...
+@overload
+def timestamp(moment: datetime | None) -> str | None: ...
 def timestamp(moment: datetime | None) -> str | None:
     """Spell a moment for JSON: RFC 3339 in UTC, microseconds, `Z`."""
     if moment is None:

@@ -3,6 +3,7 @@
 import os
 import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -19,7 +20,7 @@ from sepme_core.settings import Settings
 from tests.app import working
 from tests.app.running import RunningService
 
-PICTURE = {"prompt": "a cat", "erased": []}
+PICTURE: Any = {"prompt": "a cat", "erased": []}
 GRACE_DAYS = 1.0
 
 
@@ -160,7 +161,7 @@ def test_what_somebody_has_come_to_name_meanwhile_stays(
 
     def name_it(store: FolderBlobs, leaving: str) -> float:
         monkeypatch.setattr(FolderBlobs, "leave", leave)
-        pinned = {"mask": {"concepts": [{"name": "cat", "version": 1, "digest": digest}]}}
+        pinned: Any = {"mask": {"concepts": [{"name": "cat", "version": 1, "digest": digest}]}}
         with writing(engine) as session:
             jobs.enqueue(
                 session,

@@ -1,12 +1,13 @@
 """One thing, one concept: further names over HTTP, on both databases."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
 from sqlalchemy import Engine
 
+from sepme_core.documents import PinnedMask
 from sepme_core.registry.blobs import Blobs
 from sepme_core.settings import Settings
 from tests.app import working
@@ -70,7 +71,7 @@ def test_a_further_name_answers_as_its_concept(client: httpx.Client, engine: Eng
     lora = client.get("/concepts/a-cat/lora")
     assert refused(lora, 500, "increment-damaged"), "it was found; the test's increment is none"
     job = client.post("/generate", json={"prompt": "a", "erased": ["a-cat", "cat"]}).json()
-    pinned = working.claim(engine, job["id"]).pinned["mask"]["concepts"]
+    pinned = cast("PinnedMask", working.claim(engine, job["id"]).pinned)["mask"]["concepts"]
     assert [concept["name"] for concept in pinned] == ["cat"]
 
 

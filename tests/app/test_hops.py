@@ -15,8 +15,8 @@ from fastapi.routing import APIRoute
 from sqlalchemy.orm import Session
 
 from app.jobs import waiting
-from app.jobs.waiting import Document
 from app.main import ROUTERS
+from sepme_core.documents import JobDocument
 from sepme_core.settings import Settings
 from tests.app.running import RunningService
 
@@ -30,7 +30,7 @@ def test_who_waits_for_a_new_job_has_it_read_no_second_time_before_its_end(
     read = waiting.read_jobs
     reads: list[float] = []
 
-    def note(session: Session, job_ids: Sequence[str]) -> list[Document]:
+    def note(session: Session, job_ids: Sequence[str]) -> list[JobDocument]:
         reads.append(time.monotonic())
         return read(session, job_ids)
 

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from threading import Event, Thread
-from typing import Any
+from typing import Any, cast
 
 from PIL import Image
 from sqlalchemy import Engine
 
 from sepme_core.canonical import digest_of_bytes
+from sepme_core.documents import PictureRequestDocument, PinnedMask, ProblemDocument
 from sepme_core.registry import concepts, jobs, protected, serving
 from sepme_core.registry.blobs import Blobs
 from sepme_core.registry.database import reading, writing
@@ -20,9 +21,14 @@ from sepme_core.registry.jobs import Claim, StoredIncrement
 
 BASE = "sha256:" + 64 * "b"
 OTHER_BASE = "sha256:" + 64 * "c"
-CERTIFICATE = {"correlation": 0.01, "steps": 140, "leak": {"max": 0.0003, "concept": "cezanne"}, "effect_kept": 1.0}
+CERTIFICATE: Any = {
+    "correlation": 0.01,
+    "steps": 140,
+    "leak": {"max": 0.0003, "concept": "cezanne"},
+    "effect_kept": 1.0,
+}
 
-MODEL: dict[str, Any] = {
+MODEL: Any = {
     "name": "demo",
     "family": "stable-diffusion-1",
     "base_digest": BASE,
@@ -102,20 +108,21 @@ def draw(engine: Engine, blobs: Blobs, job_id: str) -> None:
 
 
 def draw_claimed(engine: Engine, blobs: Blobs, claimed: Claim) -> None:
-    pictures = [_picture(blobs, claimed, position) for position in range(claimed.request["count"])]
+    request, pinned = cast("PictureRequestDocument", claimed.request), cast("PinnedMask", claimed.pinned)
+    pictures = [_picture(blobs, request, position) for position in range(request["count"])]
     with writing(engine) as session:
         assert jobs.publish_pictures(
-            session, claimed, images=pictures, mask=claimed.pinned["mask"], base_digest=claimed.pinned["base_digest"]
+            session, claimed, images=pictures, mask=pinned["mask"], base_digest=pinned["base_digest"]
         )
 
 
 def fail(engine: Engine, job_id: str, **problem: Any) -> None:
     claimed = claim(engine, job_id)
     with writing(engine) as session:
-        assert jobs.fail(session, claimed, problem)
+        assert jobs.fail(session, claimed, cast("ProblemDocument", problem))
 
 
-def fail_with_pictures(engine: Engine, blobs: Blobs, job_id: str, problem: dict[str, Any]) -> None:
+def fail_with_pictures(engine: Engine, blobs: Blobs, job_id: str, problem: Any) -> None:
     """Fail a job with a picture without and one with an increment that is never published."""
     claimed = claim(engine, job_id)
     concept = str(claimed.concept)
@@ -128,8 +135,7 @@ def fail_with_pictures(engine: Engine, blobs: Blobs, job_id: str, problem: dict[
 DO = {"erase": erase, "reproject": reproject, "protect": protect, "generate": draw}
 
 
-def _picture(blobs: Blobs, claimed: Claim, position: int) -> PictureRecord:
-    request = claimed.request
+def _picture(blobs: Blobs, request: PictureRequestDocument, position: int) -> PictureRecord:
     seed = request["seed"] + position
     record = {"seed": seed, "row": position, "batch_size": request["count"], "steps": request["steps"]}
     return _drawn(blobs, seed, (request["width"], request["height"]), record)
@@ -140,7 +146,7 @@ def _evidence(blobs: Blobs, prompt: str, increments: list[dict[str, str]]) -> Pi
     return _drawn(blobs, len(increments), (64, 64), record)
 
 
-def _drawn(blobs: Blobs, seed: int, size: tuple[int, int], record: dict[str, Any]) -> PictureRecord:
+def _drawn(blobs: Blobs, seed: int, size: tuple[int, int], record: Any) -> PictureRecord:
     image = Image.new("RGB", size, (seed % 256, 100, 200))
     file = io.BytesIO()
     image.save(file, "PNG")

@@ -1,6 +1,6 @@
 """Increments that were not optimised but are whole: random directions, published as a worker publishes them."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -26,7 +26,7 @@ def random_increment(
         name: (strength * torch.randn(linear.out_features, RANK, generator=dice)).half()
         for name, linear in conditioned_matrices(base.unet).items()
     }
-    metadata = {
+    metadata: Any = {
         "concept": concept,
         "kind": "object",
         "prompts": [concept],
@@ -53,7 +53,7 @@ def asked_for(
 ) -> str:
     """A job for pictures under a mask, as the front end accepts it; two denoising steps unless said otherwise."""
     defaults = worker.base.describe()["defaults"]
-    whole = {"prompt": "a cat", "negative_prompt": "", "seed": 7, "count": 1, **defaults, "steps": 2, **request}
+    whole: Any = {"prompt": "a cat", "negative_prompt": "", "seed": 7, "count": 1, **defaults, "steps": 2, **request}
     with reading(worker.engine) as session:
         pinned = concepts.resolve_mask(session, erased).pinned(base_digest or worker.base.digest)
     with writing(worker.engine) as session:

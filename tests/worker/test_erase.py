@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from sepme_core.documents import AskedErasure
 from sepme_core.erasure import ErasureRequest, ErasureSettings, KnownConcept, erase_together, run_to_end
 from sepme_core.erasure import erase as optimise
 from sepme_core.increments.increment import Increment
@@ -68,7 +69,7 @@ def test_concepts_accepted_together_know_each_other_and_are_made_in_their_order(
 
 def accepted_together(worker: WorkerProcess, *names: str, joint: bool = False) -> list[str]:
     """The ids of the jobs that erase several concepts, in their order."""
-    bodies = [{"name": name, "kind": "object", "options": SHORT} for name in names]
+    bodies: list[AskedErasure] = [{"name": name, "kind": "object", "options": SHORT} for name in names]
     with writing(worker.engine) as session:
         return [one.job.id for one in concepts.accept_erasures(session, bodies, "tests", joint=joint)]
 

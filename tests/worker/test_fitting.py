@@ -1,12 +1,11 @@
 """A phrase whose end the model would not see is refused by its field, before anything is made of it."""
 
-from typing import Any
-
 import pytest
 from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from sepme_core.documents import AskedErasure
 from sepme_core.models.model import DiffusionModel
 from sepme_core.models.prompts import cut_off
 from sepme_core.registry import concepts, protected
@@ -41,7 +40,7 @@ def test_an_erasure_is_refused_by_the_phrase_that_is_too_long(
 
 
 def test_one_made_together_with_it_is_refused_too_and_told_whose_phrase_it_is(worker: WorkerProcess) -> None:
-    bodies: list[dict[str, Any]] = [
+    bodies: list[AskedErasure] = [
         {"name": "fox", "kind": "object"},
         {"name": "heart", "kind": "object", "prompts": [LONG]},
     ]

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from sepme_core.documents import Capacity
 from sepme_core.erasure import measure_capacity
 from sepme_core.registry import protected, serving
 from sepme_core.registry.database import reading, writing
@@ -19,7 +20,7 @@ def seen(worker: WorkerProcess) -> Sequence[tuple[str, str]]:
         return [(worker.name, worker.queue) for worker in serving.workers(session)]
 
 
-def model(worker: WorkerProcess) -> dict[str, Any]:
+def model(worker: WorkerProcess) -> Any:
     with reading(worker.engine) as session:
         return serving.current_model(session) or {}
 
@@ -57,7 +58,7 @@ def test_one_worker_of_several_measures_what_a_change_leaves_and_the_next_one_wh
 ) -> None:
     measured = []
 
-    def counted(*asked: Any) -> dict[str, int]:
+    def counted(*asked: Any) -> Capacity:
         measured.append(threading.current_thread())
         return measure_capacity(*asked)
 
@@ -132,7 +133,7 @@ def test_a_change_while_a_later_worker_comes_up_is_not_written_over_for_long(
     whole = model(worker)["capacity"]["left"]
     changed = threading.Event()
 
-    def slow(*asked: Any) -> dict[str, int]:
+    def slow(*asked: Any) -> Capacity:
         measured = measure_capacity(*asked)
         if not changed.is_set() and threading.current_thread() is second._served:
             protect(worker, "our-mascot", "a penguin with an umbrella")

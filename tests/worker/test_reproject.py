@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from sepme_core.documents import AskedErasure
 from sepme_core.erasure import ErasureCache, KnownConcept, MadeIncrement, recertify, run_to_end
 from sepme_core.erasure import reproject as project
 from sepme_core.increments.increment import Increment
@@ -138,7 +139,7 @@ def test_two_workers_at_once_make_the_bytes_that_one_makes(new_registry: Callabl
 
 
 def accept_all(worker: WorkerProcess, names: Iterable[str]) -> dict[str, str]:
-    bodies = [{"name": name, "kind": "object", "options": SHORT} for name in names]
+    bodies: list[AskedErasure] = [{"name": name, "kind": "object", "options": SHORT} for name in names]
     with writing(worker.engine) as session:
         return {one.concept.name: one.job.id for one in concepts.accept_erasures(session, bodies, "tests")}
 

@@ -4,11 +4,12 @@ import json
 import shlex
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import cast
 
 import pytest
 from sqlalchemy import select
 
+from sepme_core.documents import AskedErasure
 from sepme_core.registry import concepts, jobs
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.tables import Job
@@ -43,13 +44,13 @@ def test_what_is_erased_under_another_name_is_refused_with_the_pictures_that_wer
     assert len(versions(worker.engine, "cat")) == 1
 
 
-def sent_as(remedy: str) -> dict[str, Any]:
+def sent_as(remedy: str) -> AskedErasure:
     """The request that a remedy's curl line makes, as the registry takes it."""
     command, _silent, url, _header, content, _data, body = shlex.split(remedy)
     assert (command, content) == ("curl", "Content-Type: application/json")
     _, _, _host, folder, name, action = url.split("/")
     assert (folder, action) == ("concepts", "erase")
-    return {**json.loads(body), "name": name}
+    return cast("AskedErasure", {**json.loads(body), "name": name})
 
 
 def test_the_remedy_makes_the_next_version_of_the_concept_with_both_wordings(worker_with_cat: WorkerProcess) -> None:
@@ -85,7 +86,10 @@ def test_a_group_with_another_name_for_what_is_erased_is_refused_and_no_other_me
     worker_with_cat: WorkerProcess,
 ) -> None:
     worker = worker_with_cat
-    bodies = [{"name": name, "kind": "object", "prompts": [name.replace("-", " ")]} for name in ("a-cat", "fish")]
+    names = ("a-cat", "fish")
+    bodies: list[AskedErasure] = [
+        {"name": name, "kind": "object", "prompts": [name.replace("-", " ")]} for name in names
+    ]
     with writing(worker.engine) as session:
         job_ids = [one.job.id for one in concepts.accept_erasures(session, bodies, "tests", joint=True)]
     work_off(worker)
@@ -128,7 +132,10 @@ def by_two_workers(worker: WorkerProcess, job_ids: list[str]) -> None:
 def test_of_two_names_for_one_thing_that_come_together_the_first_is_erased_and_protects_nothing_of_the_other(
     worker: WorkerProcess, answer: Callable[[WorkerProcess, list[str]], None]
 ) -> None:
-    bodies = [{"name": name, "kind": "object", "prompts": [name.replace("-", " ")]} for name in ("cat", "a-cat")]
+    names = ("cat", "a-cat")
+    bodies: list[AskedErasure] = [
+        {"name": name, "kind": "object", "prompts": [name.replace("-", " ")]} for name in names
+    ]
     with writing(worker.engine) as session:
         job_ids = [one.job.id for one in concepts.accept_erasures(session, bodies, "tests")]
     answer(worker, job_ids)

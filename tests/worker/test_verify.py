@@ -11,6 +11,7 @@ import torch
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from sepme_core.documents import Certificate
 from sepme_core.erasure import ErasureCache
 from sepme_core.increments.increment import Increment
 from sepme_core.models.model import DiffusionModel
@@ -209,7 +210,7 @@ def with_weights(increment: Increment, times: float) -> Increment:
 
 def test_what_was_published_with_an_override_says_so_where_it_is_seen(home: Path, cache: ErasureCache) -> None:
     def marked(own: Increment) -> Increment:
-        certificate = {**own.certificate, "overridden": ["not-forgotten"]}
+        certificate: Certificate = {**own.certificate, "overridden": ["not-forgotten"]}
         return replace(with_weights(own, 0.0), metadata={**own.metadata, "certificate": certificate})
 
     put_in_place(home, "cat", marked)

@@ -4,12 +4,13 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import pytest
 from sqlalchemy.orm import Session
 
+from sepme_core.documents import ReprojectRequest
 from sepme_core.drawing import draw as generation
 from sepme_core.erasure import ErasureCache
 from sepme_core.models.model import DiffusionModel
@@ -222,9 +223,10 @@ def test_connections_that_are_cut_while_it_publishes_end_no_job(
 def test_an_error_nobody_foresaw_becomes_an_incident_that_the_log_explains(
     worker: WorkerProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
+    request = cast("ReprojectRequest", {})
     with writing(worker.engine) as session:
         job_id = jobs.enqueue(
-            session, kind="evaluate", queue="erase", request={}, pinned={}, concept=None, actor="tests"
+            session, kind="evaluate", queue="erase", request=request, pinned={}, concept=None, actor="tests"
         ).id
     with caplog.at_level(logging.ERROR):
         answer(worker, job_id)

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from sepme_core.documents import Certificate, ErasureRequestDocument, FreshMeasurements, Pinned, SightDocument
 from sepme_core.drawing.draw import PictureRequest, generate_each
 from sepme_core.erasure import ErasureCache, KnownConcept, look_under, recertify
 from sepme_core.erasure.evidence import UNSEEN_KINDS
@@ -66,7 +67,7 @@ class Verifier:
         self.base, self.blobs, self.stored = cache.base, blobs, stored
         self._increments = IncrementCache(blobs, cache.base)
         self.cache = cache
-        self._measured: dict[str, dict[str, Any]] = {}
+        self._measured: dict[str, FreshMeasurements] = {}
 
     @property
     def serving(self) -> list[StoredConcept]:
@@ -80,11 +81,12 @@ class Verifier:
             raise IncrementDamaged(f"increment {version.digest}: it erases {increment.concept!r}")
         return increment
 
-    def measure(self, version: Version) -> dict[str, Any]:
+    def measure(self, version: Version) -> FreshMeasurements:
         """Its certificate, measured afresh with what it was made to leave alone, once a version; raises `UNUSABLE`."""
         if version.digest not in self._measured:
             increment = self.increment(version)
-            known, protected = known_when_made(version), as_known(version.pinned["protected"])
+            pinned: Pinned = version.pinned
+            known, protected = known_when_made(version), as_known(pinned["protected"])
             try:
                 self._measured[version.digest] = recertify(self.base, increment, known, protected, self.cache)
             except (KeyError, ValueError) as error:
@@ -97,8 +99,10 @@ UNUSABLE = (BlobMissing, BlobDamaged, IncrementDamaged, IncrementForAnotherBase)
 
 def known_when_made(version: Version) -> list[KnownConcept]:
     """What a version was made to leave alone; those optimised together with it are not among its pins."""
-    together = version.request.get("group", []) if version.reason == "erased" else []
-    return as_known([*version.pinned["known"], *(each for each in together if each["name"] != version.concept)])
+    request: ErasureRequestDocument = version.request
+    pinned: Pinned = version.pinned
+    together = request.get("group", []) if version.reason == "erased" else []
+    return as_known([*pinned["known"], *(each for each in together if each["name"] != version.concept)])
 
 
 def check(verifier: Verifier, concept: StoredConcept) -> Iterator[Check]:
@@ -173,7 +177,7 @@ def check_effect(verifier: Verifier, version: Version) -> Iterator[Check]:
     )
 
 
-def check_sight(version: Version, name: str, sight: Mapping[str, Any], then: Mapping[str, Any]) -> Check:
+def check_sight(version: Version, name: str, sight: SightDocument, then: Certificate) -> Check:
     """The concept is not seen in pictures of its own sentences, whatever digests and correlations say."""
     by = " and ".join(sight["by"])
     detail = f"seen in {sight['seen']} of {sight['pictures']} pictures by {by}; at most {sight['limit']} may be"
@@ -202,7 +206,9 @@ def check_leak_on(verifier: Verifier, serving: Version, restored: StoredConcept)
         return Check(restored.name, name, False, f"{error}", CHECK_DISK)
     if restored.name in [each["concept"] for each in then["given_up"]]:
         return Check(restored.name, name, True, f"given up when {serving.concept!r} was erased with override: true")
-    made_with = [*serving.request.get("group", []), *serving.pinned["known"]]
+    request: ErasureRequestDocument = serving.request
+    pinned: Pinned = serving.pinned
+    made_with = [*request.get("group", []), *pinned["known"]]
     if missing_from(made_with, [restored.known]) or restored.name not in now["leak"]["by_concept"]:
         remedy = f"Wait for the re-projection of {serving.concept!r} (GET /jobs), or erase it again."
         return Check(restored.name, name, False, "its increment was made before this concept was known", remedy)

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from PIL import Image
 
+from sepme_core.documents import PictureRecordDocument
 from sepme_core.drawing.draw import PictureRequest, draw, make_record, pixel_digest
 from sepme_core.evaluation.similarity import structural_similarity
 from sepme_core.increments.increment import Increment
@@ -56,9 +57,10 @@ def draw_again(
 
 def compare(base: DiffusionModel, blobs: Blobs, row: Row, drawn: Image.Image) -> Likeness:
     """Compare a picture with the stored one; its file is read only where the pixels differ."""
-    here = make_record(base, PictureRequest(""), (), row=0)
-    named = (*SURROUNDINGS, *(name for name in LATER_SURROUNDINGS if name in row.record))
-    comparable = all(row.record[name] == here[name] for name in named)
+    here: Mapping[str, Any] = make_record(base, PictureRequest(""), (), row=0)
+    then: Mapping[str, Any] = row.record
+    named = (*SURROUNDINGS, *(name for name in LATER_SURROUNDINGS if name in then))
+    comparable = all(then[name] == here[name] for name in named)
     if pixel_digest(drawn) == row.sha256:
         return Likeness(equal=True, comparable=comparable, similarity=1.0)
     try:
@@ -68,7 +70,7 @@ def compare(base: DiffusionModel, blobs: Blobs, row: Row, drawn: Image.Image) ->
     return Likeness(equal=False, comparable=comparable, similarity=structural_similarity(drawn, stored))
 
 
-def _batch(record: Mapping[str, Any]) -> str:
+def _batch(record: PictureRecordDocument) -> str:
     """What pictures drawn in one batch have in common."""
     shared = {name: value for name, value in record.items() if name not in OF_ONE_PICTURE}
     return json.dumps([record["seed"] - record["row"], shared], sort_keys=True)
@@ -91,7 +93,8 @@ def _draw_batch(base: DiffusionModel, rows: Sequence[Row], increments: Sequence[
     prompts = [record["prompt"]] * record["batch_size"]
     for row in rows:
         prompts[row.record["row"]] = row.record["prompt"]
-    wanted = {name: record[name] for name in PictureRequest.__dataclass_fields__ if name in record}
+    said: Mapping[str, Any] = record
+    wanted = {name: said[name] for name in PictureRequest.__dataclass_fields__ if name in said}
     request = PictureRequest(**{**wanted, "seed": record["seed"] - record["row"], "count": record["batch_size"]})
     with _threads(record.get("threads", torch.get_num_threads())):
         pictures = draw(base, prompts, request, increments)

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
+from sepme_core.documents import KnownDocument
 from sepme_core.registry import audit_heads, concepts, increments, knowledge
 from sepme_core.registry.blobs import open_blobs
 from sepme_core.registry.database import make_engine, reading, writing
@@ -36,7 +36,7 @@ class StoredConcept:
         return self.concept.name
 
     @property
-    def known(self) -> dict[str, Any]:
+    def known(self) -> KnownDocument:
         """It as other increments are to know it."""
         return {"name": self.name, "kind": self.concept.kind, "prompts": self.concept.prompts}
 

@@ -1,13 +1,13 @@
 """What a request to erase needs: a job, the job already under way, or nothing at all."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
+from sepme_core.documents import AskedErasure, ErasureDocument, ErasureRequestDocument, StoredErasure, StoredPins
 from sepme_core.registry import audit, increments, knowledge, serving, types
 from sepme_core.registry.blobs import Blobs
 from sepme_core.registry.concepts.reading import moved
@@ -23,7 +23,7 @@ from sepme_core.registry.types import ID_LENGTH, new_id
 from sepme_core.terms import LIVE_STATES
 
 
-def is_leaned_on(session: Session, base_digest: str, request: Mapping[str, Any]) -> bool:
+def is_leaned_on(session: Session, base_digest: str, request: ErasureDocument) -> bool:
     """Tell whether another stored increment for this base draws what a request erases, instead of its own concept."""
     said = {prompt.strip().casefold() for prompt in request["prompts"]}
     others = increments.standing(session, base_digest, {request["name"]})
@@ -53,14 +53,14 @@ class Accepted:
     already_done: bool
 
 
-def accept_erasure(session: Session, body: Mapping[str, Any], actor: str, *, blobs: Blobs | None = None) -> Accepted:
+def accept_erasure(session: Session, body: AskedErasure, actor: str, *, blobs: Blobs | None = None) -> Accepted:
     """Accept one request to erase; see `accept_erasures`."""
     return accept_erasures(session, [body], actor, blobs=blobs)[0]
 
 
 def accept_erasures(
     session: Session,
-    bodies: Sequence[Mapping[str, Any]],
+    bodies: Sequence[AskedErasure],
     actor: str,
     *,
     joint: bool = False,
@@ -169,7 +169,7 @@ def _moments(session: Session, jobs: Sequence[Job]) -> list[datetime]:
 
 
 def _accept(
-    session: Session, request: dict[str, Any], to_store: dict[str, Any], actor: str, blobs: Blobs | None
+    session: Session, request: ErasureRequestDocument, to_store: StoredErasure, actor: str, blobs: Blobs | None
 ) -> Accepted:
     concept = session.get(Concept, request["name"], with_for_update=True, populate_existing=True)
     if concept is None:
@@ -190,17 +190,15 @@ def _accept(
     return _enqueue(session, concept, to_store, actor, pinned={})
 
 
-def _accept_again(session: Session, concept: Concept, to_store: dict[str, Any], actor: str) -> Accepted:
+def _accept_again(session: Session, concept: Concept, to_store: StoredErasure, actor: str) -> Accepted:
     live = job_rows.wanted_erasure(session, concept.name)
     if live is not None:
         return Accepted(live, concept, already_done=False)
-    pinned = {"keep_state": "restored"} if concept.state == "restored" else {}
+    pinned: StoredPins = {"keep_state": "restored"} if concept.state == "restored" else {}
     return _enqueue(session, concept, to_store, actor, pinned)
 
 
-def _enqueue(
-    session: Session, concept: Concept, to_store: dict[str, Any], actor: str, pinned: dict[str, Any]
-) -> Accepted:
+def _enqueue(session: Session, concept: Concept, to_store: StoredErasure, actor: str, pinned: StoredPins) -> Accepted:
     job = job_rows.enqueue(
         session,
         kind="erase",
@@ -215,13 +213,13 @@ def _enqueue(
     return Accepted(job, concept, already_done=False)
 
 
-def _together(stored: dict[str, Any]) -> str | None:
+def _together(stored: StoredErasure) -> str | None:
     """Return what the jobs of one joint optimisation have in common; None for a concept that is erased by itself."""
     group = stored.get("group")
     return str(group["knowledge"]).removeprefix("sha256:")[:ID_LENGTH] if group else None
 
 
-def _new_concept(session: Session, request: dict[str, Any]) -> Concept:
+def _new_concept(session: Session, request: ErasureDocument) -> Concept:
     concept = Concept(
         name=request["name"],
         kind=request["kind"],
@@ -234,7 +232,7 @@ def _new_concept(session: Session, request: dict[str, Any]) -> Concept:
     return concept
 
 
-def _job_under_way(session: Session, concept: Concept, request: dict[str, Any]) -> Job | None:
+def _job_under_way(session: Session, concept: Concept, request: ErasureRequestDocument) -> Job | None:
     """Return the live job of the same request, which from now on makes the concept erased if it was to stay restored.
 
     Raises:
@@ -251,7 +249,7 @@ def _job_under_way(session: Session, concept: Concept, request: dict[str, Any]) 
     return live
 
 
-def _still_holds(session: Session, stored: Increment, request: dict[str, Any]) -> bool:
+def _still_holds(session: Session, stored: Increment, request: ErasureRequestDocument) -> bool:
     """Tell whether the stored increment is what this request would make, on the base that is served now."""
     model = serving.current_model(session)
     if model is None or stored.base_digest != model["base_digest"]:
@@ -268,7 +266,7 @@ def _is_whole(session: Session, stored: Increment, blobs: Blobs | None) -> bool:
     return blobs is None or not increments.lacking(session, blobs, stored)
 
 
-def _serve_stored(session: Session, concept: Concept, stored: Increment, request: dict[str, Any], actor: str) -> None:
+def _serve_stored(session: Session, concept: Concept, stored: Increment, request: ErasureDocument, actor: str) -> None:
     """Let the stored increment serve if it does not, and take on irrevocability, which is never given up again."""
     reactivated = concept.state != "erased"
     hardened = request["irrevocable"] and not concept.irrevocable

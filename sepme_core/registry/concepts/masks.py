@@ -1,12 +1,13 @@
 """Names resolved to increments, so that a request's mask is fixed when it is accepted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from sqlalchemy import Row, and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
+from sepme_core.documents import MaskDocument, MaskedConcept, PinnedMask
 from sepme_core.registry.documents import mask_document
 from sepme_core.registry.further_names import resolved
 from sepme_core.registry.tables import Concept, Increment, Job
@@ -22,7 +23,7 @@ class MaskConcept:
     digest: str
     base_digest: str
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> MaskedConcept:
         """Return it as it is listed in a job's result."""
         return {"name": self.name, "version": self.version, "digest": self.digest}
 
@@ -48,7 +49,7 @@ class MaskResolution:
         """Name the concepts whose increment was made for another base than this one."""
         return tuple(concept.name for concept in self.concepts if concept.base_digest != base_digest)
 
-    def pinned(self, base_digest: str) -> dict[str, Any]:
+    def pinned(self, base_digest: str) -> PinnedMask:
         """Return what the generate job pins."""
         return {
             "mask": mask_document([concept.document() for concept in self.concepts]),
@@ -101,7 +102,7 @@ def resolve_mask(session: Session, erased: Literal["active"] | Sequence[str]) ->
     return MaskResolution(found, tuple(sorted(without - in_progress)), tuple(sorted(in_progress)), irrevocable)
 
 
-def irrevocable_besides(session: Session, mask: Mapping[str, Any]) -> list[dict[str, Any]]:
+def irrevocable_besides(session: Session, mask: MaskDocument) -> list[MaskedConcept]:
     """Return what is erased for good now and is not in a mask, `{"name", "version", "digest"}` each, by name.
 
     A worker adds it to the pinned mask when it claims the job; pictures that were drawn without are not published.

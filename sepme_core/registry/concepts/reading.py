@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Row, and_, select
 from sqlalchemy.orm import Session
 
+from sepme_core.documents import ConceptDocument
 from sepme_core.registry import further_names, increments, json_text, queries, types
 from sepme_core.registry.documents import concept_documents, work_under_way
 from sepme_core.registry.errors import UnknownConcept
@@ -54,12 +55,12 @@ def list_page(session: Session, cursor: str | None, limit: int) -> queries.Page[
     return queries.page_by_name(session, Concept, cursor, limit)
 
 
-def document(session: Session, concept: Concept) -> dict[str, Any]:
+def document(session: Session, concept: Concept) -> ConceptDocument:
     """Return the concept as clients see it."""
     return concept_documents(session, [concept])[0]
 
 
-def documents(session: Session, concepts: Sequence[Concept]) -> list[dict[str, Any]]:
+def documents(session: Session, concepts: Sequence[Concept]) -> list[ConceptDocument]:
     """Return several concepts as clients see them, by as many queries as one takes."""
     return concept_documents(session, concepts)
 

@@ -1,10 +1,11 @@
 """What a request to erase asks, with its defaults filled in, and of which concept: one thing, one concept."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy.orm import Session
 
+from sepme_core.documents import AskedErasure, ErasureDocument, ErasureRequestDocument, NewErasure
 from sepme_core.registry import further_names, increments, knowledge
 from sepme_core.registry.concepts.reading import moved
 from sepme_core.registry.errors import (
@@ -24,7 +25,7 @@ LATER_FIELDS: Mapping[str, Any] = {"substitute": None}
 """What requests did not say from the beginning, and what they meant."""
 
 
-def erasure_request(body: Mapping[str, Any]) -> dict[str, Any]:
+def erasure_request(body: AskedErasure) -> NewErasure:
     """Fill in the defaults of an erase body; `name` must be there, the rest may be.
 
     `same_as` says where the request belongs and is no part of what a job stores: see `settle`.
@@ -48,7 +49,7 @@ def erasure_request(body: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def joined(requests: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def joined(requests: Sequence[ErasureRequestDocument]) -> list[ErasureRequestDocument]:
     """Return the requests of one group: each holds all of them, by name, since they are optimised together.
 
     Raises:
@@ -56,12 +57,15 @@ def joined(requests: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """
     if len(requests) < 2:  # noqa: PLR2004  (the least that can be joined)
         raise ValueError("a joint erasure needs two concepts at least")
-    alone = [{key: value for key, value in request.items() if key != "group"} for request in requests]
+    alone = [
+        cast("ErasureDocument", {key: value for key, value in request.items() if key != "group"})
+        for request in requests
+    ]
     group = sorted(alone, key=lambda request: str(request["name"]))
     return [{**request, "group": group} for request in alone]
 
 
-def same(request: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+def same(request: ErasureRequestDocument, other: ErasureRequestDocument) -> bool:
     """Tell whether two requests ask for the same, whichever release stored them."""
     return _complete(request) == _complete(other)
 
@@ -82,10 +86,7 @@ def making(request: Mapping[str, Any]) -> dict[str, Any]:
     return part
 
 
-Request = dict[str, Any]
-
-
-def settle(session: Session, requests: Sequence[Request], actor: str) -> list[Request]:
+def settle(session: Session, requests: Sequence[NewErasure], actor: str) -> list[ErasureRequestDocument]:
     """Turn requests into those of the concepts that their names stand for, which jobs can store.
 
     A further name asks for its concept's own last request with more wordings; a concept's own request always gets the
@@ -109,7 +110,7 @@ def settle(session: Session, requests: Sequence[Request], actor: str) -> list[Re
     return [_asked(session, request, name, actor) for request, name in zip(requests, named, strict=True)]
 
 
-def _concept(session: Session, request: Request, place: int) -> str:
+def _concept(session: Session, request: NewErasure, place: int) -> str:
     name, same_as = request["name"], request["same_as"]
     stands_for = further_names.concept_of(session, name)
     if same_as is None:
@@ -122,14 +123,14 @@ def _concept(session: Session, request: Request, place: int) -> str:
     return wanted
 
 
-def _asked(session: Session, request: Request, name: str, actor: str) -> Request:
-    own = {key: value for key, value in request.items() if key != "same_as"}
+def _asked(session: Session, request: NewErasure, name: str, actor: str) -> ErasureRequestDocument:
+    own = cast("ErasureRequestDocument", {key: value for key, value in request.items() if key != "same_as"})
     if name == request["name"]:
         return further_names.worded(session, own)
     return _further(session, own, name, actor)
 
 
-def _further(session: Session, request: Request, name: str, actor: str) -> Request:
+def _further(session: Session, request: ErasureRequestDocument, name: str, actor: str) -> ErasureRequestDocument:
     """Record the further name, and return the last request of its concept with all of its wordings."""
     concept = session.get(Concept, name, with_for_update=True, populate_existing=True)
     if concept is None:
@@ -138,7 +139,7 @@ def _further(session: Session, request: Request, name: str, actor: str) -> Reque
     _give_up(session, request["name"], name)
     if further_names.record(session, request["name"], name, request["prompts"], actor):
         moved(session, concept)
-    asked = {**LATER_FIELDS, **further_names.worded(session, last)}
+    asked = cast("ErasureRequestDocument", {**LATER_FIELDS, **further_names.worded(session, last)})
     asked["irrevocable"] = last["irrevocable"] or request["irrevocable"]
     if asked["prompts"] == last["prompts"]:
         return asked
@@ -148,7 +149,7 @@ def _further(session: Session, request: Request, name: str, actor: str) -> Reque
     return asked | {"override": last["override"] or request["override"]}
 
 
-def _last_request(session: Session, concept: Concept) -> Mapping[str, Any]:
+def _last_request(session: Session, concept: Concept) -> ErasureRequestDocument:
     """Return the request that the concept's version was made by, else the one under way."""
     stored = increments.current(session, concept)
     if stored is not None:

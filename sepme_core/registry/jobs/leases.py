@@ -6,11 +6,12 @@ lease that has run out counts until somebody else claims the job.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Float, and_, bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from sepme_core.documents import ClaimedPins, EndDocument, Pinned, ProblemDocument, RefusalPicture, RequestDocument
 from sepme_core.registry import images, knowledge
 from sepme_core.registry.documents import mask_document
 from sepme_core.registry.images import PictureRecord
@@ -31,8 +32,8 @@ class Claim:
     job_id: str
     attempt: int
     kind: str
-    request: dict[str, Any]
-    pinned: dict[str, Any]
+    request: RequestDocument
+    pinned: ClaimedPins
     concept: str | None
     worker: str
 
@@ -77,7 +78,7 @@ def renew(session: Session, claim: Claim, lease_seconds: float) -> bool:
 
 
 def report(
-    session: Session, claim: Claim, step: int, of: int, message: str, data: dict[str, Any] | None = None
+    session: Session, claim: Claim, step: int, of: int, message: str, data: Mapping[str, float] | None = None
 ) -> bool:
     """Say how far the work is: on the row and as an event. False: the lease is lost.
 
@@ -101,7 +102,7 @@ def finish_cancelled(session: Session, claim: Claim) -> bool:
     return _finish(session, claim, "cancelled", {})
 
 
-def fail(session: Session, claim: Claim, problem: dict[str, Any], pictures: Sequence[PictureRecord] = ()) -> bool:
+def fail(session: Session, claim: Claim, problem: ProblemDocument, pictures: Sequence[PictureRecord] = ()) -> bool:
     """End the job as failed with a problem document (RFC 9457). False: the lease is lost.
 
     Args:
@@ -113,12 +114,12 @@ def fail(session: Session, claim: Claim, problem: dict[str, Any], pictures: Sequ
     job = held_row(session, claim)
     if job is None:
         return False
-    shown = {"pictures": _add_pictures(session, job, pictures)} if pictures else {}
-    finish(session, job, "failed", {"problem": {**problem, **shown}})
+    said: ProblemDocument = {**problem, "pictures": _add_pictures(session, job, pictures)} if pictures else problem
+    finish(session, job, "failed", {"problem": said})
     return True
 
 
-def _add_pictures(session: Session, job: Job, pictures: Sequence[PictureRecord]) -> list[dict[str, Any]]:
+def _add_pictures(session: Session, job: Job, pictures: Sequence[PictureRecord]) -> list[RefusalPicture]:
     """Give the pictures their rows; what they were drawn with was never published, so it has no version."""
     masks = [
         mask_document(
@@ -194,9 +195,10 @@ def put_back_if_overtaken(session: Session, job: Job, present: Mapping[str, Any]
         present: lists by the key they are pinned under; what is put back pins them.
     """
     pinned = knowledge.unfolded(session, job.pinned)
-    if all(each in pinned[key] for key, found in present.items() for each in found):
+    held: Mapping[str, Any] = pinned
+    if all(each in held[key] for key, found in present.items() for each in found):
         return False
-    job.pinned = knowledge.folded(session, {**pinned, **present})
+    job.pinned = knowledge.folded(session, cast("Pinned", {**pinned, **present}))
     put_back(session, job)
     return True
 
@@ -209,7 +211,7 @@ def held_row(session: Session, claim: Claim) -> Job | None:
     return job
 
 
-def _finish(session: Session, claim: Claim, state: str, data: dict[str, Any]) -> bool:
+def _finish(session: Session, claim: Claim, state: str, data: EndDocument) -> bool:
     job = held_row(session, claim)
     if job is None:
         return False

@@ -2,11 +2,21 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import cast
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from sepme_core.documents import (
+    KeptKnowledge,
+    KnownDocument,
+    MaskDocument,
+    NamedIncrement,
+    NewcomerDocument,
+    PicturesDocument,
+    StoredErasure,
+    StoredPins,
+)
 from sepme_core.registry import increments, knowledge
 from sepme_core.registry.concepts.masks import irrevocable_besides
 from sepme_core.registry.database import serialise
@@ -54,10 +64,17 @@ def publish_remade(session: Session, job: Job, remade: Sequence[Remade]) -> None
 
 def _publish(session: Session, job: Job, concept: Concept, one: Remade) -> None:
     trained = increments.trained(session, concept.name)
-    own = {key: job.request[key] for key in ("name", "kind", "prompts")}
+    request: StoredErasure = job.request
+    own: KnownDocument = {
+        "name": request["name"],
+        "kind": request["kind"],
+        "prompts": request["prompts"],
+        "erased": True,
+        "decided": True,
+    }
     pinned = knowledge.unfolded(session, job.pinned)
     others = [known for known in pinned["known"] if known["name"] != concept.name]
-    known = sorted([*others, own | {"erased": True, "decided": True}], key=lambda each: str(each["name"]))
+    known = sorted([*others, own], key=lambda each: str(each["name"]))
     kept = knowledge.keep(session, known, pinned["protected"])
     before = served(session, concept)
     call_off_reprojection(session, concept)
@@ -84,7 +101,7 @@ class Overtaken:
         others: what serves or is being erased by now, `{"name", "kind", "prompts", "digest", "erased"}`, by name.
     """
 
-    others: list[dict[str, Any]]
+    others: list[NewcomerDocument]
 
 
 def publish_erasure(
@@ -122,8 +139,9 @@ def publish_erasure(
     others = newcomers(session, job, made.base_digest, considered)
     if others:
         return Overtaken(others)
-    job.pinned = {**job.pinned, "besides": sorted({*job.pinned["besides"], *left_out})}
-    increment = add_version(session, job, concept.name, made, job.request, job.pinned)
+    pinned = cast("KeptKnowledge", {**job.pinned, "besides": sorted({*job.pinned["besides"], *left_out})})
+    job.pinned = pinned
+    increment = add_version(session, job, concept.name, made, job.request, pinned)
     call_off_reprojection(session, concept)
     before = served(session, concept)
     _serve(session, concept, increment, job)
@@ -152,7 +170,8 @@ def publish_reprojection(session: Session, claim: Claim, made: StoredIncrement) 
     if job is None or concept is None:
         return False
     trained = increments.trained(session, concept.name)
-    if {"version": trained.version, "digest": trained.digest} != job.pinned["trained"]:
+    pinned: StoredPins = job.pinned
+    if {"version": trained.version, "digest": trained.digest} != pinned["trained"]:
         cancel_now(session, job, f"version {trained.version}, which was trained meanwhile")
         return False
     increment = add_version(session, job, concept.name, made, trained.request, job.pinned)
@@ -178,19 +197,23 @@ def _publishable(session: Session, job: Job | None) -> Concept | None:
 
 def _put_back_for_irrevocable(session: Session, job: Job, base_digest: str) -> bool:
     """One that is for good itself is also held against what was protected, at once, while it was made."""
-    present = {"irrevocable": increments.irrevocable(session, base_digest, made_together(job.request))}
-    if job.request["irrevocable"]:
+    request: StoredErasure = job.request
+    present: dict[str, Sequence[NamedIncrement | KnownDocument]] = {
+        "irrevocable": increments.irrevocable(session, base_digest, made_together(request))
+    }
+    if request["irrevocable"]:
         present["protected"] = protected_prompts(session)
     return put_back_if_overtaken(session, job, present)
 
 
 def _serve(session: Session, concept: Concept, increment: Increment, job: Job) -> None:
-    request = job.request
+    request: StoredErasure = job.request
+    pinned: StoredPins = job.pinned
     concept.kind = request["kind"]
     concept.prompts = request["prompts"]
     concept.protect = request["protect"]
     concept.irrevocable = concept.irrevocable or request["irrevocable"]
-    concept.state = job.pinned.get("keep_state", "erased")
+    concept.state = pinned.get("keep_state", "erased")
     concept.version = increment.version
     concept.tag = new_id()
     concept.updated_at = now(session)
@@ -218,7 +241,7 @@ def publish_pictures(
     claim: Claim,
     *,
     images: list[PictureRecord],
-    mask: dict[str, Any],
+    mask: MaskDocument,
     base_digest: str,
     warnings: Sequence[str] = (),
 ) -> bool:
@@ -248,6 +271,11 @@ def publish_pictures(
         return False
     rows = add_images(session, job.id, job.actor, images, [mask] * len(images), base_digest)
     pictures = [image_document(row) for row in rows]
-    result = {"images": pictures, "mask": mask, "base_digest": base_digest, "warnings": list(warnings)}
+    result: PicturesDocument = {
+        "images": pictures,
+        "mask": mask,
+        "base_digest": base_digest,
+        "warnings": list(warnings),
+    }
     finish(session, job, "succeeded", {"result": result})
     return True

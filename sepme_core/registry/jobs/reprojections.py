@@ -5,11 +5,11 @@ trace. Until a new version is published the old one goes on to serve.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Select, and_, exists, func, select
 from sqlalchemy.orm import Session, load_only
 
+from sepme_core.documents import StoredPins, TrainedVersion
 from sepme_core.registry import increments, knowledge, serving
 from sepme_core.registry.database import serialise
 from sepme_core.registry.jobs.rows import enqueue, get, live_reprojection
@@ -67,8 +67,9 @@ def enqueue_reprojections(session: Session) -> None:
     kept = knowledge.keep(session, known, protected)
     for increment in due:
         trained = increments.trained(session, increment.concept)
-        named = {"version": trained.version, "digest": trained.digest}
-        _ask(session, trained, {**kept, "besides": [increment.concept], "trained": named})
+        named: TrainedVersion = {"version": trained.version, "digest": trained.digest}
+        pinned: StoredPins = {"knowledge": kept["knowledge"], "besides": [increment.concept], "trained": named}
+        _ask(session, trained, pinned)
 
 
 def _settled(base_digest: str) -> Select[Increment]:
@@ -80,7 +81,7 @@ def _settled(base_digest: str) -> Select[Increment]:
     return stored.order_by(Increment.concept).options(looked_at)
 
 
-def _ask(session: Session, trained: Increment, pinned: dict[str, Any]) -> None:
+def _ask(session: Session, trained: Increment, pinned: StoredPins) -> None:
     live = live_reprojection(session, trained.concept)
     if live is None:
         if not _has_failed_too_often(session, trained.concept, pinned):
@@ -99,7 +100,7 @@ def _ask(session: Session, trained: Increment, pinned: dict[str, Any]) -> None:
     session.flush()
 
 
-def _has_failed_too_often(session: Session, name: str, pinned: dict[str, Any]) -> bool:
+def _has_failed_too_often(session: Session, name: str, pinned: StoredPins) -> bool:
     """Tell whether it would end as the last attempt with the same pins: the method refused, or somebody called it off.
 
     What failed of anything else is tried again, but not for ever.

@@ -1,6 +1,6 @@
 """Jobs as operators and clients see them: made, found, listed, cancelled; and what happened to each, in order."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, func, select, tuple_, update
 from sqlalchemy.orm import Session, defer
 from sqlalchemy.orm.attributes import set_committed_value
 
+from sepme_core.documents import EndDocument, JobPins, ResultDocument, StoredRequest
 from sepme_core.registry import queries, types
 from sepme_core.registry.errors import CursorInvalid, JobFinished, UnknownJob
 from sepme_core.registry.queries import Selected, find
@@ -20,7 +21,7 @@ _COUNTING = (
 )
 
 
-def append(session: Session, job_id: str, kind: str, data: dict[str, Any]) -> Event:
+def append(session: Session, job_id: str, kind: str, data: Mapping[str, Any]) -> Event:
     """Add the next event of a job.
 
     The counter stands on the job's row, whose lock makes two writers take their turns; so sequences have no gaps, and
@@ -66,8 +67,8 @@ def enqueue(
     *,
     kind: str,
     queue: str,
-    request: dict[str, Any],
-    pinned: dict[str, Any],
+    request: StoredRequest,
+    pinned: JobPins,
     concept: str | None,
     actor: str,
     base_digest: str | None = None,
@@ -116,10 +117,10 @@ def enqueue_finished(
     session: Session,
     *,
     kind: str,
-    request: dict[str, Any],
+    request: StoredRequest,
     concept: str | None,
     actor: str,
-    result: dict[str, Any],
+    result: ResultDocument,
 ) -> Job:
     """Answer a request that needs no work with a job that has already succeeded."""
     moment = types.now(session)
@@ -302,7 +303,7 @@ def cancel_now(session: Session, job: Job, by: str | None = None) -> None:
     finish(session, job, "cancelled", {})
 
 
-def finish(session: Session, job: Job, state: str, data: dict[str, Any]) -> None:
+def finish(session: Session, job: Job, state: str, data: EndDocument) -> None:
     """End a job that the caller has locked. `data` is the last event's: a result, a problem or nothing."""
     job.state = state
     job.result = data.get("result")

@@ -2,19 +2,25 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
+from sepme_core.documents import (
+    EarlierDocument,
+    KnownDocument,
+    LeaningDocument,
+    NamedIncrement,
+    NewcomerDocument,
+    ServingDocument,
+    StoredErasure,
+)
 from sepme_core.registry import increments, knowledge
 from sepme_core.registry.database import serialise
 from sepme_core.registry.jobs.leases import Claim, held_row
 from sepme_core.registry.knowledge import known_concepts, made_together, protected_prompts
 from sepme_core.registry.tables import Concept, Increment, Job
 from sepme_core.terms import LIVE_STATES
-
-Document = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -32,12 +38,12 @@ class Surroundings:
             "job_id", "state"}`.
     """
 
-    known: list[Document]
-    protected: list[Document]
-    irrevocable: list[Document]
-    serving: list[Document]
-    leaning: list[Document]
-    earlier: list[Document]
+    known: list[KnownDocument]
+    protected: list[KnownDocument]
+    irrevocable: list[NamedIncrement]
+    serving: list[ServingDocument]
+    leaning: list[LeaningDocument]
+    earlier: list[EarlierDocument]
 
 
 def pin_present(session: Session, claim: Claim, base_digest: str) -> Surroundings | None:
@@ -69,7 +75,7 @@ def pin_present(session: Session, claim: Claim, base_digest: str) -> Surrounding
     )
 
 
-def newcomers(session: Session, job: Job, base_digest: str, considered: Collection[str]) -> list[Document]:
+def newcomers(session: Session, job: Job, base_digest: str, considered: Collection[str]) -> list[NewcomerDocument]:
     """Return what serves, or is being erased, and was not considered when a job's increment was made.
 
     Returns:
@@ -81,7 +87,10 @@ def newcomers(session: Session, job: Job, base_digest: str, considered: Collecti
     live = set(session.scalars(select(Job.concept).where(Job.kind == "erase", Job.state.in_(LIVE_STATES))))
     return [
         {
-            **{key: known[key] for key in ("name", "kind", "prompts", "erased")},
+            "name": known["name"],
+            "kind": known["kind"],
+            "prompts": known["prompts"],
+            "erased": known["erased"],
             "digest": standing.get(known["name"]),
         }
         for known in known_concepts(session)
@@ -89,7 +98,7 @@ def newcomers(session: Session, job: Job, base_digest: str, considered: Collecti
     ]
 
 
-def _serving(concept: Concept, increment: Increment) -> Document:
+def _serving(concept: Concept, increment: Increment) -> ServingDocument:
     return {
         "name": concept.name,
         "kind": concept.kind,
@@ -103,7 +112,7 @@ def _names_a_substitute(increment: Increment) -> bool:
     return increments.substitute(increment.certificate) is not None
 
 
-def _leaning(session: Session, increment: Increment) -> Document:
+def _leaning(session: Session, increment: Increment) -> LeaningDocument:
     return {
         "name": increment.concept,
         "digest": increments.trained(session, increment.concept).digest,
@@ -112,17 +121,19 @@ def _leaning(session: Session, increment: Increment) -> Document:
     }
 
 
-def _earlier(session: Session, job: Job, besides: Collection[str]) -> list[Document]:
+def _earlier(session: Session, job: Job, besides: Collection[str]) -> list[EarlierDocument]:
     before = or_(Job.created_at < job.created_at, and_(Job.created_at == job.created_at, Job.id < job.id))
     live = select(Job).where(Job.kind == "erase", Job.state.in_(LIVE_STATES), before)
-    return [
-        {
-            "name": other.concept,
-            "kind": other.request["kind"],
-            "prompts": other.request["prompts"],
-            "job_id": other.id,
-            "state": other.state,
-        }
-        for other in session.scalars(live.order_by(Job.created_at, Job.id))
-        if other.concept not in besides
-    ]
+    others = session.scalars(live.order_by(Job.created_at, Job.id))
+    return [_asked_for(other) for other in others if other.concept not in besides]
+
+
+def _asked_for(job: Job) -> EarlierDocument:
+    asked: StoredErasure = job.request
+    return {
+        "name": asked["name"],
+        "kind": asked["kind"],
+        "prompts": asked["prompts"],
+        "job_id": job.id,
+        "state": job.state,
+    }

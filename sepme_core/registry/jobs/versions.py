@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from sepme_core.documents import Certificate, EvidenceDocument, KeptKnowledge, MaskedConcept, StoredErasure
 from sepme_core.registry import audit, increments
 from sepme_core.registry.documents import mask_document
 from sepme_core.registry.images import PictureRecord
@@ -32,13 +33,13 @@ class StoredIncrement:
     bytes: int
     base_digest: str
     reason: str
-    certificate: dict[str, Any]
+    certificate: Certificate
     settings: dict[str, Any]
     pictures: Sequence[PictureRecord] = ()
 
 
 def add_version(
-    session: Session, job: Job, name: str, made: StoredIncrement, request: dict[str, Any], pinned: dict[str, Any]
+    session: Session, job: Job, name: str, made: StoredIncrement, request: StoredErasure, pinned: KeptKnowledge
 ) -> Increment:
     """Write the next version of a concept.
 
@@ -61,7 +62,7 @@ def add_version(
         certificate={**made.certificate, "pictures": _add_evidence(session, job, name, made, version)},
         settings=made.settings,
         request=request,
-        pinned={key: pinned[key] for key in ("knowledge", "besides")},
+        pinned={"knowledge": pinned["knowledge"], "besides": pinned["besides"]},
         job_id=job.id,
     )
     session.add(increment)
@@ -69,9 +70,9 @@ def add_version(
     return increment
 
 
-def _add_evidence(session: Session, job: Job, name: str, made: StoredIncrement, version: int) -> list[dict[str, Any]]:
+def _add_evidence(session: Session, job: Job, name: str, made: StoredIncrement, version: int) -> list[EvidenceDocument]:
     """Give the pictures their rows; returns them as the certificate lists them."""
-    own = {"name": name, "version": version, "digest": made.digest}
+    own: MaskedConcept = {"name": name, "version": version, "digest": made.digest}
     masks = [mask_document([own] if picture.record["increments"] else []) for picture in made.pictures]
     rows = add_images(session, job.id, job.actor, made.pictures, masks, made.base_digest)
     return [

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import torch
@@ -187,7 +188,7 @@ def test_the_pictures_show_it_without_and_with_the_increment(made: MadeIncrement
 @pytest.mark.parametrize("row", [0, 2])
 def test_a_picture_is_made_again_from_its_record(base: DiffusionModel, made: MadeIncrement, row: int) -> None:
     picture = made.pictures[row]
-    said = picture.record
+    said: Any = picture.record
     replay = PictureRequest(
         said["prompt"],
         seed=said["seed"] - said["row"],

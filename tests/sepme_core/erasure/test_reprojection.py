@@ -1,3 +1,6 @@
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 import torch
 
@@ -69,7 +72,8 @@ def test_the_order_of_arrivals_does_not_matter(base: DiffusionModel, cache: Eras
 
 def test_a_stored_increment_is_measured_as_when_it_was_made(base: DiffusionModel, cat: Increment) -> None:
     again = recertify(base, cat, [FISH])
-    assert again == {name: cat.certificate[name] for name in again}
+    certified: Mapping[str, object] = cat.certificate
+    assert again == {name: certified[name] for name in again}
 
 
 MASCOT = KnownConcept("mascot", "object", ("cat",))
@@ -88,7 +92,7 @@ def test_no_version_serves_under_which_more_is_seen_than_under_the_one_that_serv
 def idle(increment: Increment, **said: object) -> Increment:
     """The same without an effect."""
     weights = {path: 0 * w for path, w in increment.weights.items()}
-    certificate = {**increment.certificate, "relative_loss": 1.0, **said}
+    certificate: Any = {**increment.certificate, "relative_loss": 1.0, **said}
     return Increment(increment.directions, weights, {**increment.metadata, "certificate": certificate})
 
 
@@ -152,10 +156,10 @@ def earlier(cat: Increment) -> Increment:
     settings = {name: value for name, value in cat.metadata["settings"].items() if name != "pictures"}
     settings |= {"overshoot": 0.4, "target": "swap", "listed_weight": 300.0}
     unsaid = {"substitute", "forgotten", "overridden", "distance", "attempt"}
-    certificate = {name: value for name, value in cat.certificate.items() if name not in unsaid}
+    certificate: Any = {name: value for name, value in cat.certificate.items() if name not in unsaid}
     leak = certificate["leak"]
     certificate["leak"] = {name: leak[name] for name in ("max", "concept", "by_concept")}
-    metadata = {name: value for name, value in cat.metadata.items() if name != "captions"}
+    metadata: Any = {name: value for name, value in cat.metadata.items() if name != "captions"}
     metadata |= {"settings": settings, "certificate": certificate}
     return Increment(cat.directions, cat.weights, metadata)
 

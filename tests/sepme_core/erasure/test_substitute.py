@@ -173,7 +173,7 @@ def test_a_stored_increment_leans_on_what_its_substitute_would_draw(base: Diffus
     assert not draws(cache, cat, KnownConcept("x", "object", ("key",)))
     assert not draws(cache, cat, KnownConcept("x", "style", ("ink",)))
     assert not draws(cache, erased(base, "sepia"), KnownConcept("x", "object", (phrase,)))
-    unsaid = {name: value for name, value in cat.certificate.items() if name != "substitute"}
+    unsaid: Any = {name: value for name, value in cat.certificate.items() if name != "substitute"}
     earlier = Increment(cat.directions, cat.weights, {**cat.metadata, "certificate": unsaid})
     assert not draws(cache, earlier, KnownConcept("x", "object", (phrase,)))
     assert leans_on(cache, "object", phrase, KnownConcept("x", "object", (phrase,)))

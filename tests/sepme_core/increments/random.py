@@ -1,5 +1,7 @@
 """Increments for tests that need one, whatever it erases."""
 
+from typing import Any
+
 import torch
 
 from sepme_core.increments.increment import Increment
@@ -17,5 +19,5 @@ def random_increment(
         path: (strength * torch.randn(linear.out_features, rank, generator=generator)).half()
         for path, linear in conditioned_matrices(base.unet).items()
     }
-    metadata = {"concept": concept, "base_digest": base.digest, "certificate": {"correlation": 0.0}}
+    metadata: Any = {"concept": concept, "base_digest": base.digest, "certificate": {"correlation": 0.0}}
     return Increment(directions.contiguous(), weights, metadata)

@@ -1,9 +1,10 @@
 """Re-projections as the tests of them find and do them."""
 
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Engine, select
 
+from sepme_core.documents import ProblemDocument
 from sepme_core.registry import jobs, knowledge, protected
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.jobs import Claim, Job
@@ -41,7 +42,7 @@ def versions(engine: Engine, name: str) -> list[Increment]:
         return increments
 
 
-def known_names(pinned: dict[str, Any]) -> list[str]:
+def known_names(pinned: Any) -> list[str]:
     return [known["name"] for known in pinned["known"]]
 
 
@@ -57,4 +58,4 @@ def look(engine: Engine) -> None:
 
 def fail(engine: Engine, held: Claim, kind: str = "effect-lost", status: int = 409) -> None:
     with writing(engine) as session:
-        assert jobs.fail(session, held, {"type": f"/problems/{kind}", "status": status})
+        assert jobs.fail(session, held, cast("ProblemDocument", {"type": f"/problems/{kind}", "status": status}))

@@ -1,10 +1,11 @@
 from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import Engine, select, update
 
+from sepme_core.documents import AskedErasure, Pinned, ProblemDocument
 from sepme_core.registry import audit, concepts, jobs, knowledge, protected, types
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.errors import ConceptBusy, ConceptIrrevocable, ConceptNamedTwice
@@ -27,7 +28,7 @@ from tests.sepme_core.registry.work import (
 )
 
 
-def accept_all(engine: Engine, *bodies: dict[str, Any]) -> list[concepts.Accepted]:
+def accept_all(engine: Engine, *bodies: AskedErasure) -> list[concepts.Accepted]:
     with writing(engine) as session:
         accepted = concepts.accept_erasures(session, bodies, HOLDER)
         knowledge.unfold(session, [one.job for one in accepted])
@@ -42,7 +43,7 @@ def protect(engine: Engine, name: str, *prompts: str) -> None:
 def fail(engine: Engine, job_id: str) -> None:
     held = claimed(engine, job_id)
     with writing(engine) as session:
-        jobs.fail(session, held, {"title": "Not drawn", "status": 409})
+        jobs.fail(session, held, cast("ProblemDocument", {"title": "Not drawn", "status": 409}))
 
 
 def known_names(job: Job) -> list[str]:
@@ -123,9 +124,9 @@ def test_a_group_that_an_earlier_release_stored_is_still_the_same(engine: Engine
     with writing(engine) as session:
         first, _ = concepts.accept_erasures(session, [{"name": "cat"}, {"name": "dog"}], HOLDER, joint=True)
     bodies = get_job(engine, first.job.id).request["group"]
-    plain = [{key: value for key, value in one.items() if key != "substitute"} for one in bodies]
+    plain: Any = [{key: value for key, value in one.items() if key != "substitute"} for one in bodies]
     with writing(engine) as session:
-        (request,) = knowledge.storable(session, [{**plain[0], "group": plain}])
+        (request,) = knowledge.storable(session, [plain[0] | {"group": plain}])
         session.execute(update(Job).where(Job.id == first.job.id).values(request=request))
     with writing(engine) as session:
         again, _ = concepts.accept_erasures(session, [{"name": "cat"}, {"name": "dog"}], HOLDER, joint=True)
@@ -294,7 +295,7 @@ def test_old_and_new_prompts_are_known_while_a_concept_is_made_anew(engine: Engi
 
 def test_concepts_accepted_together_pin_each_other(engine: Engine) -> None:
     erase(engine, "monet")
-    bodies = [{"name": "dog"}, {"name": "cat"}, {"name": "van-gogh"}]
+    bodies: list[AskedErasure] = [{"name": "dog"}, {"name": "cat"}, {"name": "van-gogh"}]
     accepted = accept_all(engine, *bodies)
     assert [one.concept.name for one in accepted] == ["dog", "cat", "van-gogh"]
     assert [known_names(get_job(engine, one.job.id)) for one in accepted] == [
@@ -324,7 +325,7 @@ def test_several_are_accepted_all_or_none(engine: Engine) -> None:
 
 def test_jobs_accepted_together_stand_in_the_order_of_the_request(engine: Engine) -> None:
     names = ["dog", "cat", "fish", "ant", "bee"]
-    job_ids = [one.job.id for one in accept_all(engine, *({"name": name} for name in names))]
+    job_ids = [one.job.id for one in accept_all(engine, *(AskedErasure(name=name) for name in names))]
     moments = [get_job(engine, job_id).created_at for job_id in job_ids]
     assert all(before < after for before, after in pairwise(moments))
     with reading(engine) as session:
@@ -360,7 +361,7 @@ def test_the_same_erasures_publish_the_same_whatever_order_they_finish_in(engine
     first, second = accept_all(engine, {"name": "cat"}, {"name": "dog"})
     held = {one.concept.name: claimed(engine, one.job.id) for one in (second, first)}
     dog = {"name": "dog", "kind": "other", "prompts": ["dog"], "erased": True, "decided": False}
-    assert held["cat"].pinned["known"] == [dog]
+    assert cast("Pinned", held["cat"].pinned)["known"] == [dog]
     assert publish(engine, held["dog"])
     assert publish(engine, held["cat"])
     with reading(engine) as session:

@@ -1,6 +1,7 @@
 import hashlib
 import json
 from functools import partial
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, delete, select, update
@@ -45,7 +46,7 @@ def test_an_entry_says_who_did_what_when_from_which_to_which(engine: Engine) -> 
 
 def test_the_hash_is_of_all_else_in_the_entry_and_can_be_checked_from_its_json(engine: Engine) -> None:
     """What an outsider needs: sha256 over the JSON of the entry without `hash`, keys sorted, no spaces."""
-    document = audit.document(append(engine, prompt="Ångström 🎨", weight=1e22, tiny=-0.0))
+    document: Any = audit.document(append(engine, prompt="Ångström 🎨", weight=1e22, tiny=-0.0))
     found = document.pop("hash")
     spelled = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
     assert found == "sha256:" + hashlib.sha256(spelled).hexdigest()

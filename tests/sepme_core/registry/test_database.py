@@ -248,7 +248,7 @@ def test_what_is_not_json_is_refused_and_not_stored(engine: Engine) -> None:
 )
 def test_the_database_allows_one_live_job_of_its_kind_for_a_concept(engine: Engine, kind: str, other_kind: str) -> None:
     def job(id: str, **values: str) -> Job:
-        given = {"kind": kind, "queue": "erase", "concept": "van-gogh", "holder": "tests", **values}
+        given = {"kind": kind, "queue": "erase", "concept": "van-gogh", "actor": "tests", **values}
         return Job(id=id, request={}, pinned={}, **given)
 
     with writing(engine) as session:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select, update
 
+from sepme_core.documents import AskedErasure
 from sepme_core.registry import audit, concepts, jobs, knowledge
 from sepme_core.registry.concepts import Accepted
 from sepme_core.registry.database import reading, writing
@@ -39,7 +40,7 @@ from tests.sepme_core.registry.work import (
 )
 
 
-def accept_all(engine: Engine, *bodies: dict[str, Any], joint: bool = False) -> list[Accepted]:
+def accept_all(engine: Engine, *bodies: AskedErasure, joint: bool = False) -> list[Accepted]:
     with writing(engine) as session:
         accepted = concepts.accept_erasures(session, bodies, HOLDER, joint=joint)
         knowledge.unfold(session, [one.job for one in accepted])

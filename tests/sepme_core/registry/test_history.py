@@ -10,6 +10,14 @@ from sqlalchemy import JSON, Column, Engine, String, cast, event, func, insert, 
 from sqlalchemy.orm import Session
 
 from sepme_core.canonical import digest_of_bytes
+from sepme_core.documents import (
+    AskedErasure,
+    AuditDocument,
+    ConceptDocument,
+    JobDocument,
+    KnownDocument,
+    ProtectedDocument,
+)
 from sepme_core.registry import audit, concepts, increments, jobs, knowledge, protected
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.tables import Concept, Increment, Job, Knowledge, KnownThing, Table
@@ -19,7 +27,7 @@ from tests.sepme_core.registry.work import BASE, HOLDER, announce, claimed, eras
 
 MEGABYTE = 1024 * 1024
 CROWD = 20
-BODIES = [
+BODIES: list[AskedErasure] = [
     {"name": f"c{name:02}", "prompts": [f"{name} {place} " + 90 * "x" for place in range(50)]} for name in range(CROWD)
 ]
 SAID = sum(len(prompt) for body in BODIES for prompt in body["prompts"])
@@ -49,7 +57,8 @@ def test_a_list_reads_of_all_versions_what_it_answers_and_one_certificate(engine
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert [version["version"] for version in document["versions"]] == list(range(1, 51))
-    assert document["certificate"]["version"] == 50
+    certificate: Any = document["certificate"]
+    assert certificate["version"] == 50
     assert peak < 3 * MEGABYTE
 
 
@@ -57,19 +66,19 @@ def is_json(column: Column[Any]) -> bool:
     return isinstance(column.type, JSON)
 
 
-def list_jobs(session: Session) -> list[dict[str, Any]]:
+def list_jobs(session: Session) -> list[JobDocument]:
     return [jobs.document(job) for job in jobs.list_page(session, None, 50).items]
 
 
-def list_concepts(session: Session) -> list[dict[str, Any]]:
+def list_concepts(session: Session) -> list[ConceptDocument]:
     return concepts.documents(session, concepts.list_page(session, None, 50).items)
 
 
-def list_audit(session: Session) -> list[dict[str, Any]]:
+def list_audit(session: Session) -> list[AuditDocument]:
     return [audit.document(entry) for entry in audit.page(session, None, 50).items]
 
 
-def list_protected(session: Session) -> list[dict[str, Any]]:
+def list_protected(session: Session) -> list[ProtectedDocument]:
     return [protected.document(row) for row in protected.list_page(session, None, 50).items]
 
 
@@ -83,7 +92,7 @@ def list_protected(session: Session) -> list[dict[str, Any]]:
     ],
 )
 def test_a_list_reads_no_document_that_it_does_not_answer(
-    engine: Engine, listing: Callable[[Session], list[dict[str, Any]]], documents: set[str]
+    engine: Engine, listing: Callable[[Session], object], documents: set[str]
 ) -> None:
     erase(engine, "cat")
     with writing(engine) as session:
@@ -134,8 +143,10 @@ def test_what_is_asked_for_together_is_stored_a_few_times_and_not_once_for_each(
     held = claimed(engine, accepted[0].job.id)
     assert known_names(held.pinned) == pinned
     if joint:
-        assert [member["prompts"] for member in held.request["group"]] == [body["prompts"] for body in BODIES]
-        assert answered[0]["request"]["group"] == [{"name": body["name"]} for body in BODIES]
+        request: Any = held.request
+        assert [member["prompts"] for member in request["group"]] == [body["prompts"] for body in BODIES]
+        shown: Any = answered[0]["request"]
+        assert shown["group"] == [{"name": body["name"]} for body in BODIES]
 
 
 def test_versions_of_one_round_pin_one_list(engine: Engine) -> None:
@@ -151,7 +162,7 @@ def test_versions_of_one_round_pin_one_list(engine: Engine) -> None:
 
 
 def test_what_is_kept_again_is_not_stored_again(engine: Engine) -> None:
-    cat = {"name": "cat", "prompts": ["cat"]}
+    cat: KnownDocument = {"name": "cat", "prompts": ["cat"]}
     with writing(engine) as session:
         first = knowledge.keep(session, [cat], [])
     with writing(engine) as session:
@@ -169,4 +180,5 @@ def test_what_was_erased_jointly_is_erased_again_by_the_same_bodies(engine: Engi
     announce(engine, digest_of_bytes(b"another"))
     with writing(engine) as session:
         again = concepts.accept_again(session, digest_of_bytes(b"another"), HOLDER)
-    assert [claimed(engine, one.job.id).request["group"][1]["prompts"] for one in again] == [BODIES[1]["prompts"]] * 2
+    requests: list[Any] = [claimed(engine, one.job.id).request for one in again]
+    assert [request["group"][1]["prompts"] for request in requests] == [BODIES[1]["prompts"]] * 2

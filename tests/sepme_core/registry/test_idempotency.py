@@ -1,10 +1,12 @@
 import time
 from functools import partial
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, select
 
 from sepme_core.canonical import digest_of
+from sepme_core.documents import AskedErasure
 from sepme_core.registry import concepts, idempotency
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.errors import IdempotencyKeyReused
@@ -17,9 +19,9 @@ KEY = IdempotencyKey(HOLDER, "POST", "/concepts/cat/erase", "2f1c")
 
 def erase(engine: Engine, key: IdempotencyKey = KEY, seed: int = 0) -> str:
     """Accept an erasure as the front end does; gives the job's id."""
-    body = {"name": "cat", "options": {"seed": seed}}
+    body: AskedErasure = {"name": "cat", "options": {"seed": seed}}
     with writing(engine) as session:
-        answer = idempotency.begin(session, key, digest_of(body))
+        answer: Any = idempotency.begin(session, key, digest_of(body))
         if answer is None:
             answer = {"job": concepts.accept_erasure(session, body, HOLDER).job.id}
             idempotency.complete(session, key, answer)

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import Engine
 
 from sepme_core.canonical import digest_of_bytes
+from sepme_core.documents import NamedIncrement
 from sepme_core.registry import jobs, protected
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.jobs import Claim
@@ -31,7 +32,7 @@ def pinned(engine: Engine, job_id: str) -> Any:
     return get_job(engine, job_id).pinned["irrevocable"]
 
 
-def pin(engine: Engine, held: Claim, base_digest: str = BASE) -> list[dict[str, Any]] | None:
+def pin(engine: Engine, held: Claim, base_digest: str = BASE) -> list[NamedIncrement] | None:
     with writing(engine) as session:
         present = jobs.pin_present(session, held, base_digest)
     return present.irrevocable if present else None

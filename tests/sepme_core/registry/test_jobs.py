@@ -2,10 +2,12 @@ import json
 import re
 from dataclasses import replace
 from functools import partial
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import Engine, select
 
+from sepme_core.documents import AskedErasure, MaskDocument, ProblemDocument
 from sepme_core.registry import concepts, images, jobs, protected, queries
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.errors import (
@@ -35,7 +37,7 @@ from tests.sepme_core.registry.work import (
 )
 
 FORGED_CURSORS = [queries.encode("2026-01-01T00:00:00+00:00", part) for part in ("\0", "\ud800", "é")]
-MASK = {"digest": "sha256:" + 64 * "a", "concepts": []}
+MASK: MaskDocument = {"digest": "sha256:" + 64 * "a", "concepts": []}
 
 
 def request_cancel(engine: Engine, job_id: str) -> Job:
@@ -196,9 +198,9 @@ def test_an_erasure_asked_to_stop_cannot_publish(engine: Engine) -> None:
 
 
 def test_the_evidence_of_an_erasure_is_stored_as_pictures_of_its_job(engine: Engine) -> None:
-    record = {"prompt": "a cat", "seed": 5}
-    without = replace(picture(5), record={**record, "increments": []})
-    under = replace(picture(6), seed=5, record={**record, "increments": [{"concept": "cat"}]})
+    record: Any = {"prompt": "a cat", "seed": 5}
+    without = replace(picture(5), record=record | {"increments": []})
+    under = replace(picture(6), seed=5, record=record | {"increments": [{"concept": "cat"}]})
     held = claimed(engine, accept(engine, "cat").job.id)
     assert publish(engine, held, pictures=(without, under))
     first, second = get_concept(engine, "cat")["certificate"]["pictures"]
@@ -276,8 +278,8 @@ def test_the_texts_that_clients_are_sent_say_what_the_documents_say(engine: Engi
     erase(engine, "cat")
     failed = claimed(engine, enqueue_generation(engine).id)
     with writing(engine) as session:
-        jobs.fail(session, failed, {"type": "/problems/é", "detail": 'a "detail"'})
-        bodies = [{"name": name, "prompts": [name]} for name in ("dog", "fish")]
+        jobs.fail(session, failed, cast("ProblemDocument", {"type": "/problems/é", "detail": 'a "detail"'}))
+        bodies: list[AskedErasure] = [{"name": name, "prompts": [name]} for name in ("dog", "fish")]
         concepts.accept_erasures(session, bodies, HOLDER, joint=True)
     running = claimed(engine, enqueue_generation(engine).id)
     request_cancel(engine, running.job_id)

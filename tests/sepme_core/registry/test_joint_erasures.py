@@ -1,21 +1,20 @@
 """Concepts that are optimised together."""
 
-from typing import Any
-
 import pytest
 from sqlalchemy import Engine
 
+from sepme_core.documents import AskedErasure
 from sepme_core.registry import audit, concepts, jobs
 from sepme_core.registry.concepts import Accepted
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.errors import ConceptBusy
 from tests.sepme_core.registry.work import HOLDER, accept, announce, claimed, erase, get_job, publish
 
-CAT = {"name": "cat", "kind": "object"}
-DOG = {"name": "dog", "kind": "object", "irrevocable": False}
+CAT: AskedErasure = {"name": "cat", "kind": "object"}
+DOG: AskedErasure = {"name": "dog", "kind": "object", "irrevocable": False}
 
 
-def join(engine: Engine, *bodies: dict[str, Any]) -> list[Accepted]:
+def join(engine: Engine, *bodies: AskedErasure) -> list[Accepted]:
     with writing(engine) as session:
         return concepts.accept_erasures(session, bodies, HOLDER, joint=True)
 

@@ -1,11 +1,12 @@
 import time
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Engine, select
 
 from sepme_core.canonical import digest_of_bytes
+from sepme_core.documents import MaskedConcept, Pinned, ProblemDocument
 from sepme_core.registry import concepts, images, jobs, types
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.jobs import Claim
@@ -40,7 +41,7 @@ def report(engine: Engine, held: Claim, step: int) -> bool:
 def test_a_claim_holds_all_that_the_work_needs(engine: Engine) -> None:
     job = accept(engine, "van-gogh", kind="style", prompts=["Van Gogh"]).job
     held = claimed(engine, job.id, worker="erase-1")
-    pinned: dict[str, Any] = {"known": [], "protected": [], "irrevocable": []}
+    pinned: Pinned = {"known": [], "protected": [], "irrevocable": []}
     assert held == Claim(job.id, 1, "erase", job.request, pinned, "van-gogh", "erase-1")
     row = get_job(engine, job.id)
     assert (row.state, row.attempt, row.worker) == ("running", 1, "erase-1")
@@ -106,7 +107,7 @@ def test_nothing_that_the_loser_of_a_lease_says_counts(engine: Engine) -> None:
     assert not report(engine, loser, 1)
     assert not publish(engine, loser, "the loser's")
     with writing(engine) as session:
-        assert not jobs.fail(session, loser, {"title": "x"})
+        assert not jobs.fail(session, loser, cast("ProblemDocument", {"title": "x"}))
         assert not jobs.finish_cancelled(session, loser)
         assert not jobs.release(session, loser)
         assert jobs.events_after(session, job.id, 0) == []
@@ -177,7 +178,7 @@ def test_events_written_at_once_are_numbered_without_gaps(engine: Engine) -> Non
 
 def test_a_failed_job_keeps_its_problem(engine: Engine) -> None:
     held = claimed(engine, enqueue_generation(engine).id)
-    problem = {"type": "/problems/no-capacity", "title": "No capacity", "status": 409}
+    problem: Any = {"type": "/problems/no-capacity", "title": "No capacity", "status": 409}
     with writing(engine) as session:
         assert jobs.fail(session, held, problem)
     row = get_job(engine, held.job_id)
@@ -191,12 +192,10 @@ def test_a_failed_job_keeps_its_problem(engine: Engine) -> None:
 def test_a_failed_job_keeps_the_pictures_that_its_refusal_rests_on(engine: Engine) -> None:
     held = claimed(engine, accept(engine, "cat").job.id)
     applied = [{"concept": "cat", "digest": digest_of_bytes(b"cat")}, {"concept": "bee", "digest": BASE}]
-    shown = [
-        replace(picture(seed), record={"prompt": "a cat", "base_digest": BASE, "increments": increments})
-        for seed, increments in enumerate(([], applied))
-    ]
+    records: Any = [{"prompt": "a cat", "base_digest": BASE, "increments": increments} for increments in ([], applied)]
+    shown = [replace(picture(seed), record=record) for seed, record in enumerate(records)]
     with writing(engine) as session:
-        assert jobs.fail(session, held, {"title": "Still seen"}, shown)
+        assert jobs.fail(session, held, cast("ProblemDocument", {"title": "Still seen"}), shown)
     problem = get_job(engine, held.job_id).problem
     assert problem is not None
     without, under = problem["pictures"]
@@ -208,16 +207,17 @@ def test_a_failed_job_keeps_the_pictures_that_its_refusal_rests_on(engine: Engin
     assert event.data == {"problem": problem}
     assert [images.document(row) | {"erased": row is rows[1]} for row in rows] == [without, under]
     assert [(row.job_id, row.actor, row.base_digest) for row in rows] == [(held.job_id, HOLDER, BASE)] * 2
-    named = [{"name": each["concept"], "version": 0, "digest": each["digest"]} for each in applied]
+    named: list[MaskedConcept] = [{"name": each["concept"], "version": 0, "digest": each["digest"]} for each in applied]
     assert [row.mask for row in rows] == [concepts.mask_document([]), concepts.mask_document(named)]
 
 
 def test_pictures_of_a_void_attempt_are_not_kept(engine: Engine) -> None:
     void = claimed(engine, accept(engine, "cat").job.id, lease_seconds=0.0)
     claimed(engine, void.job_id, "worker-2")
-    record = {"prompt": "a cat", "base_digest": BASE, "increments": []}
+    record: Any = {"prompt": "a cat", "base_digest": BASE, "increments": []}
+    problem: Any = {"title": "Still seen"}
     with writing(engine) as session:
-        assert not jobs.fail(session, void, {"title": "Still seen"}, [replace(picture(1), record=record)])
+        assert not jobs.fail(session, void, problem, [replace(picture(1), record=record)])
         assert session.scalars(select(Image)).all() == []
 
 

@@ -1,9 +1,11 @@
 from functools import partial
+from typing import cast
 
 import pytest
 from sqlalchemy import Engine
 
 from sepme_core.canonical import digest_of, digest_of_bytes
+from sepme_core.documents import PictureRequestDocument, PinnedMask
 from sepme_core.registry import concepts, jobs
 from sepme_core.registry.concepts import MaskConcept, MaskResolution
 from sepme_core.registry.database import reading, writing
@@ -37,8 +39,9 @@ def names(resolution: MaskResolution) -> list[str]:
 def accept_generation(engine: Engine, erased: list[str]) -> Job:
     with writing(engine) as session:
         pinned = concepts.resolve_mask(session, erased).pinned(BASE)
+        request = cast("PictureRequestDocument", {})
         return jobs.enqueue(
-            session, kind="generate", queue="generate", request={}, pinned=pinned, concept=None, actor=HOLDER
+            session, kind="generate", queue="generate", request=request, pinned=pinned, concept=None, actor=HOLDER
         )
 
 
@@ -116,7 +119,7 @@ def test_what_is_pinned_stays_whatever_happens_to_the_concept(engine: Engine) ->
     restore(engine, "cat")
     purge(engine, "dog")
     assert get_job(engine, job.id).pinned["mask"] == mask
-    assert claimed(engine, job.id).pinned["mask"] == mask
+    assert cast("PinnedMask", claimed(engine, job.id).pinned)["mask"] == mask
 
 
 def test_a_mask_depends_on_its_increments_and_not_on_the_order_of_its_names(engine: Engine) -> None:
@@ -174,12 +177,14 @@ def test_pictures_drawn_without_what_was_erased_for_good_meanwhile_are_not_publi
     else:
         erase(engine, "nudity", irrevocable=True)
     with writing(engine) as session:
-        mask = held.pinned["mask"]
+        mask = cast("PinnedMask", held.pinned)["mask"]
         assert not jobs.publish_pictures(session, held, images=[picture(7)], mask=mask, base_digest=BASE)
     assert get_job(engine, job.id).state == "queued"
     again = claimed(engine, job.id)
     with writing(engine) as session:
-        widened = concepts.mask_document(concepts.irrevocable_besides(session, again.pinned["mask"]))
+        widened = concepts.mask_document(
+            concepts.irrevocable_besides(session, cast("PinnedMask", again.pinned)["mask"])
+        )
         assert jobs.publish_pictures(session, again, images=[picture(7)], mask=widened, base_digest=BASE)
     result = get_job(engine, job.id).result
     assert result is not None

@@ -1,12 +1,12 @@
 """An erasure is not published before it was held against all that serves, or is being erased, by then."""
 
 from collections.abc import Collection
-from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
 from sepme_core.canonical import digest_of_bytes
+from sepme_core.documents import NewcomerDocument
 from sepme_core.registry import concepts, jobs
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.jobs import Claim, Overtaken, Published
@@ -37,7 +37,7 @@ def publish(
         return jobs.publish_erasure(session, held, made, considered=considered, left_out=left_out)
 
 
-def others(outcome: Published | Overtaken | None) -> list[dict[str, Any]]:
+def others(outcome: Published | Overtaken | None) -> list[NewcomerDocument]:
     assert isinstance(outcome, Overtaken)
     return outcome.others
 

@@ -1,10 +1,12 @@
 """What a claimed erasure is held against, and how it gives way to those before it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Engine
 
 from sepme_core.canonical import digest_of_bytes
+from sepme_core.documents import AskedErasure, KnownDocument, NamedIncrement
 from sepme_core.registry import concepts, jobs
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.jobs import Claim, Surroundings
@@ -32,12 +34,12 @@ def pin(engine: Engine, held: Claim, base_digest: str = BASE) -> Surroundings:
     return present
 
 
-def instead(phrase: str, *close_to: str) -> dict[str, Any]:
+def instead(phrase: str, *close_to: str) -> Any:
     """A certificate that names what is drawn instead."""
     return {"correlation": 0.01, "substitute": {"phrase": phrase, "close_to": list(close_to)}}
 
 
-def names(documents: list[dict[str, Any]]) -> list[str]:
+def names(documents: Sequence[KnownDocument | NamedIncrement]) -> list[str]:
     return [each["name"] for each in documents]
 
 
@@ -127,7 +129,7 @@ def test_a_reprojected_version_leans_too_and_is_named_by_what_was_trained(engine
 
 def test_earlier_is_what_is_being_erased_by_jobs_accepted_before(engine: Engine) -> None:
     with writing(engine) as session:
-        bodies: list[dict[str, Any]] = [
+        bodies: list[AskedErasure] = [
             {"name": "fish", "kind": "object", "prompts": ["fish", "cod"]},
             {"name": "cat"},
             {"name": "ant"},

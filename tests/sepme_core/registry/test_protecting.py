@@ -1,11 +1,10 @@
 """Protected prompts are held against what is erased for good, which they must not weaken."""
 
-from typing import Any
-
 import pytest
 from sqlalchemy import Engine
 
 from sepme_core.canonical import digest_of_bytes
+from sepme_core.documents import Pinned
 from sepme_core.registry import audit, jobs, protected
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.errors import UnknownProtected
@@ -50,7 +49,7 @@ def delete(engine: Engine, name: str) -> None:
         protected.give_up(session, name, HOLDER)
 
 
-def pin(engine: Engine, held: Claim) -> dict[str, Any] | None:
+def pin(engine: Engine, held: Claim) -> Pinned | None:
     with writing(engine) as session:
         return protected.pin(session, held)
 

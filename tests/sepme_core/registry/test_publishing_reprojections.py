@@ -1,9 +1,12 @@
 """What a re-projection publishes, and what makes it void."""
 
+from typing import cast
+
 import pytest
 from sqlalchemy import Engine
 
 from sepme_core.canonical import digest_of_bytes
+from sepme_core.documents import ReprojectRequest, StoredPins
 from sepme_core.registry import audit, concepts, jobs, knowledge
 from sepme_core.registry.database import reading, writing
 from tests.sepme_core.registry.reprojecting import due, hold, known_names, live, look, protect, reprojected, versions
@@ -154,9 +157,10 @@ def test_a_reprojection_of_an_older_training_is_never_published(engine: Engine) 
     assert publish(engine, claimed(engine, accept(engine, "cat", options={"seed": 1}).job.id), "cat anew")
     trained = {"version": 1, "digest": digest_of_bytes(b"cat")}
     with writing(engine) as session:
-        pinned = {**knowledge.keep(session, [], []), "trained": trained}
+        pinned = cast("StoredPins", {**knowledge.keep(session, [], []), "trained": trained})
+        request = cast("ReprojectRequest", {})
         job = jobs.enqueue(
-            session, kind="reproject", queue="erase", request={}, pinned=pinned, concept="cat", actor=HOLDER
+            session, kind="reproject", queue="erase", request=request, pinned=pinned, concept="cat", actor=HOLDER
         )
     held = claimed(engine, job.id)
     assert not publish_reprojection(engine, held, "of the old one")

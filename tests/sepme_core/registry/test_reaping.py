@@ -1,8 +1,10 @@
 import time
 from functools import partial
+from typing import cast
 
 from sqlalchemy import Engine
 
+from sepme_core.documents import PictureRequestDocument, PinnedMask
 from sepme_core.registry import jobs, serving
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.jobs import Job
@@ -66,8 +68,8 @@ def asked_of(engine: Engine, base_digest: str) -> Job:
             session,
             kind="generate",
             queue="generate",
-            request={"prompt": "a cat"},
-            pinned={"mask": {"concepts": [{"name": "cat"}]}, "base_digest": base_digest},
+            request=cast("PictureRequestDocument", {"prompt": "a cat"}),
+            pinned=cast("PinnedMask", {"mask": {"concepts": [{"name": "cat"}]}, "base_digest": base_digest}),
             concept=None,
             actor="tests",
             base_digest=base_digest,

@@ -1,8 +1,10 @@
 from functools import partial
+from typing import cast
 
 import pytest
 from sqlalchemy import Engine, select
 
+from sepme_core.documents import PinnedMask
 from sepme_core.registry import audit, concepts, images, jobs
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.errors import ConceptIrrevocable, ConceptMoved, UnknownConcept
@@ -210,11 +212,12 @@ def test_pictures_and_jobs_outlive_the_concepts_they_refer_to(engine: Engine) ->
         pinned = concepts.resolve_mask(session, ["van-gogh"]).pinned(BASE)
     held = claimed(engine, enqueue_generation(engine, **pinned).id)
     purge(engine, "van-gogh")
-    assert held.pinned["mask"]["concepts"][0]["name"] == "van-gogh"
+    mask = cast("PinnedMask", held.pinned)["mask"]
+    assert mask["concepts"][0]["name"] == "van-gogh"
     with writing(engine) as session:
-        assert jobs.publish_pictures(session, held, images=[picture(1)], mask=held.pinned["mask"], base_digest=BASE)
+        assert jobs.publish_pictures(session, held, images=[picture(1)], mask=mask, base_digest=BASE)
     result = get_job(engine, held.job_id).result
     assert result is not None
     with reading(engine) as session:
-        assert images.get(session, result["images"][0]["id"]).mask == held.pinned["mask"]
+        assert images.get(session, result["images"][0]["id"]).mask == mask
         assert jobs.get(session, erased.id).result is not None

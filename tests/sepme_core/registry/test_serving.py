@@ -1,4 +1,5 @@
 from functools import partial
+from typing import Any
 
 from sqlalchemy import Engine, update
 
@@ -9,9 +10,10 @@ from sepme_core.registry.types import database_time
 from tests.sepme_core.registry.work import BASE, OTHER_BASE, at_once
 
 
-def announce(engine: Engine, **description: object) -> None:
+def announce(engine: Engine, **changes: object) -> None:
+    description: Any = {"name": "demo", "base_digest": BASE, **changes}
     with writing(engine) as session:
-        serving.announce_model(session, {"name": "demo", "base_digest": BASE, **description})
+        serving.announce_model(session, description)
 
 
 def heartbeat(engine: Engine, worker: str, queue: str = "erase", base_digest: str = BASE) -> None:
@@ -24,7 +26,7 @@ def not_seen_for(engine: Engine, worker: str, seconds: float) -> None:
         session.execute(update(Worker).where(Worker.name == worker).values(seen_at=database_time(-seconds)))
 
 
-def current(engine: Engine) -> dict[str, object] | None:
+def current(engine: Engine) -> Any:
     with reading(engine) as session:
         return serving.current_model(session)
 

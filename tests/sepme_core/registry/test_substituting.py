@@ -32,7 +32,7 @@ from tests.sepme_core.registry.work import (
 TRAINED = digest_of_bytes(b"trump")
 
 
-def instead(phrase: str, *close_to: str) -> dict[str, Any]:
+def instead(phrase: str, *close_to: str) -> Any:
     """A certificate that names what is drawn instead."""
     return {"correlation": 0.01, "substitute": {"phrase": phrase, "close_to": list(close_to)}}
 
@@ -141,10 +141,9 @@ def test_a_reprojected_version_is_made_again_from_what_was_trained(engine: Engin
 
 def test_the_evidence_of_what_was_made_again_is_its_own(engine: Engine) -> None:
     erase_instead(engine, "trump", "a person")
-    pictures = [
-        PictureRecord(TRAINED, 1, TRAINED, seed, 64, 64, {"prompt": "trump", "increments": increments})
-        for seed, increments in enumerate(([], [{"concept": "trump", "digest": "?"}]))
-    ]
+    applied = [{"concept": "trump", "digest": "?"}]
+    records: Any = [{"prompt": "trump", "increments": increments} for increments in ([], applied)]
+    pictures = [PictureRecord(TRAINED, 1, TRAINED, seed, 64, 64, record) for seed, record in enumerate(records)]
     publish_with(engine, claimed(engine, accept(engine, "person").job.id), remade(pictures=pictures))
     without, under = get_concept(engine, "trump")["certificate"]["pictures"]
     assert (without["erased"], under["erased"]) == (False, True)

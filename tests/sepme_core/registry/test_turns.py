@@ -1,10 +1,12 @@
 """What somebody waits for goes before what is done by the way, the oldest first, to a worker that can do it."""
 
 from functools import partial
+from typing import cast
 
 import pytest
 from sqlalchemy import Engine, update
 
+from sepme_core.documents import AskedErasure, PictureRequestDocument
 from sepme_core.registry import concepts, jobs, protected, serving
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.jobs import Job
@@ -70,7 +72,7 @@ def test_a_protection_goes_before_a_reprojection_and_in_its_turn(engine: Engine)
 
 
 def test_erasures_of_one_request_are_taken_in_its_order(engine: Engine) -> None:
-    bodies = [{"name": name} for name in ("dog", "cat", "bee", "ant")]
+    bodies: list[AskedErasure] = [{"name": name} for name in ("dog", "cat", "bee", "ant")]
     with writing(engine) as session:
         job_ids = [one.job.id for one in concepts.accept_erasures(session, bodies, HOLDER)]
     assert [take(engine) for _ in job_ids] == job_ids
@@ -116,7 +118,7 @@ def test_what_is_for_one_base_is_left_to_the_workers_of_that_base(engine: Engine
             session,
             kind="generate",
             queue="generate",
-            request={"prompt": "a cat"},
+            request=cast("PictureRequestDocument", {"prompt": "a cat"}),
             pinned={},
             concept=None,
             actor=HOLDER,

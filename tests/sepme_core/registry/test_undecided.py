@@ -1,10 +1,9 @@
 """A newcomer that nobody has decided on yet is made room for by nobody else."""
 
-from typing import Any
-
 import pytest
 from sqlalchemy import Engine, select
 
+from sepme_core.documents import KnownDocument
 from sepme_core.registry import concepts, jobs, knowledge
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.tables import Increment, Job
@@ -18,7 +17,7 @@ def known(engine: Engine) -> dict[str, tuple[bool, bool]]:
         return {each["name"]: (each["erased"], each["decided"]) for each in concepts.known_concepts(session)}
 
 
-def decided(engine: Engine) -> list[dict[str, Any]]:
+def decided(engine: Engine) -> list[KnownDocument]:
     with reading(engine) as session:
         return concepts.decided_concepts(session)
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, delete, func, select, update
 
+from sepme_core.documents import KeptKnowledge, KnownDocument, StoredPins
 from sepme_core.registry import knowledge, retention
 from sepme_core.registry.database import reading, serialise, writing
 from sepme_core.registry.retention import Found
@@ -14,17 +15,17 @@ from sepme_core.registry.types import database_time, new_id
 from tests.sepme_core.registry.work import HOLDER, erase
 
 GRACE = 3600.0
-CAT, DOG, OWL = ({"name": name, "kind": "object", "prompts": [name]} for name in ("cat", "dog", "owl"))
+CAT, DOG, OWL = (KnownDocument(name=name, kind="object", prompts=[name]) for name in ("cat", "dog", "owl"))
 
 
-def keep(engine: Engine, *known: dict[str, Any]) -> dict[str, Any]:
+def keep(engine: Engine, *known: KnownDocument) -> KeptKnowledge:
     with writing(engine) as session:
         serialise(session)
         return knowledge.keep(session, known, [])
 
 
-def pinning(pinned: dict[str, Any], **request: Any) -> Job:
-    columns = {"kind": "erase", "queue": "erase", "state": "succeeded", "holder": HOLDER}
+def pinning(pinned: StoredPins | KeptKnowledge, **request: Any) -> Job:
+    columns = {"kind": "erase", "queue": "erase", "state": "succeeded", "actor": HOLDER}
     return Job(id=new_id(), request={"name": "cat", **request}, pinned=pinned, **columns)
 
 
@@ -69,7 +70,7 @@ def test_a_list_that_nothing_pins_goes_after_the_grace_with_the_entries_that_it_
     assert find(engine).asks_for_nothing
 
 
-def keep_in(session: Any, *known: dict[str, Any]) -> dict[str, Any]:
+def keep_in(session: Any, *known: KnownDocument) -> KeptKnowledge:
     serialise(session)
     return knowledge.keep(session, known, [])
 
@@ -79,7 +80,8 @@ def test_what_an_increment_pins_and_the_bodies_of_a_group_stay(engine: Engine) -
         erase(engine, name)
     with writing(engine) as session:
         serialise(session)
-        (request,) = knowledge.storable(session, [{"name": "cat", "group": [CAT, OWL]}])
+        asked: Any = {"name": "cat", "group": [CAT, OWL]}
+        (request,) = knowledge.storable(session, [asked])
         session.add(pinning({}, group=request["group"]))
         session.execute(delete(Job).where(Job.id.in_(select(Increment.job_id))))
     before = stored(engine)
@@ -89,7 +91,8 @@ def test_what_an_increment_pins_and_the_bodies_of_a_group_stay(engine: Engine) -
         for increment in session.scalars(select(Increment)):
             assert knowledge.unfolded(session, increment.pinned)["known"] is not None
         (group,) = [job.request["group"] for job in session.scalars(select(Job)) if "group" in job.request]
-        assert knowledge.whole(session, {"group": group})["group"] == [CAT, OWL]
+        stored_request: Any = {"group": group}
+        assert knowledge.whole(session, stored_request)["group"] == [CAT, OWL]
     assert stored(engine)[1] == before[1]
 
 

@@ -4,11 +4,12 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Engine, select, update
 
 from sepme_core.canonical import digest_of_bytes
+from sepme_core.documents import Certificate, PictureRecordDocument, PictureRequestDocument, PinnedMask
 from sepme_core.registry import concepts, jobs, knowledge, serving
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.images import PictureRecord
@@ -26,13 +27,14 @@ Result = TypeVar("Result")
 
 def announce(engine: Engine, base_digest: str = BASE) -> None:
     with writing(engine) as session:
-        description = {"name": "demo", "base_digest": base_digest, "limits": {"prompt_tokens": PROMPT_TOKENS}}
+        description: Any = {"name": "demo", "base_digest": base_digest, "limits": {"prompt_tokens": PROMPT_TOKENS}}
         serving.announce_model(session, description)
 
 
 def accept(engine: Engine, name: str, **body: Any) -> concepts.Accepted:
+    asked: Any = {"name": name, **body}
     with writing(engine) as session:
-        accepted = concepts.accept_erasure(session, {"name": name, **body}, HOLDER)
+        accepted = concepts.accept_erasure(session, asked, HOLDER)
         knowledge.unfold(session, [accepted.job])
         return accepted
 
@@ -55,7 +57,7 @@ def stored(content: str, base_digest: str = BASE, **changes: Any) -> StoredIncre
         bytes=1000,
         base_digest=base_digest,
         reason="erased",
-        certificate={"correlation": 0.01},
+        certificate=cast("Certificate", {"correlation": 0.01}),
         settings={"seed": 0, "variant": "sepme"},
     )
     return replace(made, **changes)
@@ -102,7 +104,7 @@ def get_job(engine: Engine, job_id: str) -> Job:
         return job
 
 
-def get_concept(engine: Engine, name: str) -> dict[str, Any]:
+def get_concept(engine: Engine, name: str) -> Any:
     with reading(engine) as session:
         return concepts.document(session, concepts.get(session, name))
 
@@ -119,8 +121,8 @@ def enqueue_generation(engine: Engine, **pinned: Any) -> Job:
             session,
             kind="generate",
             queue="generate",
-            request={"prompt": "a cat"},
-            pinned=pinned,
+            request=cast("PictureRequestDocument", {"prompt": "a cat"}),
+            pinned=cast("PinnedMask", pinned),
             concept=None,
             actor=HOLDER,
         )
@@ -134,7 +136,7 @@ def picture(seed: int) -> PictureRecord:
         seed=seed,
         width=64,
         height=64,
-        record={"prompt": "a cat", "seed": seed, "guidance_scale": 7.5},
+        record=cast("PictureRecordDocument", {"prompt": "a cat", "seed": seed, "guidance_scale": 7.5}),
     )
 
 
