@@ -163,7 +163,7 @@ def test_what_is_erased_already_is_a_finished_job(client: httpx.Client, engine: 
     assert (answer.status_code, answer.json()["state"]) == (200, "succeeded")
     assert answer.json()["result"] == client.get("/concepts/cat").json()
     with reading(engine) as session:
-        assert not jobs.list_page(session, None, 10, state="queued").items
+        assert not jobs.page_of_texts(session, None, 10, state="queued").items
 
 
 @pytest.mark.usefixtures("model")

@@ -169,7 +169,8 @@ def working(engine: Engine, blobs: Blobs) -> Iterator[None]:
     def work() -> None:
         while not stopping.wait(0.05):
             with reading(engine) as session:
-                queued = jobs.list_page(session, None, 50, state="queued").items
+                listed = jobs.page_of_texts(session, None, 50, state="queued").items
+                queued = [jobs.get(session, each.id) for each in listed]
             for job in queued:
                 DO[job.kind](engine, blobs, job.id)
 

@@ -68,7 +68,7 @@ def answer(worker: WorkerProcess, job_id: str) -> None:
 def queued(worker: WorkerProcess) -> set[str]:
     """The ids of all jobs that wait."""
     with reading(worker.engine) as session:
-        return {job.id for job in jobs.list_page(session, None, 50, state="queued").items}
+        return {job.id for job in jobs.page_of_texts(session, None, 50, state="queued").items}
 
 
 def work_off(worker: WorkerProcess) -> None:

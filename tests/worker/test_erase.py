@@ -99,7 +99,7 @@ def test_a_group_is_optimised_once_and_each_job_publishes_its_own_member(worker:
     assert {name: versions(worker.engine, name)[0].digest for name in ("cat", "fish")} == expected
     assert [event.kind for event in events(worker.engine, second)] == ["succeeded"], "nothing was left to optimise"
     with reading(worker.engine) as session:
-        assert jobs.list_page(session, None, 10, kind="reproject").items == []
+        assert jobs.page_of_texts(session, None, 10, kind="reproject").items == []
 
 
 def test_what_would_undo_an_erasure_for_good_is_refused_and_names_it(worker: WorkerProcess) -> None:

@@ -33,7 +33,8 @@ def erase(worker: WorkerProcess, name: str) -> None:
 def due(worker: WorkerProcess) -> dict[str, str]:
     """The ids of the re-projections that are queued, by concept."""
     with reading(worker.engine) as session:
-        queued = jobs.list_page(session, None, 50, kind="reproject", state="queued").items
+        listed = jobs.page_of_texts(session, None, 50, kind="reproject", state="queued").items
+        queued = [jobs.get(session, each.id) for each in listed]
     return {str(job.concept): job.id for job in queued}
 
 

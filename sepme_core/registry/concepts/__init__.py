@@ -12,7 +12,7 @@ from sepme_core.registry.concepts.acceptance import (
     accept_repairs,
 )
 from sepme_core.registry.concepts.masks import MaskConcept, MaskResolution, irrevocable_besides, resolve_mask
-from sepme_core.registry.concepts.reading import ConceptText, document, documents, etag, get, list_page
+from sepme_core.registry.concepts.reading import ConceptText, document, etag, get
 from sepme_core.registry.concepts.reading import one as text
 from sepme_core.registry.concepts.reading import page as page_of_texts
 from sepme_core.registry.concepts.requests import erasure_request
@@ -33,13 +33,11 @@ __all__ = [
     "accept_repairs",
     "decided_concepts",
     "document",
-    "documents",
     "erasure_request",
     "etag",
     "get",
     "irrevocable_besides",
     "known_concepts",
-    "list_page",
     "mask_document",
     "page_of_texts",
     "protected_prompts",

@@ -46,23 +46,9 @@ def get(session: Session, name: str) -> Concept:
     return find(session, Concept, concept_of(session, name), UnknownConcept)
 
 
-def list_page(session: Session, cursor: str | None, limit: int) -> queries.Page[Concept]:
-    """Return `limit` concepts, by name.
-
-    Raises:
-        CursorInvalid: where the cursor is not one of this listing.
-    """
-    return queries.page_by_name(session, Concept, cursor, limit)
-
-
 def document(session: Session, concept: Concept) -> ConceptDocument:
     """Return the concept as clients see it."""
     return concept_documents(session, [concept])[0]
-
-
-def documents(session: Session, concepts: Sequence[Concept]) -> list[ConceptDocument]:
-    """Return several concepts as clients see them, by as many queries as one takes."""
-    return concept_documents(session, concepts)
 
 
 @dataclass(frozen=True)

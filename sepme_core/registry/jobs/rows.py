@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import bindparam, func, select, tuple_, update
-from sqlalchemy.orm import Session, defer
+from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from sepme_core.documents import EndDocument, JobPins, ResultDocument, StoredRequest
@@ -188,25 +188,6 @@ def live_protection(session: Session, name: str) -> Job | None:
 def _live(session: Session, kind: str, concept: str) -> Job | None:
     found = select(Job).where(Job.kind == kind, Job.concept == concept, Job.state.in_(LIVE_STATES))
     return session.scalars(found.with_for_update(), execution_options={"populate_existing": True}).one_or_none()
-
-
-def list_page(
-    session: Session,
-    cursor: str | None,
-    limit: int,
-    *,
-    kind: str | None = None,
-    state: str | None = None,
-    concept: str | None = None,
-    actor: str | None = None,
-) -> queries.Page[Job]:
-    """Return `limit` jobs, youngest first, of the kind, state, concept and actor given.
-
-    Raises:
-        CursorInvalid: where the cursor is not one of this listing.
-    """
-    found = wanted_jobs(select(Job), cursor, limit, kind=kind, state=state, concept=concept, actor=actor)
-    return page_of_jobs(list(session.scalars(found.options(defer(Job.pinned, raiseload=True)))), limit)
 
 
 def wanted_jobs(rows: Selected, cursor: str | None, limit: int, **wanted: str | None) -> Selected:

@@ -1,16 +1,19 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, select
+from sqlalchemy.orm import Session
 
 from sepme_core.canonical import digest_of_bytes
 from sepme_core.registry import concepts
 from sepme_core.registry.database import reading
+from sepme_core.registry.documents import concept_documents
 from sepme_core.registry.errors import CursorInvalid, UnknownConcept
+from sepme_core.registry.tables import Concept
 from tests.sepme_core.registry.work import BASE, accept, announce, claimed, erase, get_concept, publish
 
 
@@ -49,6 +52,10 @@ def test_the_document_of_a_concept_has_all_that_the_contract_names(engine: Engin
     assert document["created_at"] < version["created_at"] <= document["updated_at"]
 
 
+def rows(session: Session, limit: int) -> Sequence[Concept]:
+    return session.scalars(select(Concept).order_by(Concept.name).limit(limit)).all()
+
+
 def test_documents_of_several_are_those_of_each(engine: Engine) -> None:
     erase(engine, "cat")
     erase(engine, "dog")
@@ -56,9 +63,8 @@ def test_documents_of_several_are_those_of_each(engine: Engine) -> None:
     accept(engine, "monet")
     accept(engine, "a-dog", same_as="dog", prompts=["dog"])
     with reading(engine) as session:
-        page = concepts.list_page(session, None, 10)
-        together = concepts.documents(session, page.items)
-        assert concepts.documents(session, []) == []
+        together = concept_documents(session, rows(session, 10))
+        assert concept_documents(session, []) == []
     assert together == [get_concept(engine, name) for name in ("cat", "dog", "monet")]
 
 
@@ -71,25 +77,15 @@ def test_the_texts_that_clients_are_sent_say_what_the_documents_say(engine: Engi
     accept(engine, "trump", options={"seed": 1})
     accept(engine, "monet")
     with reading(engine) as session:
-        rows = concepts.list_page(session, None, 10).items
-        documents = concepts.documents(session, rows)
+        found = rows(session, 10)
+        documents = concept_documents(session, found)
         texts = concepts.page_of_texts(session, None, 10).items
         assert len(texts) == 3
         assert [json.loads(each.text) for each in texts] == documents
-        assert [(each.name, each.etag) for each in texts] == [(row.name, concepts.etag(row)) for row in rows]
+        assert [(each.name, each.etag) for each in texts] == [(row.name, concepts.etag(row)) for row in found]
         assert concepts.text(session, "a-cat") == texts[0]
         with pytest.raises(UnknownConcept):
             concepts.text(session, "nobody")
-
-
-def test_pages_of_texts_are_those_of_concepts(engine: Engine) -> None:
-    for name in ("c", "a", "b"):
-        accept(engine, name)
-    with reading(engine) as session:
-        first = concepts.page_of_texts(session, None, 2)
-        second = concepts.page_of_texts(session, first.next_cursor, 2)
-        assert [[each.name for each in page.items] for page in (first, second)] == [["a", "b"], ["c"]]
-        assert second.next_cursor is None
 
 
 def test_documents_of_several_take_as_many_queries_as_one(engine: Engine) -> None:
@@ -99,10 +95,10 @@ def test_documents_of_several_take_as_many_queries_as_one(engine: Engine) -> Non
     counts = []
     for limit in (1, 3):
         with reading(engine) as session:
-            rows = concepts.list_page(session, None, limit).items
+            found = rows(session, limit)
             counts.append(
                 [
-                    count_queries(engine, partial(concepts.documents, session, rows)),
+                    count_queries(engine, partial(concept_documents, session, found)),
                     count_queries(engine, partial(concepts.page_of_texts, session, None, limit)),
                 ]
             )
@@ -135,13 +131,13 @@ def test_concepts_are_listed_by_name_in_pages(engine: Engine) -> None:
     for name in ("c", "a", "b"):
         accept(engine, name)
     with reading(engine) as session:
-        first = concepts.list_page(session, None, 2)
-        second = concepts.list_page(session, first.next_cursor, 2)
+        first = concepts.page_of_texts(session, None, 2)
+        second = concepts.page_of_texts(session, first.next_cursor, 2)
         assert [concept.name for concept in first.items] == ["a", "b"]
         assert [concept.name for concept in second.items] == ["c"]
         assert second.next_cursor is None
         with pytest.raises(CursorInvalid):
-            concepts.list_page(session, "a", 2)
+            concepts.page_of_texts(session, "a", 2)
 
 
 def test_the_registry_imports_neither_torch_nor_the_web_nor_the_queue() -> None:

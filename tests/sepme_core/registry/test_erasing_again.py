@@ -58,7 +58,7 @@ def test_the_old_versions_go_on_to_stand_for_their_concepts_until_then(engine: E
     assert (concept["state"], concept["version"], concept["base_digest"]) == ("erased", 2, OTHER_BASE)
     assert again(engine) == []
     with reading(engine) as session:
-        assert jobs.list_page(session, None, 10, kind="reproject").items == []
+        assert jobs.page_of_texts(session, None, 10, kind="reproject").items == []
 
 
 def test_what_is_restored_stays_restored_and_what_is_irrevocable_stays_so(engine: Engine) -> None:

@@ -21,6 +21,7 @@ from tests.sepme_core.registry.work import (
     get_concept,
     get_job,
     let_lease_run_out,
+    listed_jobs,
     publish,
     publish_reprojection,
 )
@@ -42,7 +43,7 @@ def test_what_is_erased_for_good_is_pinned_by_its_trained_version(engine: Engine
     erase(engine, "nudity", irrevocable=True)
     erase(engine, "cat")
     with reading(engine) as session:
-        (job,) = jobs.list_page(session, None, 10, kind="reproject").items
+        (job,) = listed_jobs(session, kind="reproject")
     assert publish_reprojection(engine, claimed(engine, job.id), "nudity beside cat")
     assert pinned(engine, accept(engine, "dog").job.id) == [NUDITY]
 

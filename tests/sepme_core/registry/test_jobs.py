@@ -32,6 +32,7 @@ from tests.sepme_core.registry.work import (
     get_concept,
     get_job,
     let_lease_run_out,
+    listed_jobs,
     picture,
     publish,
 )
@@ -100,7 +101,7 @@ def test_names_that_no_database_can_hold_are_unknown(engine: Engine, name: str) 
         with pytest.raises(UnknownProtected):
             protected.get(session, name)
         assert concepts.resolve_mask(session, [name]).missing == (name,)
-        assert jobs.list_page(session, None, 10, concept=name).items == []
+        assert jobs.page_of_texts(session, None, 10, concept=name).items == []
 
 
 def test_a_message_that_no_database_can_hold_is_kept_but_for_that(engine: Engine) -> None:
@@ -264,7 +265,7 @@ def test_jobs_are_listed_youngest_first_in_pages(engine: Engine) -> None:
     cursor = None
     with reading(engine) as session:
         for expected in (2, 2, 1):
-            page = jobs.list_page(session, cursor, 2)
+            page = jobs.page_of_texts(session, cursor, 2)
             assert len(page.items) == expected
             listed += [job.id for job in page.items]
             cursor = page.next_cursor
@@ -284,7 +285,7 @@ def test_the_texts_that_clients_are_sent_say_what_the_documents_say(engine: Engi
     running = claimed(engine, enqueue_generation(engine).id)
     request_cancel(engine, running.job_id)
     with reading(engine) as session:
-        rows = jobs.list_page(session, None, 10).items
+        rows = listed_jobs(session)
         assert len({job.state for job in rows}) == 4
         texts = jobs.page_of_texts(session, None, 10).items
         assert [json.loads(each.text) for each in texts] == [jobs.document(job) for job in rows]
@@ -297,10 +298,10 @@ def test_the_texts_that_clients_are_sent_say_what_the_documents_say(engine: Engi
 def test_a_page_is_not_shifted_by_jobs_that_arrive_meanwhile(engine: Engine) -> None:
     ids = [enqueue_generation(engine).id for _ in range(4)]
     with reading(engine) as session:
-        first = jobs.list_page(session, None, 2)
+        first = jobs.page_of_texts(session, None, 2)
     enqueue_generation(engine)
     with reading(engine) as session:
-        second = jobs.list_page(session, first.next_cursor, 2)
+        second = jobs.page_of_texts(session, first.next_cursor, 2)
     assert sorted(job.id for job in [*first.items, *second.items]) == sorted(ids)
 
 
@@ -311,7 +312,7 @@ def test_jobs_are_listed_by_kind_state_concept_and_holder(engine: Engine) -> Non
     with reading(engine) as session:
 
         def ids(**wanted: str) -> set[str]:
-            return {job.id for job in jobs.list_page(session, None, 10, **wanted).items}
+            return {job.id for job in jobs.page_of_texts(session, None, 10, **wanted).items}
 
         assert ids(kind="erase") == {erasing}
         assert ids(state="running") == {running}
@@ -327,4 +328,4 @@ def test_jobs_are_listed_by_kind_state_concept_and_holder(engine: Engine) -> Non
 )
 def test_cursors_of_other_listings_are_refused(engine: Engine, cursor: str) -> None:
     with reading(engine) as session, pytest.raises(CursorInvalid):
-        jobs.list_page(session, cursor, 2)
+        jobs.page_of_texts(session, cursor, 2)

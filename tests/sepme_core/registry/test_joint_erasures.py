@@ -4,11 +4,11 @@ import pytest
 from sqlalchemy import Engine
 
 from sepme_core.documents import AskedErasure
-from sepme_core.registry import audit, concepts, jobs
+from sepme_core.registry import audit, concepts
 from sepme_core.registry.concepts import Accepted
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.errors import ConceptBusy
-from tests.sepme_core.registry.work import HOLDER, accept, announce, claimed, erase, get_job, publish
+from tests.sepme_core.registry.work import HOLDER, accept, announce, claimed, erase, get_job, listed_jobs, publish
 
 CAT: AskedErasure = {"name": "cat", "kind": "object"}
 DOG: AskedErasure = {"name": "dog", "kind": "object", "irrevocable": False}
@@ -21,7 +21,7 @@ def join(engine: Engine, *bodies: AskedErasure) -> list[Accepted]:
 
 def live_reprojections(engine: Engine) -> list[str | None]:
     with reading(engine) as session:
-        return [job.concept for job in jobs.list_page(session, None, 10, kind="reproject").items]
+        return [job.concept for job in listed_jobs(session, kind="reproject")]
 
 
 def test_each_job_of_a_group_holds_the_bodies_of_all_and_pins_none_of_them(engine: Engine) -> None:

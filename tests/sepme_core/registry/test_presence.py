@@ -22,6 +22,7 @@ from tests.sepme_core.registry.work import (
     erase,
     get_job,
     let_lease_run_out,
+    listed_jobs,
     publish,
     restore,
 )
@@ -117,7 +118,7 @@ def test_a_reprojected_version_leans_too_and_is_named_by_what_was_trained(engine
     assert publish(engine, claimed(engine, accept(engine, "trump").job.id), certificate=certificate)
     erase(engine, "dog")
     with reading(engine) as session:
-        (job,) = jobs.list_page(session, None, 10, kind="reproject").items
+        (job,) = listed_jobs(session, kind="reproject")
     made = jobs.StoredIncrement(digest_of_bytes(b"again"), 1, BASE, "reprojected", certificate, {"variant": "sepme"})
     with writing(engine) as session:
         held = jobs.claim(session, job.id, worker="worker", lease_seconds=30)

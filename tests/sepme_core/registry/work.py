@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import Engine, select, update
+from sqlalchemy.orm import Session
 
 from sepme_core.canonical import digest_of_bytes
 from sepme_core.documents import Certificate, PictureRecordDocument, PictureRequestDocument, PinnedMask
@@ -102,6 +103,11 @@ def get_job(engine: Engine, job_id: str) -> Job:
         job = jobs.get(session, job_id)
         knowledge.unfold(session, [job])
         return job
+
+
+def listed_jobs(session: Session, **wanted: str) -> list[Job]:
+    """The rows of the jobs that a list names, youngest first."""
+    return [jobs.get(session, each.id) for each in jobs.page_of_texts(session, None, 50, **wanted).items]
 
 
 def get_concept(engine: Engine, name: str) -> Any:
