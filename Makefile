@@ -7,16 +7,18 @@
 #   make chaos        a hundred kills and other faults under load, in both forms of the service: most of an hour
 #   make demo-model   train the shipped model again (hours; resumes where it was interrupted)
 #   make constraints  resolve again what constraints.txt pins; UV_OPTIONS=--upgrade takes newer releases
+#   make release VERSION=1.2.3   check, build and tag a release; nothing is pushed
 #
 # PIP_OPTIONS goes to pip: an index with a CPU build of torch spares gigabytes where there is no GPU.
 
 PYTHON ?= python3
 PIP_OPTIONS ?=
 UV_OPTIONS ?=
+VERSION ?=
 VENV := .venv
 INSTALLED := $(VENV)/.installed-for
 
-.PHONY: serve test check lint chaos demo-model constraints
+.PHONY: serve test check lint chaos demo-model constraints release
 .DEFAULT_GOAL := serve
 
 serve: export SEPME_HOME ?= $(CURDIR)/.state
@@ -49,6 +51,9 @@ constraints: $(INSTALLED)-release
 	$(VENV)/bin/uv pip compile pyproject.toml --quiet --all-extras --universal --python-version 3.11 \
 	    --generate-hashes --no-annotate --no-emit-index-url --custom-compile-command "make constraints" \
 	    $(UV_OPTIONS) --output-file constraints.txt
+
+release: $(INSTALLED)-release
+	$(VENV)/bin/python deploy/release.py "$(VERSION)"
 
 # One stamp for each set of extras; a change of what is required sets up again.
 $(INSTALLED)-%: pyproject.toml constraints.txt | $(VENV)/bin/python

@@ -78,3 +78,8 @@ def test_constraints_hold_on_every_platform_and_name_no_index(checkout: Path) ->
     assert asked[:3] == ["pip", "compile", "pyproject.toml"]
     assert {"--universal", "--all-extras", "--generate-hashes", "--no-emit-index-url", "--upgrade"} <= set(asked)
     assert asked[-1] == "constraints.txt"
+
+
+def test_a_release_is_made_of_the_version_that_is_named(checkout: Path) -> None:
+    make(checkout, "release", "VERSION=1.2.3")
+    assert (checkout / "asked").read_text().splitlines()[-1] == "deploy/release.py 1.2.3"
