@@ -5,6 +5,7 @@
 #   make check        everything: style, types, the doors between the rooms, the slow tests
 #   make lint         the first three of these
 #   make chaos        a hundred kills and other faults under load, in both forms of the service: most of an hour
+#   make explore      the tests of properties, on examples nobody has tried yet
 #   make demo-model   train the shipped model again (hours; resumes where it was interrupted)
 #   make constraints  resolve again what constraints.txt pins; UV_OPTIONS=--upgrade takes newer releases
 #   make release VERSION=1.2.3   check, build and tag a release; nothing is pushed
@@ -18,7 +19,7 @@ VERSION ?=
 VENV := .venv
 INSTALLED := $(VENV)/.installed-for
 
-.PHONY: serve test check lint chaos demo-model constraints release
+.PHONY: serve test check lint chaos explore demo-model constraints release
 .DEFAULT_GOAL := serve
 
 serve: export SEPME_HOME ?= $(CURDIR)/.state
@@ -42,6 +43,10 @@ lint: $(INSTALLED)-test $(INSTALLED)-lint
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/mypy
+
+explore: export OMP_NUM_THREADS ?= 1
+explore: $(INSTALLED)-test
+	$(VENV)/bin/python -m pytest --hypothesis-profile=explore $$(grep -rl "^from hypothesis import" tests)
 
 demo-model: $(INSTALLED)-train
 	$(VENV)/bin/python -m sepme_core.demo.training

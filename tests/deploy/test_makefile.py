@@ -69,6 +69,15 @@ def test_options_reach_pip(checkout: Path) -> None:
     assert "install.py --editable worker with --extra-index-url https://example.org/cpu\n" in said
 
 
+def test_explore_runs_the_tests_of_properties_on_examples_of_the_day(checkout: Path) -> None:
+    (checkout / "tests").mkdir()
+    (checkout / "tests" / "test_property.py").write_text("from hypothesis import given\n")
+    (checkout / "tests" / "test_example.py").write_text("import pytest\n")
+    make(checkout, "explore")
+    last = (checkout / "asked").read_text().splitlines()[-1]
+    assert last == "-m pytest --hypothesis-profile=explore tests/test_property.py"
+
+
 def test_constraints_hold_on_every_platform_and_name_no_index(checkout: Path) -> None:
     uv = checkout / ".venv" / "bin" / "uv"
     uv.write_text('#!/bin/sh\necho "$@" > resolved\n')
