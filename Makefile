@@ -5,20 +5,25 @@
 #   make check        everything: style, types, the doors between the rooms, the slow tests
 #   make lint         the first three of these
 #   make chaos        a hundred kills and other faults under load, in both forms of the service: most of an hour
+#   make explore      the tests of properties, on examples nobody has tried yet
 #   make demo-model   train the shipped model again (hours; resumes where it was interrupted)
+#   make constraints  resolve again what constraints.txt pins; UV_OPTIONS=--upgrade takes newer releases
+#   make release VERSION=1.2.3   check, build and tag a release; nothing is pushed
 #
 # PIP_OPTIONS goes to pip: an index with a CPU build of torch spares gigabytes where there is no GPU.
 
 PYTHON ?= python3
 PIP_OPTIONS ?=
+UV_OPTIONS ?=
+VERSION ?=
 VENV := .venv
 INSTALLED := $(VENV)/.installed-for
 
-.PHONY: serve test check lint chaos demo-model
+.PHONY: serve test check lint chaos explore demo-model constraints release
 .DEFAULT_GOAL := serve
 
 serve: export SEPME_HOME ?= $(CURDIR)/.state
-serve: $(INSTALLED)-test
+serve: $(INSTALLED)-worker
 	@exec $(VENV)/bin/sepme serve
 
 # Two processes with a thread each keep two cores busier than one process with two.
@@ -39,13 +44,26 @@ lint: $(INSTALLED)-test $(INSTALLED)-lint
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/mypy
 
+explore: export OMP_NUM_THREADS ?= 1
+explore: $(INSTALLED)-test
+	$(VENV)/bin/python -m pytest --hypothesis-profile=explore $$(grep -rl "^from hypothesis import" tests)
+
 demo-model: $(INSTALLED)-train
 	$(VENV)/bin/python -m sepme_core.demo.training
+
+# What is pinned stays as it is where it still fits. For every platform, so that a lock made here holds elsewhere.
+constraints: $(INSTALLED)-release
+	$(VENV)/bin/uv pip compile pyproject.toml --quiet --all-extras --universal --python-version 3.11 \
+	    --generate-hashes --no-annotate --no-emit-index-url --custom-compile-command "make constraints" \
+	    $(UV_OPTIONS) --output-file constraints.txt
+
+release: $(INSTALLED)-release
+	$(VENV)/bin/python deploy/release.py "$(VERSION)"
 
 # One stamp for each set of extras; a change of what is required sets up again.
 $(INSTALLED)-%: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Setting up $(VENV) (once, a few minutes) …"
-	@$(VENV)/bin/python -m pip install --quiet $(PIP_OPTIONS) -c constraints.txt -e '.[$*]'
+	@$(VENV)/bin/python deploy/install.py --editable $*
 	@touch $@
 
 $(VENV)/bin/python:

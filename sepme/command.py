@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from sepme import __version__
 from sepme.serve.processes import child_environment
 from sepme.serve.run import CannotServe, serve
+from sepme_core.extras import worker_lacking
 from sepme_core.settings import Settings
 
 INTERRUPTED = 130  # what a shell answers for a program that Ctrl+C ended
@@ -61,6 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.command == "version":
         print(f"sepme {__version__}")
         return 0
+    if lacking := worker_lacking():
+        return _refuse(lacking)
     os.environ.update({OPTIONS[name]: value for name, value in vars(chosen).items() if name in OPTIONS and value})
     try:
         if chosen.command == "verify":

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 import redis
@@ -26,6 +27,11 @@ from sepme_core.registry.tables import Table
 from sepme_core.settings import Settings
 
 START_SECONDS = 20.0
+
+# The same examples every time, so that no test fails by chance on a change that has nothing to do with it.
+hypothesis.settings.register_profile("same", derandomize=True)
+hypothesis.settings.register_profile("explore", derandomize=False, print_blob=True)
+hypothesis.settings.load_profile("same")
 
 
 @contextmanager

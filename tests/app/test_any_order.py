@@ -194,7 +194,6 @@ def test_the_registry_is_what_a_plain_model_says(
         stateful_step_count=STEPS,
         deadline=None,
         suppress_health_check=checks,
-        derandomize=True,
         phases=[Phase.generate],  # a shorter example takes minutes to find, and the steps that failed are printed
     )
     run_state_machine_as_test(Clients, settings=chosen)

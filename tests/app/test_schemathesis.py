@@ -77,7 +77,6 @@ def test_whatever_is_asked_the_answer_is_one_that_was_promised(
         max_examples=EXAMPLES,
         deadline=None,
         database=None,
-        derandomize=True,
         phases=[Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
     )

@@ -1,9 +1,15 @@
 import os
+import re
 import stat
 import subprocess
+import tomllib
 from pathlib import Path
 
-RUN = Path(__file__).parents[2] / ".ci" / "run"
+import yaml
+
+CHECKOUT = Path(__file__).parents[2]
+RUN = CHECKOUT / ".ci" / "run"
+WORKFLOW = CHECKOUT / ".github" / "workflows" / "ci.yml"
 CLOSING = "===== 3 passed in 0.10s ====="
 
 
@@ -33,3 +39,38 @@ def test_a_suite_that_never_came_to_its_end_is_no_success(tmp_path: Path) -> Non
     done = run(tmp_path, "echo nothing happened")
     assert done.returncode == 1
     assert "did not come to its end" in done.stdout
+
+
+def commands(job: str) -> list[str]:
+    """What a job of the workflow runs."""
+    return [step["run"] for step in yaml.safe_load(WORKFLOW.read_text())["jobs"][job]["steps"] if "run" in step]
+
+
+def test_a_fork_runs_the_tests_on_every_python_from_the_oldest_that_is_supported() -> None:
+    pythons = yaml.safe_load(WORKFLOW.read_text())["jobs"]["test"]["strategy"]["matrix"]["python"]
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
+    assert project["requires-python"] == f">={pythons[0]}"
+    assert pythons == ["3.11", "3.12", "3.13"]
+    assert commands("test") == ["make test PYTHON=python"]
+
+
+def test_a_fork_runs_everything_else_once() -> None:
+    assert commands("check") == ["make check PYTHON=python"]
+
+
+def test_a_fork_is_asked_for_no_right_but_to_read() -> None:
+    workflow = yaml.safe_load(WORKFLOW.read_text())
+    assert workflow["permissions"] == {"contents": "read"}
+    assert [job for job in workflow["jobs"].values() if "permissions" in job] == []
+    assert "secrets" not in WORKFLOW.read_text()
+
+
+def test_actions_are_pinned_by_their_major_version() -> None:
+    used = [
+        step["uses"]
+        for job in yaml.safe_load(WORKFLOW.read_text())["jobs"].values()
+        for step in job["steps"]
+        if "uses" in step
+    ]
+    assert used
+    assert [action for action in used if not re.fullmatch(r"actions/[a-z-]+@v\d+", action)] == []

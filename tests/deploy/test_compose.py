@@ -17,6 +17,7 @@ import yaml
 
 from sepme.serve import broker
 from sepme_core.settings import Settings
+from tests.deploy.test_dockerfile import stages
 from tests.sepme.processes import running, until
 from tests.sepme.service import free_port
 
@@ -72,6 +73,21 @@ def test_nobody_but_this_machine_reaches_the_port() -> None:
 def test_a_worker_gets_longer_to_end_than_it_allows_its_job(name: str) -> None:
     grace = services()[name]["stop_grace_period"]
     assert float(grace.removesuffix("s")) > settings_of(services()[name]).drain_seconds
+
+
+def test_the_front_end_has_an_image_of_its_own_and_workers_the_whole_one() -> None:
+    built = {name: service for name, service in services().items() if "build" in service}
+    assert set(built) == set(OURS)
+    targets = {name: service["build"].get("target", "worker") for name, service in built.items()}  # the last stage
+    assert targets == {name: "front-end" if name == "api" else "worker" for name in OURS}
+    assert set(targets.values()) <= set(stages())
+
+
+def test_an_image_that_is_built_in_two_ways_has_two_names() -> None:
+    built = {
+        (service["image"], service["build"].get("target")) for service in services().values() if "build" in service
+    }
+    assert len({image for image, _target in built}) == len(built)
 
 
 def test_workers_differ_in_their_queue_alone() -> None:

@@ -4,6 +4,8 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+
 CHECKOUT = Path(__file__).parents[2]
 DOCKERFILE = (CHECKOUT / "Dockerfile").read_text()
 
@@ -28,13 +30,53 @@ def test_it_copies_every_package_that_is_installed() -> None:
     assert {project["project"]["readme"], *project["project"]["license-files"]} <= set(copied())
 
 
-def test_its_default_command_is_one_that_is_installed() -> None:
-    (command,) = re.findall(r"^CMD (\[.+\])$", DOCKERFILE, re.MULTILINE)
+def stages() -> dict[str, tuple[str, str]]:
+    """By its name: what a stage goes on from, and its lines; in the order of the file."""
+    found = re.findall(r"^FROM (\S+) AS (\S+)\n(.*?)(?=^FROM |\Z)", DOCKERFILE, re.MULTILINE | re.DOTALL)
+    return {name: (before, lines) for before, name, lines in found}
+
+
+def lines_of(target: str) -> str:
+    """All that makes a target's image, the stages that it goes on from included."""
+    before, lines = stages().get(target, ("", ""))
+    return lines_of(before) + lines if before else ""
+
+
+def installing(target: str) -> list[str]:
+    """The last command that installs into the environment which the target copies: a later one adds to an earlier."""
+    (source,) = re.findall(r"^COPY --from=(\S+) /opt/sepme /opt/sepme$", lines_of(target), re.MULTILINE)
+    commands: list[str] = re.findall(r"python (deploy/install.py.*)$", lines_of(source), re.MULTILINE)
+    return commands[-1].split()
+
+
+def test_every_stage_is_named_so_that_it_can_be_asked_for() -> None:
+    assert len(stages()) == len(re.findall(r"^FROM ", DOCKERFILE, re.MULTILINE))
+
+
+def test_the_front_end_is_installed_without_what_only_a_worker_needs() -> None:
+    assert installing("front-end") == ["deploy/install.py"]
+    assert installing("worker") == ["deploy/install.py", "worker"]
+
+
+def test_what_is_built_without_a_target_runs_everything() -> None:
+    assert list(stages())[-1] == "worker"
+    assert command("worker") == ["sepme", "serve"]
+
+
+def test_the_default_commands_are_ones_that_are_installed() -> None:
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
-    assert json.loads(command) == ["sepme", "serve"]
-    assert "sepme" in project["project"]["scripts"]
+    assert command("worker")[0] in project["project"]["scripts"]
+    assert command("front-end") == ["python", "-m", "app"]
+    assert (CHECKOUT / "app" / "__main__.py").exists()
 
 
-def test_nothing_runs_as_root() -> None:
-    last_stage = DOCKERFILE.rpartition("\nFROM ")[2]
-    assert re.search(r"^USER sepme$", last_stage, re.MULTILINE)
+def command(target: str) -> list[str]:
+    """What a container of the target starts with."""
+    (found,) = re.findall(r"^CMD (\[.+\])$", lines_of(target), re.MULTILINE)
+    words: list[str] = json.loads(found)
+    return words
+
+
+@pytest.mark.parametrize("target", ["front-end", "worker"])
+def test_nothing_runs_as_root(target: str) -> None:
+    assert re.findall(r"^USER (.+)$", lines_of(target), re.MULTILINE)[-1:] == ["sepme"]

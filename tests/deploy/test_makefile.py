@@ -36,7 +36,7 @@ def test_serve_sets_up_once_and_keeps_its_state_in_the_checkout(checkout: Path) 
     assert "Setting up .venv" in first
     assert f"serving from {checkout}/.state" in first
     assert make(checkout, "serve") == f"serving from {checkout}/.state\n"
-    assert (checkout / "asked").read_text() == "-m pip install --quiet -c constraints.txt -e .[test]\n"
+    assert (checkout / "asked").read_text() == "deploy/install.py --editable worker\n"
 
 
 def test_a_change_of_what_is_required_sets_up_again(checkout: Path) -> None:
@@ -64,5 +64,31 @@ def test_lint_asks_for_style_types_and_the_doors_between_the_rooms(checkout: Pat
 
 
 def test_options_reach_pip(checkout: Path) -> None:
-    make(checkout, "serve", "PIP_OPTIONS=--extra-index-url https://example.org/cpu")
-    assert "install --quiet --extra-index-url https://example.org/cpu -c" in (checkout / "asked").read_text()
+    (checkout / ".venv" / "bin" / "python").write_text('#!/bin/sh\necho "$@ with $PIP_OPTIONS"\n')
+    said = make(checkout, "serve", "PIP_OPTIONS=--extra-index-url https://example.org/cpu")
+    assert "install.py --editable worker with --extra-index-url https://example.org/cpu\n" in said
+
+
+def test_explore_runs_the_tests_of_properties_on_examples_of_the_day(checkout: Path) -> None:
+    (checkout / "tests").mkdir()
+    (checkout / "tests" / "test_property.py").write_text("from hypothesis import given\n")
+    (checkout / "tests" / "test_example.py").write_text("import pytest\n")
+    make(checkout, "explore")
+    last = (checkout / "asked").read_text().splitlines()[-1]
+    assert last == "-m pytest --hypothesis-profile=explore tests/test_property.py"
+
+
+def test_constraints_hold_on_every_platform_and_name_no_index(checkout: Path) -> None:
+    uv = checkout / ".venv" / "bin" / "uv"
+    uv.write_text('#!/bin/sh\necho "$@" > resolved\n')
+    uv.chmod(stat.S_IRWXU)
+    make(checkout, "constraints", "UV_OPTIONS=--upgrade")
+    asked = (checkout / "resolved").read_text().split()
+    assert asked[:3] == ["pip", "compile", "pyproject.toml"]
+    assert {"--universal", "--all-extras", "--generate-hashes", "--no-emit-index-url", "--upgrade"} <= set(asked)
+    assert asked[-1] == "constraints.txt"
+
+
+def test_a_release_is_made_of_the_version_that_is_named(checkout: Path) -> None:
+    make(checkout, "release", "VERSION=1.2.3")
+    assert (checkout / "asked").read_text().splitlines()[-1] == "deploy/release.py 1.2.3"
