@@ -14,7 +14,7 @@ from app.problems import Problem
 from app.problems.problem import PROBLEM_RESPONSE
 from app.services import Services, ServicesDependency, is_draining
 from sepme_core import problems
-from sepme_core.documents import ModelDescription
+from sepme_core.documents.answers import ModelDescription
 from sepme_core.registry import serving
 
 

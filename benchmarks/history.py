@@ -22,7 +22,8 @@ from sqlalchemy import Engine, insert
 from sqlalchemy.orm import Session
 
 from app.main import create_app
-from sepme_core.documents import KnownDocument, ModelDescription
+from sepme_core.documents.answers import ModelDescription
+from sepme_core.documents.requests import KnownDocument
 from sepme_core.registry import audit, jobs, knowledge, serving
 from sepme_core.registry.database import make_engine, migrate, writing
 from sepme_core.registry.tables import Concept, Increment, Job

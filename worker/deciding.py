@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sepme_core.documents import KnownDocument, LeaningDocument
+from sepme_core.documents.requests import KnownDocument, LeaningDocument
 from sepme_core.erasure import ErasureRequest, KnownConcept, are_close
 from sepme_core.increments.increment import Increment
 from sepme_core.registry import jobs

@@ -3,7 +3,7 @@
 from collections.abc import Generator, Iterable
 from typing import TypeVar
 
-from sepme_core.documents import KnownDocument
+from sepme_core.documents.requests import KnownDocument
 from sepme_core.erasure import (
     KnownConcept,
     Progress,

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import cast
 
-from sepme_core.documents import (
+from sepme_core.documents.requests import (
     ErasureDocument,
     ErasureRequestDocument,
     LeaningDocument,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sepme_core.documents import ErasureRequestDocument, ProtectRequest
+from sepme_core.documents.requests import ErasureRequestDocument, ProtectRequest
 from sepme_core.models.model import DiffusionModel
 from sepme_core.models.prompts import cut_off
 from worker import problems

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from sepme_core.documents import Capacity, KnownDocument, ModelDescription
+from sepme_core.documents.answers import Capacity, ModelDescription
+from sepme_core.documents.requests import KnownDocument
 from sepme_core.erasure import ErasureSettings, measure_capacity
 from sepme_core.registry import concepts, serving
 from sepme_core.registry.database import reading, writing

@@ -6,7 +6,8 @@ import shlex
 from collections.abc import Mapping
 from typing import cast
 
-from sepme_core.documents import ErasureDocument, ProblemDocument, RequestDocument
+from sepme_core.documents.answers import ProblemDocument
+from sepme_core.documents.requests import ErasureDocument, RequestDocument
 from sepme_core.erasure import ErasureRefused
 from sepme_core.problems import (
     INCREMENT_DAMAGED,

@@ -12,7 +12,7 @@ import transformers
 from sqlalchemy import Engine
 
 from sepme_core.canonical import digest_of
-from sepme_core.documents import NamedIncrement, ServingDocument
+from sepme_core.documents.requests import NamedIncrement, ServingDocument
 from sepme_core.drawing.draw import Picture
 from sepme_core.drawing.trial import check_draws
 from sepme_core.erasure import ErasureCache, MadeIncrement

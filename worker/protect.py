@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import cast
 
-from sepme_core.documents import ProtectRequest
+from sepme_core.documents.requests import ProtectRequest
 from sepme_core.erasure import KnownConcept, check_irrevocable, irrevocable_weakened, request_of, same_words
 from sepme_core.increments.increment import Increment
 from sepme_core.registry import protected

@@ -3,7 +3,7 @@
 import time
 from typing import cast
 
-from sepme_core.documents import NamedIncrement, Pinned
+from sepme_core.documents.requests import NamedIncrement, Pinned
 from sepme_core.erasure import reproject
 from sepme_core.increments.increment import Increment
 from sepme_core.registry import concepts, increments, jobs

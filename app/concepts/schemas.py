@@ -6,7 +6,7 @@ from typing import Annotated, Any, cast
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from app.fields import MOST_PROMPTS, Body, Prompt, Prompts, Slug
-from sepme_core.documents import AskedErasure
+from sepme_core.documents.requests import AskedErasure
 from sepme_core.options import ErasureOptions
 from sepme_core.terms import ConceptState, Kind, Reason
 

@@ -11,19 +11,20 @@ from app.model import served_model
 from app.problems import Problem
 from app.problems.problem import InvalidField, invalid, pointer
 from sepme_core import problems
-from sepme_core.documents import ModelDescription, ModelLimits, PictureRequestDocument, PinnedMask
+from sepme_core.documents.answers import ModelDescription, ModelLimits
+from sepme_core.documents.requests import PictureRequestDocument, PinnedMask
 from sepme_core.registry import concepts, further_names, jobs
 from sepme_core.registry.concepts import MaskResolution
 
 
-def accept(session: Session, body: GenerateBody, actor: str, spoken: Mapping[str, str] | None = None) -> str:
+def accept(session: Session, body: GenerateBody, actor: str, field_names: Mapping[str, str] | None = None) -> str:
     """Write the job; names become digests here, so that a later restore does not change the pictures asked for.
 
     Args:
         session: Of `database.writing`.
         body: The request.
         actor: Who asks.
-        spoken: Names of fields where the client's body has others.
+        field_names: Names of fields where the client's body has others.
 
     Returns:
         The job's id.
@@ -32,7 +33,7 @@ def accept(session: Session, body: GenerateBody, actor: str, spoken: Mapping[str
         Problem: Where the request is out of the model's range, or its mask cannot be had.
     """
     model = served_model(session)
-    request = complete(body, model, spoken)
+    request = complete(body, model, field_names)
     pinned = pin_mask(session, body.erased, model["base_digest"])
     job = jobs.enqueue(
         session,
@@ -106,14 +107,14 @@ _RANGES: tuple[Literal["count", "steps", "guidance_scale", "width", "height"], .
 
 
 def complete(
-    body: GenerateBody, model: ModelDescription, spoken: Mapping[str, str] | None = None
+    body: GenerateBody, model: ModelDescription, field_names: Mapping[str, str] | None = None
 ) -> PictureRequestDocument:
     """The whole request: what was asked, and the model's defaults for the rest.
 
     Args:
         body: The request.
         model: The model's description, its `defaults` and `limits`.
-        spoken: Names of fields where the client's body has others, as in `{"count": "n"}`.
+        field_names: Names of fields where the client's body has others, as in `{"count": "n"}`.
 
     Raises:
         Problem: `invalid-request`, naming every field that is out of the model's range.
@@ -124,7 +125,7 @@ def complete(
             request[name] = default
     if request["seed"] is None:
         request["seed"] = secrets.randbelow(DRAWN_SEEDS)
-    asked, names = cast("PictureRequestDocument", request), spoken or {}
+    asked, names = cast("PictureRequestDocument", request), field_names or {}
     fields = [
         InvalidField(location="body", pointer=f"#/{names.get(name, name)}", detail=detail)
         for name, detail in _out_of_range(asked, model["limits"])

@@ -23,10 +23,11 @@ from app.problems.handlers import openai_error
 from app.problems.problem import PROBLEM_RESPONSE
 from app.services import Services
 from sepme_core import problems
-from sepme_core.documents import JobDocument, PicturesDocument
+from sepme_core.documents.answers import JobDocument
+from sepme_core.documents.pictures import PicturesDocument
 from sepme_core.registry import images
 
-SPOKEN = {"count": "n", "width": "size", "height": "size"}
+FIELD_NAMES = {"count": "n", "width": "size", "height": "size"}
 """How this body names what GenerateBody calls otherwise."""
 
 _NOT_HAD = frozenset({"style", "complexity", "frame_count", "frame_duration_ms", "svg"})
@@ -122,7 +123,7 @@ def _accept(session: Session, body: OpenAIImagesBody, actor: str) -> str:
     served = served_model(session)["name"]
     if body.model not in (None, served):
         raise Problem(problems.MODEL_NOT_FOUND, f"This service serves {served!r}, not {body.model!r}.", served=served)
-    return accept(session, body.generation(), actor, SPOKEN)
+    return accept(session, body.generation(), actor, FIELD_NAMES)
 
 
 async def _answer(submission: Submission, body: OpenAIImagesBody, job: JobDocument) -> Response:

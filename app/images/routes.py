@@ -17,7 +17,8 @@ from app.jobs.schemas import Mask, Picture
 from app.problems import Problem
 from app.problems.problem import PROBLEM_RESPONSE
 from app.services import Services, ServicesDependency
-from sepme_core import documents, problems
+from sepme_core import problems
+from sepme_core.documents import pictures, requests
 from sepme_core.registry import images, jobs
 from sepme_core.registry.errors import BlobDamaged, BlobMissing
 from sepme_core.registry.tables import Image, Job
@@ -146,7 +147,7 @@ def read_png(services: Services, digest: str) -> bytes:
         raise Problem(problems.IMAGE_DAMAGED, f"The bytes have the digest {error.found}.", digest=digest) from error
 
 
-def _document(session: Session, image_id: str) -> documents.ImageDocument:
+def _document(session: Session, image_id: str) -> pictures.ImageDocument:
     image = images.get(session, image_id)
     return {
         **images.document(image),
@@ -161,10 +162,10 @@ def _document(session: Session, image_id: str) -> documents.ImageDocument:
     }
 
 
-def _replay(job: Job, image: Image) -> documents.ReplayDocument | None:
+def _replay(job: Job, image: Image) -> pictures.ReplayDocument | None:
     """The request that made it, its mask by names: "active" may be another one by now."""
     if job.kind != "generate":
         return None
-    asked: documents.PictureRequestDocument = job.request
+    asked: requests.PictureRequestDocument = job.request
     names = [concept["name"] for concept in image.mask["concepts"]]
     return {"request": {**asked, "erased": names}, "row": image.position}

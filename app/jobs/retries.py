@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.jobs.waiting import read_jobs
 from sepme_core.canonical import digest_of
-from sepme_core.documents import Answer, JobDocument
+from sepme_core.documents.answers import Answer, JobDocument
 from sepme_core.registry import idempotency, jobs
 from sepme_core.registry.idempotency import IdempotencyKey
 

@@ -20,7 +20,7 @@ from app.services import Actor, Services, ServicesDependency
 from app.storage import refuse_where_full
 from sepme_core import problems
 from sepme_core.canonical import digest_of
-from sepme_core.documents import Answer, JobDocument, ProblemDocument
+from sepme_core.documents.answers import Answer, JobDocument, ProblemDocument
 from sepme_core.registry import idempotency, jobs
 from sepme_core.terms import FINISHED, queue_of
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.jobs.watcher import Marks
 from app.services import Services, is_draining
-from sepme_core.documents import JobDocument
+from sepme_core.documents.answers import JobDocument
 from sepme_core.registry import jobs
 from sepme_core.terms import FINISHED
 

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.problems.problem import Problem, document_response, invalid, invalid_fields
 from sepme_core import problems
-from sepme_core.documents import OpenAIError, ProblemDocument
+from sepme_core.documents.answers import OpenAIError, ProblemDocument
 
 logger = logging.getLogger(__name__)
 

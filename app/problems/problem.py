@@ -7,7 +7,7 @@ from urllib.parse import quote
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from sepme_core import documents
+from sepme_core.documents import answers
 from sepme_core.problems import INVALID_REQUEST, ProblemType
 
 MEDIA_TYPE = "application/problem+json"
@@ -40,9 +40,9 @@ class Problem(Exception):
         self.headers = dict(headers or {})
         self.members = members
 
-    def document(self) -> documents.ProblemDocument:
+    def document(self) -> answers.ProblemDocument:
         """The problem as RFC 9457 writes it."""
-        return cast("documents.ProblemDocument", self.kind.document(self.detail, self.remedy) | self.members)
+        return cast("answers.ProblemDocument", self.kind.document(self.detail, self.remedy) | self.members)
 
 
 class InvalidField(BaseModel):

@@ -16,8 +16,8 @@ from app.problems import document_response
 from app.problems.problem import PROBLEM_RESPONSE
 from app.protected.schemas import ProtectedBody, ProtectedDocument, ProtectedPage
 from app.services import Actor, ServicesDependency
-from sepme_core import documents
-from sepme_core.documents import Answer, JobDocument
+from sepme_core.documents import answers
+from sepme_core.documents.answers import Answer, JobDocument
 from sepme_core.registry import protected
 
 
@@ -61,7 +61,7 @@ async def list_protected(query: PageDependency, services: ServicesDependency) ->
 
 
 @router.get("/protected/{name}", response_model=ProtectedDocument)
-async def get_protected(name: SlugInPath, services: ServicesDependency) -> documents.ProtectedDocument:
+async def get_protected(name: SlugInPath, services: ServicesDependency) -> answers.ProtectedDocument:
     """One protected entry."""
     return await services.read(lambda session: protected.document(protected.get(session, name)))
 

@@ -13,7 +13,7 @@ from diffusers import StableDiffusionPipeline
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from sepme_core.documents import PictureRecordDocument
+from sepme_core.documents.pictures import PictureRecordDocument
 from sepme_core.increments.increment import Increment, check_base
 from sepme_core.models.cross_attention import Factors, keys_and_values
 from sepme_core.models.model import DiffusionModel

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sepme_core.documents import LeakSummary, Measurements
+from sepme_core.documents.certificates import LeakSummary, Measurements
 from sepme_core.erasure.cache import ErasureCache
 from sepme_core.erasure.correlation import Standing, anchor_distance, cosine_correlation, relative_correlation
 from sepme_core.erasure.latents import NoisedLatents, predict_all

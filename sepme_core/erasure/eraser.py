@@ -3,7 +3,7 @@
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
-from sepme_core.documents import Certificate
+from sepme_core.documents.certificates import Certificate
 from sepme_core.erasure import presence
 from sepme_core.erasure.cache import ErasureCache
 from sepme_core.erasure.certificate import plain_norms_of

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sepme_core.canonical import digest_of
-from sepme_core.documents import Certificate, IncrementMetadata
+from sepme_core.documents.certificates import Certificate, IncrementMetadata
 from sepme_core.erasure.cache import ErasureCache
 from sepme_core.erasure.certificate import certify
 from sepme_core.erasure.correlation import Candidate

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from sepme_core.documents import SightDocument
+from sepme_core.documents.certificates import SightDocument
 from sepme_core.drawing.draw import decode, draw_latents
 from sepme_core.erasure.cache import ErasureCache
 from sepme_core.erasure.evidence import Drawn

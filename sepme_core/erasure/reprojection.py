@@ -12,7 +12,7 @@ from typing import Literal
 
 import torch
 
-from sepme_core.documents import Certificate, FreshMeasurements, SightDocument
+from sepme_core.documents.certificates import Certificate, FreshMeasurements, SightDocument
 from sepme_core.erasure.cache import ErasureCache
 from sepme_core.erasure.certificate import certify, measure_effect
 from sepme_core.erasure.correlation import Candidate

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sepme_core.documents import Capacity, OverlapDocument
+from sepme_core.documents.answers import Capacity
+from sepme_core.documents.certificates import OverlapDocument
 from sepme_core.erasure.cache import ErasureCache
 from sepme_core.erasure.request import ErasureRequest, KnownConcept
 from sepme_core.erasure.sentences import (

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
 
-from sepme_core.documents import SubstituteDocument
+from sepme_core.documents.certificates import SubstituteDocument
 from sepme_core.erasure.cache import ErasureCache
 from sepme_core.erasure.correlation import relative_correlation
 from sepme_core.erasure.latents import NoisedLatents, predict_phrase

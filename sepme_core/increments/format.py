@@ -2,7 +2,7 @@
 
 import json
 
-from sepme_core.documents import IncrementMetadata
+from sepme_core.documents.certificates import IncrementMetadata
 
 FORMAT = "sepme-increment/1"
 METADATA_ENTRY = "sepme"  # exactly one: safetensors writes several in random order, and digests would differ

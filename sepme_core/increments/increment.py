@@ -14,7 +14,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from sepme_core.canonical import canonical_json, digest_of_bytes
-from sepme_core.documents import Certificate, IncrementMetadata
+from sepme_core.documents.certificates import Certificate, IncrementMetadata
 from sepme_core.increments.format import DIRECTIONS, FORMAT, METADATA_ENTRY, WEIGHT_PREFIX, read_metadata
 from sepme_core.models.cross_attention import conditioned_matrices
 from sepme_core.models.model import DiffusionModel

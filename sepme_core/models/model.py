@@ -16,7 +16,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from sepme_core.canonical import canonical_json
 from sepme_core.demo import DEMO
-from sepme_core.documents import ModelDescription
+from sepme_core.documents.answers import ModelDescription
 from sepme_core.models.cross_attention import cross_attention_layers, install_processors, unsupported_layers
 from sepme_core.models.files import REMEDY, BaseNotSupported, model_folder, read_object
 from sepme_core.models.loading import load_pipeline

@@ -12,7 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sepme_core.canonical import digest_of
-from sepme_core.documents import AuditDocument, AuditedAs
+from sepme_core.documents.answers import AuditDocument
+from sepme_core.documents.certificates import AuditedAs
 from sepme_core.registry import queries, types
 from sepme_core.registry.database import serialise
 from sepme_core.registry.errors import CursorInvalid

@@ -7,17 +7,15 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from sepme_core.canonical import digest_of
-from sepme_core.documents import (
+from sepme_core.documents.answers import ConceptDocument, JobDocument, VersionDocument
+from sepme_core.documents.certificates import Certificate
+from sepme_core.documents.requests import (
     AnsweredErasure,
     AnsweredRequest,
-    Certificate,
-    ConceptDocument,
-    JobDocument,
     MaskDocument,
     MaskedConcept,
     StoredErasure,
     StoredRequest,
-    VersionDocument,
 )
 from sepme_core.registry import further_names, increments
 from sepme_core.registry.tables import Concept, FurtherName, Job

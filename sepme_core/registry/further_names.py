@@ -6,7 +6,8 @@ from typing import TypeVar, cast
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from sepme_core.documents import ErasureDocument, ErasureRequestDocument, FurtherNameDocument
+from sepme_core.documents.answers import FurtherNameDocument
+from sepme_core.documents.requests import ErasureDocument, ErasureRequestDocument
 from sepme_core.registry import audit
 from sepme_core.registry.tables import FurtherName
 from sepme_core.registry.types import timestamp

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Session
 
-from sepme_core.documents import Answer
+from sepme_core.documents.answers import Answer
 from sepme_core.registry.errors import IdempotencyKeyReused
 from sepme_core.registry.tables import IdempotencyRecord
 from sepme_core.registry.types import database_time

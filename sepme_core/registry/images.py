@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from sepme_core.documents import MaskDocument, PictureDocument, PictureRecordDocument
+from sepme_core.documents.pictures import PictureDocument, PictureRecordDocument
+from sepme_core.documents.requests import MaskDocument
 from sepme_core.registry.errors import UnknownImage
 from sepme_core.registry.queries import find
 from sepme_core.registry.tables import Image

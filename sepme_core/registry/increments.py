@@ -5,7 +5,9 @@ from collections.abc import Collection
 from sqlalchemy import and_, bindparam, func, select
 from sqlalchemy.orm import Session
 
-from sepme_core.documents import Certificate, NamedIncrement, VersionDocument
+from sepme_core.documents.answers import VersionDocument
+from sepme_core.documents.certificates import Certificate
+from sepme_core.documents.requests import NamedIncrement
 from sepme_core.registry.blobs import Blobs
 from sepme_core.registry.tables import Concept, Increment
 from sepme_core.registry.types import spelt

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from sepme_core.canonical import digest_of
-from sepme_core.documents import (
+from sepme_core.documents.requests import (
     ErasureDocument,
     ErasureRequestDocument,
     KeptGroup,

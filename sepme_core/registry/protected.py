@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from sepme_core.documents import Pinned, ProtectedDocument, ProtectRequest
+from sepme_core.documents.answers import ProtectedDocument
+from sepme_core.documents.requests import Pinned, ProtectRequest
 from sepme_core.registry import audit, increments, knowledge, queries, serving, types
 from sepme_core.registry.database import serialise
 from sepme_core.registry.errors import UnknownProtected

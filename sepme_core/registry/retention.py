@@ -18,7 +18,7 @@ from typing import TypeVar
 from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from sepme_core.documents import JobPins
+from sepme_core.documents.requests import JobPins
 from sepme_core.registry import types
 from sepme_core.registry.database import serialise
 from sepme_core.registry.tables import AuditEntry, Image, Increment, Job, Knowledge, KnownThing

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Session
 
-from sepme_core.documents import ModelDescription
+from sepme_core.documents.answers import ModelDescription
 from sepme_core.registry.tables import ServedModel, Table, Worker
 from sepme_core.registry.types import database_time
 

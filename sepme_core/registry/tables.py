@@ -20,14 +20,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from sepme_core.documents import (
-    Answer,
-    Certificate,
-    KnownDocument,
-    MaskDocument,
-    ModelDescription,
-    PictureRecordDocument,
-)
+from sepme_core.documents.answers import Answer, ModelDescription
+from sepme_core.documents.certificates import Certificate
+from sepme_core.documents.pictures import PictureRecordDocument
+from sepme_core.documents.requests import KnownDocument, MaskDocument
 from sepme_core.registry.types import ID_LENGTH, Moment, Words, database_time
 
 NAME = Words(64)

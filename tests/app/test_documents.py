@@ -11,32 +11,32 @@ from app.generation.schemas import GenerateBody
 from app.images import routes as images
 from app.jobs import schemas as jobs
 from app.protected import schemas as protected
-from sepme_core import documents
+from sepme_core.documents import answers, pictures, requests
 from sepme_core.drawing.draw import PictureRequest
 
 
 @pytest.mark.parametrize(
     ("published", "passed_on"),
     [
-        (concepts.Capacity, documents.Capacity),
-        (concepts.ConceptDocument, documents.ConceptDocument),
-        (concepts.ConceptVersion, documents.VersionDocument),
-        (concepts.FurtherNameDocument, documents.FurtherNameDocument),
-        (concepts.NamedErasure, documents.AskedErasure),
-        (GenerateBody, documents.PictureRequestDocument),
-        (jobs.JobDocument, documents.JobDocument),
-        (jobs.Mask, documents.MaskDocument),
-        (jobs.MaskedConcept, documents.MaskedConcept),
-        (jobs.Picture, documents.PictureDocument),
-        (jobs.Pictures, documents.PicturesDocument),
-        (jobs.Progress, documents.ProgressDocument),
-        (images.ImageDocument, documents.ImageDocument),
-        (images.Replay, documents.ReplayDocument),
-        (protected.ProtectedDocument, documents.ProtectedDocument),
-        (audit.AuditEntry, documents.AuditDocument),
-        (model.Defaults, documents.ModelDefaults),
-        (model.Limits, documents.ModelLimits),
-        (model.Suggestions, documents.ModelSuggestions),
+        (concepts.Capacity, answers.Capacity),
+        (concepts.ConceptDocument, answers.ConceptDocument),
+        (concepts.ConceptVersion, answers.VersionDocument),
+        (concepts.FurtherNameDocument, answers.FurtherNameDocument),
+        (concepts.NamedErasure, requests.AskedErasure),
+        (GenerateBody, requests.PictureRequestDocument),
+        (jobs.JobDocument, answers.JobDocument),
+        (jobs.Mask, requests.MaskDocument),
+        (jobs.MaskedConcept, requests.MaskedConcept),
+        (jobs.Picture, pictures.PictureDocument),
+        (jobs.Pictures, pictures.PicturesDocument),
+        (jobs.Progress, answers.ProgressDocument),
+        (images.ImageDocument, pictures.ImageDocument),
+        (images.Replay, pictures.ReplayDocument),
+        (protected.ProtectedDocument, answers.ProtectedDocument),
+        (audit.AuditEntry, answers.AuditDocument),
+        (model.Defaults, answers.ModelDefaults),
+        (model.Limits, answers.ModelLimits),
+        (model.Suggestions, answers.ModelSuggestions),
     ],
 )
 def test_what_is_published_of_a_document_has_the_members_that_its_type_has(
@@ -46,12 +46,12 @@ def test_what_is_published_of_a_document_has_the_members_that_its_type_has(
 
 
 def test_of_the_model_more_is_passed_on_than_is_published() -> None:
-    more = set(documents.ModelDescription.__annotations__) - set(model.ModelDocument.model_fields)
+    more = set(answers.ModelDescription.__annotations__) - set(model.ModelDocument.model_fields)
     assert more == {"revision", "prediction_type"}
-    assert set(model.ModelDocument.model_fields) < set(documents.ModelDescription.__annotations__)
+    assert set(model.ModelDocument.model_fields) < set(answers.ModelDescription.__annotations__)
 
 
 def test_a_request_for_pictures_has_all_that_they_are_drawn_by_and_what_is_erased() -> None:
-    asked = set(documents.PictureRequestDocument.__annotations__)
+    asked = set(requests.PictureRequestDocument.__annotations__)
     assert asked - {field.name for field in fields(PictureRequest)} == {"erased"}
     assert {field.name for field in fields(PictureRequest)} < asked

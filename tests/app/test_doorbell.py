@@ -9,8 +9,9 @@ from celery import Celery
 from prometheus_client import CollectorRegistry, Counter
 
 from app.doorbell import Doorbell
+from sepme.serve.broker import program
 from tests.app import working
-from tests.conftest import short_folder, valkey_binary, wait_for_valkey
+from tests.conftest import short_folder, wait_for_valkey
 
 
 @pytest.fixture
@@ -104,4 +105,4 @@ def test_a_broker_that_hangs_holds_nobody_up(rings: Counter) -> None:
 
 def valkey(socket: Path) -> "subprocess.Popen[bytes]":
     options = ["--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(socket.parent)]
-    return subprocess.Popen([valkey_binary(), *options], stdout=subprocess.DEVNULL)
+    return subprocess.Popen([program(), *options], stdout=subprocess.DEVNULL)

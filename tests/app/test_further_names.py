@@ -7,7 +7,7 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from sepme_core.documents import PinnedMask
+from sepme_core.documents.requests import PinnedMask
 from sepme_core.registry.blobs import Blobs
 from sepme_core.settings import Settings
 from tests.app import working

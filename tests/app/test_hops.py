@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.jobs import waiting
 from app.main import ROUTERS
-from sepme_core.documents import JobDocument
+from sepme_core.documents.answers import JobDocument
 from sepme_core.settings import Settings
 from tests.app.running import RunningService
 

@@ -12,7 +12,8 @@ from PIL import Image
 from sqlalchemy import Engine
 
 from sepme_core.canonical import digest_of_bytes
-from sepme_core.documents import PictureRequestDocument, PinnedMask, ProblemDocument
+from sepme_core.documents.answers import ProblemDocument
+from sepme_core.documents.requests import PictureRequestDocument, PinnedMask
 from sepme_core.registry import concepts, jobs, protected, serving
 from sepme_core.registry.blobs import Blobs
 from sepme_core.registry.database import reading, writing

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from sepme_core.documents import AskedErasure
+from sepme_core.documents.requests import AskedErasure
 from sepme_core.erasure import ErasureRequest, ErasureSettings, KnownConcept, erase_together, run_to_end
 from sepme_core.erasure import erase as optimise
 from sepme_core.increments.increment import Increment

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from sepme_core.documents import AskedErasure
+from sepme_core.documents.requests import AskedErasure
 from sepme_core.models.model import DiffusionModel
 from sepme_core.models.prompts import cut_off
 from sepme_core.registry import concepts, protected

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from sepme_core.documents import Capacity
+from sepme_core.documents.answers import Capacity
 from sepme_core.erasure import measure_capacity
 from sepme_core.registry import protected, serving
 from sepme_core.registry.database import reading, writing

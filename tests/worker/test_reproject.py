@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sepme_core.documents import AskedErasure
+from sepme_core.documents.requests import AskedErasure
 from sepme_core.erasure import ErasureCache, KnownConcept, MadeIncrement, recertify, run_to_end
 from sepme_core.erasure import reproject as project
 from sepme_core.increments.increment import Increment

@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 from sqlalchemy import select
 
-from sepme_core.documents import AskedErasure
+from sepme_core.documents.requests import AskedErasure
 from sepme_core.registry import concepts, jobs
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.tables import Job

@@ -11,7 +11,7 @@ import torch
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from sepme_core.documents import Certificate
+from sepme_core.documents.certificates import Certificate
 from sepme_core.erasure import ErasureCache
 from sepme_core.increments.increment import Increment
 from sepme_core.models.model import DiffusionModel

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from sqlalchemy.orm import Session
 
-from sepme_core.documents import ReprojectRequest
+from sepme_core.documents.requests import ReprojectRequest
 from sepme_core.drawing import draw as generation
 from sepme_core.erasure import ErasureCache
 from sepme_core.models.model import DiffusionModel

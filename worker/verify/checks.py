@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from sepme_core.documents import Certificate, ErasureRequestDocument, FreshMeasurements, Pinned, SightDocument
+from sepme_core.documents.certificates import Certificate, FreshMeasurements, SightDocument
+from sepme_core.documents.requests import ErasureRequestDocument, Pinned
 from sepme_core.drawing.draw import PictureRequest, generate_each
 from sepme_core.erasure import ErasureCache, KnownConcept, look_under, recertify
 from sepme_core.erasure.evidence import UNSEEN_KINDS

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from sepme_core.documents import PictureRecordDocument
+from sepme_core.documents.pictures import PictureRecordDocument
 from sepme_core.drawing.draw import PictureRequest, draw, make_record, pixel_digest
 from sepme_core.evaluation.similarity import structural_similarity
 from sepme_core.increments.increment import Increment

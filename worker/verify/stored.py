@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from sepme_core.documents import KnownDocument
+from sepme_core.documents.requests import KnownDocument
 from sepme_core.registry import audit_heads, concepts, increments, knowledge
 from sepme_core.registry.blobs import open_blobs
 from sepme_core.registry.database import make_engine, reading, writing

@@ -7,7 +7,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
-from sepme_core.documents import AskedErasure, ErasureDocument, ErasureRequestDocument, StoredErasure, StoredPins
+from sepme_core.documents.requests import (
+    AskedErasure,
+    ErasureDocument,
+    ErasureRequestDocument,
+    StoredErasure,
+    StoredPins,
+)
 from sepme_core.registry import audit, increments, knowledge, serving, types
 from sepme_core.registry.blobs import Blobs
 from sepme_core.registry.concepts.reading import moved

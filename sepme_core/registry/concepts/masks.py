@@ -7,7 +7,7 @@ from typing import Literal
 from sqlalchemy import Row, and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
-from sepme_core.documents import MaskDocument, MaskedConcept, PinnedMask
+from sepme_core.documents.requests import MaskDocument, MaskedConcept, PinnedMask
 from sepme_core.registry.documents import mask_document
 from sepme_core.registry.further_names import resolved
 from sepme_core.registry.tables import Concept, Increment, Job

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, and_, select
 from sqlalchemy.orm import Session
 
-from sepme_core.documents import ConceptDocument
+from sepme_core.documents.answers import ConceptDocument
 from sepme_core.registry import further_names, increments, json_text, queries, types
 from sepme_core.registry.documents import concept_documents, work_under_way
 from sepme_core.registry.errors import UnknownConcept

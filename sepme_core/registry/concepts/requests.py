@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from sqlalchemy.orm import Session
 
-from sepme_core.documents import AskedErasure, ErasureDocument, ErasureRequestDocument, NewErasure
+from sepme_core.documents.requests import AskedErasure, ErasureDocument, ErasureRequestDocument, NewErasure
 from sepme_core.registry import further_names, increments, knowledge
 from sepme_core.registry.concepts.reading import moved
 from sepme_core.registry.errors import (

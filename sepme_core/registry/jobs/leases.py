@@ -11,7 +11,9 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, Float, and_, bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from sepme_core.documents import ClaimedPins, EndDocument, Pinned, ProblemDocument, RefusalPicture, RequestDocument
+from sepme_core.documents.answers import EndDocument, ProblemDocument
+from sepme_core.documents.pictures import RefusalPicture
+from sepme_core.documents.requests import ClaimedPins, Pinned, RequestDocument
 from sepme_core.registry import images, knowledge
 from sepme_core.registry.documents import mask_document
 from sepme_core.registry.images import PictureRecord

@@ -7,13 +7,13 @@ from typing import cast
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from sepme_core.documents import (
+from sepme_core.documents.pictures import PicturesDocument
+from sepme_core.documents.requests import (
     KeptKnowledge,
     KnownDocument,
     MaskDocument,
     NamedIncrement,
     NewcomerDocument,
-    PicturesDocument,
     StoredErasure,
     StoredPins,
 )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Select, and_, exists, func, select
 from sqlalchemy.orm import Session, load_only
 
-from sepme_core.documents import StoredPins, TrainedVersion
+from sepme_core.documents.requests import StoredPins, TrainedVersion
 from sepme_core.registry import increments, knowledge, serving
 from sepme_core.registry.database import serialise
 from sepme_core.registry.jobs.rows import enqueue, get, live_reprojection

@@ -8,7 +8,8 @@ from sqlalchemy import bindparam, func, select, tuple_, update
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
-from sepme_core.documents import EndDocument, JobPins, ResultDocument, StoredRequest
+from sepme_core.documents.answers import EndDocument, ResultDocument
+from sepme_core.documents.requests import JobPins, StoredRequest
 from sepme_core.registry import queries, types
 from sepme_core.registry.errors import CursorInvalid, JobFinished, UnknownJob
 from sepme_core.registry.queries import Selected, find

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
-from sepme_core.documents import (
+from sepme_core.documents.requests import (
     EarlierDocument,
     KnownDocument,
     LeaningDocument,

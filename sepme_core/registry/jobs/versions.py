@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from sepme_core.documents import Certificate, EvidenceDocument, KeptKnowledge, MaskedConcept, StoredErasure
+from sepme_core.documents.certificates import Certificate, EvidenceDocument
+from sepme_core.documents.requests import KeptKnowledge, MaskedConcept, StoredErasure
 from sepme_core.registry import audit, increments
 from sepme_core.registry.documents import mask_document
 from sepme_core.registry.images import PictureRecord

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 from sqlalchemy import Engine, select
 
-from sepme_core.documents import ProblemDocument
+from sepme_core.documents.answers import ProblemDocument
 from sepme_core.registry import jobs, knowledge, protected
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.jobs import Claim, Job

@@ -5,7 +5,8 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import Engine, select, update
 
-from sepme_core.documents import AskedErasure, Pinned, ProblemDocument
+from sepme_core.documents.answers import ProblemDocument
+from sepme_core.documents.requests import AskedErasure, Pinned
 from sepme_core.registry import audit, concepts, jobs, knowledge, protected, types
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.errors import ConceptBusy, ConceptIrrevocable, ConceptNamedTwice

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select, update
 
-from sepme_core.documents import AskedErasure
+from sepme_core.documents.requests import AskedErasure
 from sepme_core.registry import audit, concepts, jobs, knowledge
 from sepme_core.registry.concepts import Accepted
 from sepme_core.registry.database import reading, writing

@@ -11,12 +11,8 @@ from sqlalchemy import JSON, Column, Engine, String, cast, event, func, insert, 
 from sqlalchemy.orm import Session
 
 from sepme_core.canonical import digest_of_bytes
-from sepme_core.documents import (
-    AskedErasure,
-    AuditDocument,
-    KnownDocument,
-    ProtectedDocument,
-)
+from sepme_core.documents.answers import AuditDocument, ProtectedDocument
+from sepme_core.documents.requests import AskedErasure, KnownDocument
 from sepme_core.registry import audit, concepts, increments, jobs, knowledge, protected
 from sepme_core.registry.concepts import ConceptText
 from sepme_core.registry.database import reading, writing

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine, select
 
 from sepme_core.canonical import digest_of
-from sepme_core.documents import AskedErasure
+from sepme_core.documents.requests import AskedErasure
 from sepme_core.registry import concepts, idempotency
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.errors import IdempotencyKeyReused

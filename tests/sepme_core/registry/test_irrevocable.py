@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 
 from sepme_core.canonical import digest_of_bytes
-from sepme_core.documents import NamedIncrement
+from sepme_core.documents.requests import NamedIncrement
 from sepme_core.registry import jobs, protected
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.jobs import Claim

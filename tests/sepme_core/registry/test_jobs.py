@@ -7,7 +7,8 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import Engine, select
 
-from sepme_core.documents import AskedErasure, MaskDocument, ProblemDocument
+from sepme_core.documents.answers import ProblemDocument
+from sepme_core.documents.requests import AskedErasure, MaskDocument
 from sepme_core.registry import concepts, images, jobs, protected, queries
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.errors import (

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import Engine
 
-from sepme_core.documents import AskedErasure
+from sepme_core.documents.requests import AskedErasure
 from sepme_core.registry import audit, concepts
 from sepme_core.registry.concepts import Accepted
 from sepme_core.registry.database import reading, writing

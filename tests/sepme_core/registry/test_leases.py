@@ -6,7 +6,8 @@ from typing import Any, cast
 from sqlalchemy import Engine, select
 
 from sepme_core.canonical import digest_of_bytes
-from sepme_core.documents import MaskedConcept, Pinned, ProblemDocument
+from sepme_core.documents.answers import ProblemDocument
+from sepme_core.documents.requests import MaskedConcept, Pinned
 from sepme_core.registry import concepts, images, jobs, types
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.jobs import Claim

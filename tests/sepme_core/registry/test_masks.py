@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import Engine
 
 from sepme_core.canonical import digest_of, digest_of_bytes
-from sepme_core.documents import PictureRequestDocument, PinnedMask
+from sepme_core.documents.requests import PictureRequestDocument, PinnedMask
 from sepme_core.registry import concepts, jobs
 from sepme_core.registry.concepts import MaskConcept, MaskResolution
 from sepme_core.registry.database import reading, writing

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from sepme_core.canonical import digest_of_bytes
-from sepme_core.documents import AskedErasure, KnownDocument, NamedIncrement
+from sepme_core.documents.requests import AskedErasure, KnownDocument, NamedIncrement
 from sepme_core.registry import concepts, jobs
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.jobs import Claim, Surroundings

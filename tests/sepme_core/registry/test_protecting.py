@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Engine
 
 from sepme_core.canonical import digest_of_bytes
-from sepme_core.documents import Pinned
+from sepme_core.documents.requests import Pinned
 from sepme_core.registry import audit, jobs, protected
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.errors import UnknownProtected

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 
 from sepme_core.canonical import digest_of_bytes
-from sepme_core.documents import ReprojectRequest, StoredPins
+from sepme_core.documents.requests import ReprojectRequest, StoredPins
 from sepme_core.registry import audit, concepts, jobs, knowledge
 from sepme_core.registry.database import reading, writing
 from tests.sepme_core.registry.reprojecting import due, hold, known_names, live, look, protect, reprojected, versions

@@ -4,7 +4,7 @@ from typing import cast
 
 from sqlalchemy import Engine
 
-from sepme_core.documents import PictureRequestDocument, PinnedMask
+from sepme_core.documents.requests import PictureRequestDocument, PinnedMask
 from sepme_core.registry import jobs, serving
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.jobs import Job

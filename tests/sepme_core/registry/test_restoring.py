@@ -4,7 +4,7 @@ from typing import cast
 import pytest
 from sqlalchemy import Engine, select
 
-from sepme_core.documents import PinnedMask
+from sepme_core.documents.requests import PinnedMask
 from sepme_core.registry import audit, concepts, images, jobs
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.errors import ConceptIrrevocable, ConceptMoved, UnknownConcept

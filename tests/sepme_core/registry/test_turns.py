@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 from sqlalchemy import Engine, update
 
-from sepme_core.documents import AskedErasure, PictureRequestDocument
+from sepme_core.documents.requests import AskedErasure, PictureRequestDocument
 from sepme_core.registry import concepts, jobs, protected, serving
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.jobs import Job

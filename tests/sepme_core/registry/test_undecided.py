@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import Engine, select
 
-from sepme_core.documents import KnownDocument
+from sepme_core.documents.requests import KnownDocument
 from sepme_core.registry import concepts, jobs, knowledge
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.tables import Increment, Job

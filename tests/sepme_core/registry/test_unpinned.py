@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, delete, func, select, update
 
-from sepme_core.documents import KeptKnowledge, KnownDocument, StoredPins
+from sepme_core.documents.requests import KeptKnowledge, KnownDocument, StoredPins
 from sepme_core.registry import knowledge, retention
 from sepme_core.registry.database import reading, serialise, writing
 from sepme_core.registry.retention import Found

@@ -10,7 +10,9 @@ from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 
 from sepme_core.canonical import digest_of_bytes
-from sepme_core.documents import Certificate, PictureRecordDocument, PictureRequestDocument, PinnedMask
+from sepme_core.documents.certificates import Certificate
+from sepme_core.documents.pictures import PictureRecordDocument
+from sepme_core.documents.requests import PictureRequestDocument, PinnedMask
 from sepme_core.registry import concepts, jobs, knowledge, serving
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.images import PictureRecord

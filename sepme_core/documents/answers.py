@@ -1,0 +1,217 @@
+"""What clients are answered: concepts, protected entries, problems, jobs, the audit, the model."""
+
+from typing import Any, NotRequired, TypedDict
+
+from sepme_core.documents.certificates import Certificate
+from sepme_core.documents.pictures import PicturesDocument, RefusalPicture
+from sepme_core.documents.requests import AnsweredRequest
+
+
+class VersionDocument(TypedDict):
+    """A version as its concept lists it; the registry writes it and clients read it."""
+
+    version: int
+    digest: str
+    base_digest: str
+    bytes: int
+    reason: str
+    created_at: str
+
+
+class FurtherNameDocument(TypedDict):
+    """A further name as its concept lists it; the registry writes it and clients read it."""
+
+    name: str
+    prompts: list[str]
+    created_at: str
+
+
+class ConceptDocument(TypedDict):
+    """A concept, and the result of a job on one; the registry writes it, the front end and clients read it."""
+
+    name: str
+    kind: str
+    state: str
+    job: str | None
+    irrevocable: bool
+    prompts: list[str]
+    protect: list[str]
+    substitute: str | None
+    further_names: list[FurtherNameDocument]
+    version: int | None
+    digest: str | None
+    base_digest: str | None
+    bytes: int | None
+    certificate: Certificate | None
+    versions: list[VersionDocument]
+    created_at: str
+    updated_at: str
+
+
+class ProtectedDocument(TypedDict):
+    """Protected prompts, and the result of a job that protects; the registry writes it and clients read it."""
+
+    name: str
+    prompts: list[str]
+    created_at: str
+    updated_at: str
+
+
+ResultDocument = ConceptDocument | ProtectedDocument | PicturesDocument
+"""What a job that succeeded ends with, by its kind."""
+
+
+class FieldProblem(TypedDict, total=False):
+    """A field of a request that does not fit."""
+
+    location: str
+    pointer: str
+    name: str
+    detail: str
+
+
+class OpenAIError(TypedDict):
+    """What OpenAI's clients read of a problem; the front end writes it."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str
+
+
+class ProblemDocument(TypedDict):
+    """What went wrong (RFC 9457), with more members by its type.
+
+    The worker or the registry writes it on the job, the front end answers with it, and clients read it.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    remedy: NotRequired[str]
+    instance: NotRequired[str]
+    job: NotRequired[str]
+    incident: NotRequired[str]
+    concept: NotRequired[str]
+    concepts: NotRequired[list[str]]
+    pictures: NotRequired[list[RefusalPicture]]
+    errors: NotRequired[list[FieldProblem]]
+    error: NotRequired[OpenAIError]
+
+
+class EndDocument(TypedDict, total=False):
+    """The data of a job's last event: its result or its problem, neither where it was cancelled."""
+
+    result: ResultDocument
+    problem: ProblemDocument
+
+
+class ProgressDocument(TypedDict):
+    """How far a job has come; the registry writes it and clients read it."""
+
+    step: int
+    of: int
+    message: str
+
+
+class JobDocument(TypedDict):
+    """A job; the registry writes it, the front end and clients read it."""
+
+    id: str
+    kind: str
+    state: str
+    concept: str | None
+    request: AnsweredRequest
+    progress: ProgressDocument
+    attempt: int
+    cancel_requested: bool
+    cancelled_by: str | None
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+    result: ResultDocument | None
+    problem: ProblemDocument | None
+
+
+Answer = TypedDict(
+    "Answer",
+    {
+        "jobs": list[str],
+        "protected": NotRequired[ProtectedDocument | None],
+        "is_new": NotRequired[bool],
+        "try": NotRequired[int],
+    },
+)
+"""What is remembered of a request that made jobs: their ids, and whatever else its answer is made of.
+
+The front end writes and reads it; the registry keeps it under the request's idempotency key.
+"""
+
+
+class AuditDocument(TypedDict):
+    """An entry of the audit, of which all but `hash` is hashed; the registry writes it and clients read it."""
+
+    sequence: int
+    at: str
+    actor: str
+    action: str
+    concept: str | None
+    from_digest: str | None
+    to_digest: str | None
+    details: dict[str, Any]
+    previous_hash: str
+    hash: str
+
+
+class ModelDefaults(TypedDict):
+    """What a request for pictures gets that does not say."""
+
+    steps: int
+    guidance_scale: float
+    width: int
+    height: int
+    scheduler: str
+
+
+class ModelLimits(TypedDict):
+    """What a request may ask for: smallest and largest value, both included."""
+
+    steps: list[int]
+    count: list[int]
+    guidance_scale: list[float]
+    width: list[int]
+    height: list[int]
+    multiple_of: int
+    prompt_tokens: NotRequired[int]
+    schedulers: list[str]
+    least_steps: NotRequired[dict[str, int]]
+
+
+class ModelSuggestions(TypedDict):
+    """What the model card says it draws."""
+
+    styles: list[str]
+    objects: list[str]
+    prompt: str
+
+
+class Capacity(TypedDict):
+    """The room that a model has for increments."""
+
+    directions: int
+    left: int
+
+
+class ModelDescription(TypedDict):
+    """The model that is served; the worker writes it, and the registry, the front end and clients read it."""
+
+    name: str
+    family: str
+    revision: str | None
+    base_digest: str
+    prediction_type: str
+    defaults: ModelDefaults
+    limits: ModelLimits
+    suggestions: ModelSuggestions
+    capacity: NotRequired[Capacity]

@@ -1,0 +1,84 @@
+"""The record by which a picture can be made again, and pictures as they are answered."""
+
+from typing import NotRequired, TypedDict
+
+from sepme_core.documents.requests import MaskDocument, PictureRequestDocument
+
+
+class AppliedIncrement(TypedDict):
+    """An increment that a picture was drawn with, as its record names it."""
+
+    concept: str
+    digest: str
+
+
+class PictureRecordDocument(TypedDict):
+    """All that a picture needs to be made again, in its PNG and on its row.
+
+    The drawing writes it; the registry, `sepme verify` and clients read it.
+    """
+
+    warnings: NotRequired[list[str]]
+    prompt: str
+    negative_prompt: str
+    seed: int
+    row: int
+    batch_size: int
+    steps: int
+    guidance_scale: float
+    width: int
+    height: int
+    scheduler: str
+    base_digest: str
+    autoencoder_digest: NotRequired[str]
+    increments: list[AppliedIncrement]
+    device: str
+    threads: NotRequired[int]
+    dtype: str
+    libraries: dict[str, str]
+
+
+class PictureDocument(TypedDict):
+    """A picture in the result of its job; the registry writes it, the front end and clients read it."""
+
+    id: str
+    url: str
+    seed: int
+    sha256: str
+    width: int
+    height: int
+
+
+class RefusalPicture(PictureDocument):
+    """A picture that a refusal rests on."""
+
+    erased: bool
+
+
+class ReplayDocument(TypedDict):
+    """How a picture is made again: a request for its whole batch, and its place there."""
+
+    request: PictureRequestDocument
+    row: int
+
+
+class ImageDocument(PictureDocument):
+    """A picture and its record; the front end writes it and clients read it."""
+
+    job: str
+    digest: str
+    bytes: int
+    base_digest: str
+    mask: MaskDocument
+    record: PictureRecordDocument
+    replay: ReplayDocument | None
+    created_at: str
+
+
+class PicturesDocument(TypedDict):
+    """The result of a job that draws; the registry writes it, the front end and clients read it."""
+
+    images: list[PictureDocument]
+    mask: MaskDocument
+    base_digest: str
+    warnings: NotRequired[list[str]]
