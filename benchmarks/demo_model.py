@@ -12,7 +12,8 @@ import torch
 from PIL import Image
 
 from sepme_core.demo import MODEL_FOLDER
-from sepme_core.drawing.draw import PictureRequest, draw
+from sepme_core.drawing.draw import draw
+from sepme_core.drawing.request import PictureRequest
 from sepme_core.evaluation.accuracy import by_concept, every_pair, look_at_all, percent
 from sepme_core.evaluation.judge import load_judge
 from sepme_core.models.model import DiffusionModel, load_base

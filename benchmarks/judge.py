@@ -21,7 +21,7 @@ from sepme_core.demo.training.nothing import SOURCES, Source
 from sepme_core.demo.training.others import draw_others, other_names
 from sepme_core.demo.training.pictures import Corpus, draw_corpus
 from sepme_core.demo.training.sets import crossing, filters, find_icons
-from sepme_core.drawing.draw import PictureRequest
+from sepme_core.drawing.request import PictureRequest
 from sepme_core.evaluation.accuracy import Seen, by_concept, every_pair, look_at_all, percent
 from sepme_core.evaluation.judge import Judge, Verdict, load_judge
 from sepme_core.models.model import DiffusionModel, load_base

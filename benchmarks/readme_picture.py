@@ -9,7 +9,8 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from sepme_core.demo import MODEL_FOLDER
-from sepme_core.drawing.draw import PictureRequest, generate
+from sepme_core.drawing.draw import generate
+from sepme_core.drawing.request import PictureRequest
 from sepme_core.erasure import ErasureCache, ErasureRequest, KnownConcept, erase, run_to_end
 from sepme_core.evaluation.classifier import open_classifier
 from sepme_core.increments.increment import Increment

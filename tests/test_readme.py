@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from sepme_core.demo import MODEL_FOLDER
-from sepme_core.drawing.draw import pixel_digest
+from sepme_core.drawing.request import pixel_digest
 from sepme_core.evaluation.judge import Verdict, load_judge
 from tests.documents import CHECKOUT, blocks
 from tests.sepme.service import serving

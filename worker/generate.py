@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from sepme_core.documents.requests import MaskDocument, PinnedMask
-from sepme_core.drawing.draw import PictureRequest
 from sepme_core.drawing.draw import generate as draw
+from sepme_core.drawing.request import PictureRequest
 from sepme_core.models.prompts import warnings_of
 from sepme_core.registry import concepts, jobs
 from sepme_core.registry.database import reading

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from sepme_core.canonical import digest_of
 from sepme_core.documents.requests import NamedIncrement, ServingDocument
-from sepme_core.drawing.draw import Picture
+from sepme_core.drawing.request import Picture
 from sepme_core.drawing.trial import check_draws
 from sepme_core.erasure import ErasureCache, MadeIncrement
 from sepme_core.evaluation.classifier import Classifier, open_classifier

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from sepme_core.documents.answers import ProblemDocument
-from sepme_core.drawing.draw import Picture
+from sepme_core.drawing.request import Picture
 from sepme_core.erasure import ErasureRefused
 from sepme_core.registry import jobs
 from sepme_core.registry.database import writing

@@ -12,7 +12,8 @@ from PIL import Image
 from benchmarks.promise.sets import sets_of
 from benchmarks.promise.store import FOLDER, recall_json, recall_pictures, write, write_json
 from sepme_core.canonical import digest_of
-from sepme_core.drawing.draw import PictureRequest, draw
+from sepme_core.drawing.draw import draw
+from sepme_core.drawing.request import PictureRequest
 from sepme_core.erasure import (
     ErasureCache,
     ErasureRefused,

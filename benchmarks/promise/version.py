@@ -12,29 +12,41 @@ from sepme_core.increments.format import FORMAT
 from sepme_core.models import cross_attention
 from sepme_core.models.model import DiffusionModel
 
-ONLY_SAYING = {"__init__.py", "request.py", "made.py", "finishing.py", "driving.py", "preparing.py", "settings.py"}
+ONLY_SAYING = {"__init__.py", "request.py", "refusals.py", "finishing.py"}
 """Modules of the eraser that decide nothing; the settings stand beside the digest."""
+
+RELAID = {
+    "sha256:NEW": "sha256:639c03c5fb95114c7f317dc1a2d1e18000e9c87a37423dedb39ead8eabb6aa01",
+}
+"""Methods that make the same bytes as an earlier one, whose modules were only laid out anew: by digest, that one's.
+
+To be written down after eight concepts, one pair of them jointly and one by the published variant, were erased through the
+service by both, and all versions, certificates and pictures were found equal.
+"""
 
 
 def method_digest(base: DiffusionModel, judge: Judge) -> str:
-    """Of the eraser's code without comments and docstrings, the increments' format, base, captions and judge."""
+    """Of the eraser's code without comments, docstrings and imports, the increments' format, base, captions and judge."""
     folder = Path(sepme_core.__file__ or "").parent / "erasure"
     paths = [path for path in sorted(folder.glob("*.py")) if path.name not in ONLY_SAYING]
     paths += [Path(module.__file__ or "") for module in (wordings, cross_attention)]
     code = {path.name: what_runs(path.read_text()) for path in paths}
-    return digest_of([code, FORMAT, base.digest, captions_digest(base), judge.digest])
+    digest = digest_of([code, FORMAT, base.digest, captions_digest(base), judge.digest])
+    return RELAID.get(digest, digest)
 
 
 def what_runs(source: str) -> str:
-    """A module without comments and docstrings."""
+    """A module without comments, docstrings and imports."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list):
-            node.body = [each for each in body if not is_docstring(each)] or [ast.Pass()]  # type: ignore[attr-defined]
+            node.body = [each for each in body if not says_only(each)] or [ast.Pass()]  # type: ignore[attr-defined]
     return ast.unparse(tree)
 
 
-def is_docstring(node: ast.AST) -> bool:
-    """A string that stands by itself."""
+def says_only(node: ast.AST) -> bool:
+    """An import, or a string that stands by itself."""
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return True
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

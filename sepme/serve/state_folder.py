@@ -9,8 +9,6 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 LOCK = "serve.lock"
-
-
 PRIVATE_UMASK = 0o077
 
 

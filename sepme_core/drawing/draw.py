@@ -1,95 +1,22 @@
 """Pictures under a mask: the stock diffusers pipeline, run on given K and V."""
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from importlib.metadata import version
-from io import BytesIO
+from dataclasses import replace
 from typing import Any
 
 import torch
 from diffusers import StableDiffusionPipeline
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
-from sepme_core.documents.pictures import PictureRecordDocument
+from sepme_core.drawing.request import Picture, PictureRequest, make_record
 from sepme_core.increments.increment import Increment, check_base
 from sepme_core.models.cross_attention import Factors, keys_and_values
 from sepme_core.models.model import DiffusionModel
-from sepme_core.models.prompts import embed, warnings_of
+from sepme_core.models.prompts import embed
 from sepme_core.models.schedulers import make_scheduler
 
 OnStep = Callable[[int, int], None]
-RECORD_ENTRY = "sepme"
 DECODING_SCHEDULER = "ddim"  # the pipeline wants one; decoding does not use it
-LIBRARIES = {name: version(name) for name in ("torch", "diffusers", "transformers")}  # slow to look up
-
-
-@dataclass(frozen=True)
-class PictureRequest:
-    """What to draw. Picture j of ``count`` uses seed + j."""
-
-    prompt: str
-    negative_prompt: str = ""
-    seed: int = 0
-    count: int = 1
-    steps: int = 25
-    guidance_scale: float = 7.5
-    width: int = 512
-    height: int = 512
-    scheduler: str = "ddim"
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One picture and the record by which it can be made again."""
-
-    image: Image.Image
-    record: PictureRecordDocument
-
-    @property
-    def seed(self) -> int:
-        """The seed of its noise."""
-        return int(self.record["seed"])
-
-    @property
-    def row(self) -> int:
-        """Its place in the batch."""
-        return int(self.record["row"])
-
-    @property
-    def batch_size(self) -> int:
-        """How many pictures were made together."""
-        return int(self.record["batch_size"])
-
-    @property
-    def width(self) -> int:
-        """In pixels."""
-        return self.image.width
-
-    @property
-    def height(self) -> int:
-        """In pixels."""
-        return self.image.height
-
-    @property
-    def sha256(self) -> str:
-        """Of the raw pixels, as RGB bytes."""
-        return pixel_digest(self.image)
-
-    def to_png(self) -> bytes:
-        """The picture as PNG, with its record as a text chunk."""
-        text = PngInfo()
-        text.add_text(RECORD_ENTRY, json.dumps(self.record, sort_keys=True))
-        out = BytesIO()
-        self.image.save(out, "PNG", pnginfo=text)
-        return out.getvalue()
-
-
-def pixel_digest(image: Image.Image) -> str:
-    """The sha256 of a picture's raw pixels, RGB, row by row."""
-    return hashlib.sha256(image.convert("RGB").tobytes()).hexdigest()
 
 
 def generate(
@@ -202,30 +129,3 @@ def make_pipeline(base: DiffusionModel, scheduler: str) -> StableDiffusionPipeli
     )
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
-
-
-def make_record(
-    base: DiffusionModel, request: PictureRequest, increments: Sequence[Increment], *, row: int
-) -> PictureRecordDocument:
-    """All that a picture needs to be made again, and what it was drawn without although it was asked for."""
-    warnings = warnings_of(base, request.prompt, request.negative_prompt)
-    record: PictureRecordDocument = {
-        "prompt": request.prompt,
-        "negative_prompt": request.negative_prompt,
-        "seed": request.seed + row,
-        "row": row,
-        "batch_size": request.count,
-        "steps": request.steps,
-        "guidance_scale": request.guidance_scale,
-        "width": request.width,
-        "height": request.height,
-        "scheduler": request.scheduler,
-        "base_digest": base.digest,
-        "autoencoder_digest": base.autoencoder_digest,
-        "increments": [{"concept": each.concept, "digest": each.digest} for each in increments],
-        "device": base.device.type,
-        "threads": torch.get_num_threads(),
-        "dtype": str(base.dtype).removeprefix("torch."),
-        "libraries": dict(LIBRARIES),
-    }
-    return {"warnings": warnings, **record} if warnings else record

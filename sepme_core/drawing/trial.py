@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from sepme_core.drawing.draw import PictureRequest, draw_latents
+from sepme_core.drawing.draw import draw_latents
+from sepme_core.drawing.request import PictureRequest
 from sepme_core.models.files import BaseNotSupported
 from sepme_core.models.loading import first_line
 from sepme_core.models.model import DiffusionModel

@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from sepme_core.drawing.draw import Picture, decode, draw_latents, make_record
+from sepme_core.drawing.draw import decode, draw_latents
+from sepme_core.drawing.request import Picture, make_record
 from sepme_core.erasure.cache import ErasureCache
 from sepme_core.erasure.latents import NoisedLatents, noise_latents, picture_request
 from sepme_core.erasure.request import ErasureRequest

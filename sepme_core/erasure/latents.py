@@ -7,7 +7,7 @@ import torch
 from diffusers import DDPMScheduler
 from torch import Tensor
 
-from sepme_core.drawing.draw import PictureRequest
+from sepme_core.drawing.request import PictureRequest
 from sepme_core.erasure.cache import ErasureCache
 from sepme_core.erasure.sentences import Sentence
 from sepme_core.models.cross_attention import Factors, keys_and_values

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sepme_core import problems
-from sepme_core.drawing.draw import Picture
+from sepme_core.drawing.request import Picture
 from sepme_core.problems import ProblemType
 
 

@@ -5,7 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from sepme_core.drawing.draw import Picture
+from sepme_core.drawing.request import Picture
 from sepme_core.increments.increment import Increment
 from sepme_core.options import ErasureSettings
 from sepme_core.terms import KINDS, Reason

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from sepme_core.demo.saying import HELD_OUT, say
-from sepme_core.drawing.draw import PictureRequest, draw
+from sepme_core.drawing.draw import draw
+from sepme_core.drawing.request import PictureRequest
 from sepme_core.evaluation.judge import Judge, Verdict
 from sepme_core.increments.increment import Increment
 from sepme_core.models.model import DiffusionModel

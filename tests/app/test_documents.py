@@ -12,7 +12,7 @@ from app.images import routes as images
 from app.jobs import schemas as jobs
 from app.protected import schemas as protected
 from sepme_core.documents import answers, pictures, requests
-from sepme_core.drawing.draw import PictureRequest
+from sepme_core.drawing.request import PictureRequest
 
 
 @pytest.mark.parametrize(

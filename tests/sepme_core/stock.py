@@ -6,7 +6,7 @@ import torch
 from diffusers import DDIMScheduler, StableDiffusionPipeline
 from PIL import Image
 
-from sepme_core.drawing.draw import PictureRequest
+from sepme_core.drawing.request import PictureRequest
 
 
 def stock_pipeline(folder: Path) -> StableDiffusionPipeline:

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 from sqlalchemy import select
 
-from sepme_core.drawing.draw import PictureRequest
 from sepme_core.drawing.draw import generate as draw
+from sepme_core.drawing.request import PictureRequest
 from sepme_core.registry import jobs
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.tables import Image as ImageRow

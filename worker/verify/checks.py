@@ -9,7 +9,8 @@ from sqlalchemy import Engine
 
 from sepme_core.documents.certificates import Certificate, FreshMeasurements, SightDocument
 from sepme_core.documents.requests import ErasureRequestDocument, Pinned
-from sepme_core.drawing.draw import PictureRequest, generate_each
+from sepme_core.drawing.draw import generate_each
+from sepme_core.drawing.request import PictureRequest
 from sepme_core.erasure import ErasureCache, KnownConcept, look_under, recertify
 from sepme_core.erasure.evidence import UNSEEN_KINDS
 from sepme_core.evaluation.similarity import structural_similarity

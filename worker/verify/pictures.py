@@ -12,7 +12,8 @@ import torch
 from PIL import Image
 
 from sepme_core.documents.pictures import PictureRecordDocument
-from sepme_core.drawing.draw import PictureRequest, draw, make_record, pixel_digest
+from sepme_core.drawing.draw import draw
+from sepme_core.drawing.request import PictureRequest, make_record, pixel_digest
 from sepme_core.evaluation.similarity import structural_similarity
 from sepme_core.increments.increment import Increment
 from sepme_core.models.model import DiffusionModel

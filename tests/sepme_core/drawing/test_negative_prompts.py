@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from sepme_core.demo import MODEL_FOLDER
-from sepme_core.drawing.draw import PictureRequest, draw
+from sepme_core.drawing.draw import draw
+from sepme_core.drawing.request import PictureRequest
 from sepme_core.evaluation.judge import Verdict, load_judge
 from sepme_core.evaluation.similarity import structural_similarity
 from sepme_core.models.model import DiffusionModel

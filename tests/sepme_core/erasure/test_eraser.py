@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from sepme_core.demo import MODEL_FOLDER
-from sepme_core.drawing.draw import PictureRequest, draw, generate
+from sepme_core.drawing.draw import draw, generate
+from sepme_core.drawing.request import PictureRequest
 from sepme_core.erasure import (
     ErasureCache,
     ErasureRefused,

@@ -14,7 +14,8 @@ from transformers import (
 )
 
 from sepme_core.demo import MODEL_FOLDER
-from sepme_core.drawing.draw import PictureRequest, draw
+from sepme_core.drawing.draw import draw
+from sepme_core.drawing.request import PictureRequest
 from sepme_core.evaluation.classifier import ClipClassifier, JudgeClassifier, open_classifier, without_article
 from sepme_core.evaluation.judge import load_judge
 from sepme_core.models.model import DiffusionModel

@@ -5,7 +5,8 @@ import torch
 from PIL import Image, ImageDraw, ImageFilter
 
 from sepme_core.demo import MODEL_FOLDER
-from sepme_core.drawing.draw import PictureRequest, draw
+from sepme_core.drawing.draw import draw
+from sepme_core.drawing.request import PictureRequest
 from sepme_core.evaluation.judge import Judge, JudgeNetwork, Verdict, load_judge
 from sepme_core.models.model import DiffusionModel
 

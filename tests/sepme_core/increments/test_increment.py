@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from sepme_core.canonical import digest_of_bytes
-from sepme_core.drawing.draw import PictureRequest, make_record
+from sepme_core.drawing.request import PictureRequest, make_record
 from sepme_core.increments.increment import Increment, IncrementDamaged, IncrementForAnotherBase
 from sepme_core.models.model import DiffusionModel
 from tests.sepme_core.increments.random import random_increment

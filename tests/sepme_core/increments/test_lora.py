@@ -7,7 +7,8 @@ from diffusers import StableDiffusionPipeline
 from safetensors import safe_open
 
 from sepme_core.demo import MODEL_FOLDER
-from sepme_core.drawing.draw import PictureRequest, generate
+from sepme_core.drawing.draw import generate
+from sepme_core.drawing.request import PictureRequest
 from sepme_core.evaluation.similarity import structural_similarity
 from sepme_core.increments.increment import IncrementDamaged, IncrementForAnotherBase
 from sepme_core.increments.lora import Names, NoIncrement, lora_of_increment

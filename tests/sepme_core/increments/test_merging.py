@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from sepme_core.drawing.draw import PictureRequest, generate
+from sepme_core.drawing.draw import generate
+from sepme_core.drawing.request import PictureRequest
 from sepme_core.evaluation.similarity import structural_similarity
 from sepme_core.increments.increment import IncrementForAnotherBase
 from sepme_core.increments.merging import FolderNotEmpty, main, save_merged

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from sepme_core.demo import MODEL_FOLDER
 from sepme_core.demo.corpus import load_concepts
-from sepme_core.drawing.draw import PictureRequest, make_record
+from sepme_core.drawing.request import PictureRequest, make_record
 from sepme_core.models.model import (
     BaseNotSupported,
     DiffusionModel,

@@ -5,7 +5,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from sepme_core.drawing.draw import PictureRequest, generate
+from sepme_core.drawing.draw import generate
+from sepme_core.drawing.request import PictureRequest
 from sepme_core.models.model import DiffusionModel
 from sepme_core.models.schedulers import SCHEDULERS, least_steps
 

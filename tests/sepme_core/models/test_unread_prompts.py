@@ -7,7 +7,8 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from sepme_core.drawing.draw import PictureRequest, generate
+from sepme_core.drawing.draw import generate
+from sepme_core.drawing.request import PictureRequest
 from sepme_core.models.model import DiffusionModel
 from sepme_core.models.prompts import WEIGHTING, cut_off, warnings_of
 
