@@ -13,6 +13,8 @@ from app.services import ServicesDependency
 
 _PREFERENCE = re.compile(r'\s*([^\s=;,"]+)\s*(?:=\s*("(?:[^"\\]|\\.)*"|[^\s;,"]*))?')
 _SEPARATOR = re.compile(r',(?=(?:[^"]*"[^"]*")*[^"]*$)')
+_TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
+_LIST = re.compile(rf"\s*{_TAG}(?:\s*,\s*{_TAG})*\s*")
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,6 @@ async def get_preference(
 
 
 PreferenceDependency = Annotated[Preference, Depends(get_preference)]
-
-_TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
-_LIST = re.compile(rf"\s*{_TAG}(?:\s*,\s*{_TAG})*\s*")
 
 
 def parse_entity_tags(values: list[str]) -> str | None:

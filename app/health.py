@@ -17,6 +17,9 @@ from sepme_core import problems
 from sepme_core.registry import audit_heads, database, serving
 from sepme_core.terms import QUEUES
 
+router = APIRouter(tags=["health"], responses=PROBLEM_RESPONSE)
+RETRY_SECONDS = 5
+
 
 class Life(BaseModel):
     """The process answers."""
@@ -43,6 +46,43 @@ class Readiness(BaseModel):
     audit: Part | None = Field(
         default=None, description="With `?full`. Down: the chain of the audit was changed, or its end cut off."
     )
+
+
+@router.get("/livez")
+async def get_life() -> Life:
+    """Whether the process answers; nothing else is looked at."""
+    return Life()
+
+
+@router.get("/readyz", response_model=Readiness)
+async def get_readiness(
+    services: ServicesDependency,
+    full: Annotated[
+        Literal["", "true", "false"],
+        Query(description="Present, or true: walk the audit's whole chain too, which takes longer the more there is."),
+    ] = "false",
+) -> Response:
+    """What is up. 503 where the database is not usable: a problem with the same members."""
+    found = await readiness(services, full=full != "false")
+    if found.status == "unusable":
+        members = found.model_dump(exclude={"status"}, exclude_none=True)
+        headers = {"Retry-After": str(RETRY_SECONDS)}
+        raise Problem(problems.DATABASE_UNAVAILABLE, found.database.detail, headers=headers, **members)
+    return JSONResponse(found.model_dump(exclude_none=True))
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"description": "The metrics.", "content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+async def get_metrics(
+    services: ServicesDependency, accept: Annotated[str, Header(include_in_schema=False)] = ""
+) -> Response:
+    """Requests, rings and sweeps of this process, and the registry's jobs and workers."""
+    encode, content_type = choose_encoder(accept)
+    body = await to_thread.run_sync(encode, services.measures.registry)
+    return Response(body, headers={"Content-Type": content_type})
 
 
 async def readiness(services: Services, *, full: bool = False) -> Readiness:
@@ -116,45 +156,3 @@ def _worker(count: int) -> Part:
     if not count:
         return Part(status="degraded", detail=f"none was seen in the last {serving.ALIVE_SECONDS:g} seconds")
     return Part(status="up", detail=f"{count} seen in the last {serving.ALIVE_SECONDS:g} seconds")
-
-
-router = APIRouter(tags=["health"], responses=PROBLEM_RESPONSE)
-
-RETRY_SECONDS = 5
-
-
-@router.get("/livez")
-async def get_life() -> Life:
-    """Whether the process answers; nothing else is looked at."""
-    return Life()
-
-
-@router.get("/readyz", response_model=Readiness)
-async def get_readiness(
-    services: ServicesDependency,
-    full: Annotated[
-        Literal["", "true", "false"],
-        Query(description="Present, or true: walk the audit's whole chain too, which takes longer the more there is."),
-    ] = "false",
-) -> Response:
-    """What is up. 503 where the database is not usable: a problem with the same members."""
-    found = await readiness(services, full=full != "false")
-    if found.status == "unusable":
-        members = found.model_dump(exclude={"status"}, exclude_none=True)
-        headers = {"Retry-After": str(RETRY_SECONDS)}
-        raise Problem(problems.DATABASE_UNAVAILABLE, found.database.detail, headers=headers, **members)
-    return JSONResponse(found.model_dump(exclude_none=True))
-
-
-@router.get(
-    "/metrics",
-    response_class=Response,
-    responses={200: {"description": "The metrics.", "content": {"text/plain": {"schema": {"type": "string"}}}}},
-)
-async def get_metrics(
-    services: ServicesDependency, accept: Annotated[str, Header(include_in_schema=False)] = ""
-) -> Response:
-    """Requests, rings and sweeps of this process, and the registry's jobs and workers."""
-    encode, content_type = choose_encoder(accept)
-    body = await to_thread.run_sync(encode, services.measures.registry)
-    return Response(body, headers={"Content-Type": content_type})

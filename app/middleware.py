@@ -21,6 +21,21 @@ from sepme_core.addresses import canonical, is_loopback, is_network
 from sepme_core.settings import Settings
 
 _AUTHORITY = re.compile(r"(?:\[([0-9a-f:.]+)]|([a-z0-9._~!$&'()*+,;=%-]+))(?::[0-9]{0,5})?", re.ASCII | re.IGNORECASE)
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+"""Of a page that has its style within and neither scripts nor forms (W3C, Content Security Policy)."""
+_DEFAULTS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": _POLICY,
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+NO_ROUTE = "none"
 
 
 class HostMiddleware:
@@ -73,9 +88,6 @@ def _is_own_address(host: str, scope: Scope) -> bool:
     """Whether it is the very address that the connection came in at: an address, unlike a name, is nobody else's."""
     address = (scope.get("server") or ("",))[0]
     return host == canonical(address) and is_network(host)
-
-
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class CrossOriginMiddleware:
@@ -179,21 +191,6 @@ class HeadMiddleware:
         await self.app({**scope, "method": "GET"}, receive, without_body)
 
 
-_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
-)
-"""Of a page that has its style within and neither scripts nor forms (W3C, Content Security Policy)."""
-
-_DEFAULTS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": _POLICY,
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
-
-
 class HeadersMiddleware:
     """Sets the headers that a response does not have yet."""
 
@@ -211,10 +208,6 @@ class HeadersMiddleware:
             await send(message)
 
         await self.app(scope, receive, complete)
-
-
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-NO_ROUTE = "none"
 
 
 class MetricsMiddleware:

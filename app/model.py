@@ -17,6 +17,10 @@ from sepme_core import problems
 from sepme_core.documents.answers import ModelDescription
 from sepme_core.registry import serving
 
+RETRY_SECONDS = 5
+PAUSE_SECONDS = 0.5
+router = APIRouter(tags=["model"], responses=PROBLEM_RESPONSE)
+
 
 class Defaults(BaseModel):
     """What a request gets that does not say."""
@@ -76,8 +80,44 @@ class ModelDocument(BaseModel):
     suggestions: Suggestions
 
 
-RETRY_SECONDS = 5
-PAUSE_SECONDS = 0.5
+class OpenAIModel(BaseModel):
+    """A model that may be named in `model`."""
+
+    id: str = Field(description="The `name` that GET /model answers.")
+    object: Literal["model"] = "model"
+    created: int = Field(description="Unix time at which a worker last announced it.")
+    owned_by: Literal["sepme"] = "sepme"
+
+
+class OpenAIModels(BaseModel):
+    """All models there are: the one that is served."""
+
+    object: Literal["list"] = "list"
+    data: list[OpenAIModel]
+
+
+@router.get("/model", response_model=ModelDocument)
+async def get_model(services: ServicesDependency) -> ModelDescription:
+    """What is served: its digest, defaults, limits, and the room left for concepts."""
+    return await services.read(served_model)
+
+
+@router.get("/v1/models")
+async def list_openai_models(services: ServicesDependency) -> OpenAIModels:
+    """The model that is served, as OpenAI's clients list models."""
+    return OpenAIModels(data=[await services.read(_served)])
+
+
+@router.get("/v1/models/{model_id:path}")
+async def get_openai_model(model_id: str, services: ServicesDependency) -> OpenAIModel:
+    """The same by its name, which may hold slashes."""
+    if not model_id:  # the list with a slash too many
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+    model = await services.read(_served)
+    if model_id != model.id:
+        detail = f"This service serves {model.id!r}, not {model_id!r}."
+        raise Problem(problems.MODEL_NOT_FOUND, detail, served=model.id)
+    return model
 
 
 def served_model(session: Session) -> ModelDescription:
@@ -107,49 +147,6 @@ async def wait_for_model(services: Services, request: Request, deadline: float) 
             if left <= 0 or is_draining() or await request.is_disconnected():
                 raise
             await asyncio.sleep(min(PAUSE_SECONDS, left))
-
-
-router = APIRouter(tags=["model"], responses=PROBLEM_RESPONSE)
-
-
-@router.get("/model", response_model=ModelDocument)
-async def get_model(services: ServicesDependency) -> ModelDescription:
-    """What is served: its digest, defaults, limits, and the room left for concepts."""
-    return await services.read(served_model)
-
-
-class OpenAIModel(BaseModel):
-    """A model that may be named in `model`."""
-
-    id: str = Field(description="The `name` that GET /model answers.")
-    object: Literal["model"] = "model"
-    created: int = Field(description="Unix time at which a worker last announced it.")
-    owned_by: Literal["sepme"] = "sepme"
-
-
-class OpenAIModels(BaseModel):
-    """All models there are: the one that is served."""
-
-    object: Literal["list"] = "list"
-    data: list[OpenAIModel]
-
-
-@router.get("/v1/models")
-async def list_openai_models(services: ServicesDependency) -> OpenAIModels:
-    """The model that is served, as OpenAI's clients list models."""
-    return OpenAIModels(data=[await services.read(_served)])
-
-
-@router.get("/v1/models/{model_id:path}")
-async def get_openai_model(model_id: str, services: ServicesDependency) -> OpenAIModel:
-    """The same by its name, which may hold slashes."""
-    if not model_id:  # the list with a slash too many
-        raise HTTPException(HTTPStatus.NOT_FOUND)
-    model = await services.read(_served)
-    if model_id != model.id:
-        detail = f"This service serves {model.id!r}, not {model_id!r}."
-        raise Problem(problems.MODEL_NOT_FOUND, detail, served=model.id)
-    return model
 
 
 def _served(session: Session) -> OpenAIModel:

@@ -16,8 +16,20 @@ from app.middleware import root_of
 TEMPLATES = Path(__file__).parent / "templates"
 TEMPLATE = (TEMPLATES / "documentation.html").read_text(encoding="utf-8")
 HOME = (TEMPLATES / "home.html").read_text(encoding="utf-8")
-
 Schema = Mapping[str, Any]
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/docs")
+async def get_documentation(request: Request) -> HTMLResponse:
+    """The calls, for people. Swagger's page would have to be loaded from elsewhere, which many places cannot."""
+    return HTMLResponse(page(request.app.openapi()))
+
+
+@router.get("/")
+async def get_home(request: Request) -> HTMLResponse:
+    """A short page; it loads nothing from elsewhere."""
+    return HTMLResponse(HOME.replace("{root}", escape(root_of(request))))
 
 
 def page(document: Schema) -> str:
@@ -121,18 +133,3 @@ def _words(text: str) -> str:
     """Text in which `this` is code, as HTML."""
     parts = escape(text).split("`")
     return "".join(f"<code>{part}</code>" if number % 2 else part for number, part in enumerate(parts))
-
-
-router = APIRouter(include_in_schema=False)
-
-
-@router.get("/docs")
-async def get_documentation(request: Request) -> HTMLResponse:
-    """The calls, for people. Swagger's page would have to be loaded from elsewhere, which many places cannot."""
-    return HTMLResponse(page(request.app.openapi()))
-
-
-@router.get("/")
-async def get_home(request: Request) -> HTMLResponse:
-    """A short page; it loads nothing from elsewhere."""
-    return HTMLResponse(HOME.replace("{root}", escape(root_of(request))))

@@ -20,11 +20,14 @@ from sepme_core.settings import Settings
 
 RESERVE = 16
 """Connections beyond the limit, for those who ask whether the service lives."""
-
 HEALTH = frozenset({"/livez", "/readyz", "/metrics"})
 RETRY_SECONDS = "1"
 LINGER_SECONDS = 2.0
 HEAD_TOO_LARGE_HINT = 431
+CLOSING_SECONDS = 5
+"""How long answers under way may take to end once the process was told to stop."""
+BACKLOG = 128
+"""How many connections the loop accepts at one go: fewer than there may be, so that room is made before the next."""
 
 
 class LingeringTransport:
@@ -207,13 +210,6 @@ async def _answer_while_crowded(app: ASGIApp, scope: Scope, receive: Receive, se
         await app(scope, receive, send)
     else:
         await respond(Request(scope), _crowded())(scope, receive, send)
-
-
-CLOSING_SECONDS = 5
-"""How long answers under way may take to end once the process was told to stop."""
-
-BACKLOG = 128
-"""How many connections the loop accepts at one go: fewer than there may be, so that room is made before the next."""
 
 
 def configuration(application: FastAPI, settings: Settings) -> uvicorn.Config:

@@ -20,6 +20,10 @@ from sepme_core.registry.blobs import Blobs, open_blobs
 from sepme_core.settings import Settings
 
 ANONYMOUS = "anonymous"
+Answer = TypeVar("Answer")
+READS = 16
+WRITES = 8
+"""How many are under way at once in this process; a database has one writer at a time, or little more."""
 
 
 async def get_actor() -> str:
@@ -34,13 +38,6 @@ def is_draining() -> bool:
     """Whether uvicorn got its signal. ASGI has no word for that, but the signal's handler is a method of the server."""
     server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
     return bool(getattr(server, "should_exit", False))
-
-
-Answer = TypeVar("Answer")
-
-READS = 16
-WRITES = 8
-"""How many are under way at once in this process; a database has one writer at a time, or little more."""
 
 
 @dataclass(frozen=True)

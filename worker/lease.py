@@ -14,6 +14,11 @@ from sepme_core.registry import jobs
 from sepme_core.registry.database import writing
 
 DRAIN_LOOK_SECONDS = 0.1
+logger = logging.getLogger(__name__)
+RENEWALS_PER_LEASE = 4
+LOOK_SECONDS = 0.5
+HUNG_STATUS = 75
+"""The exit status of a worker whose work hung: EX_TEMPFAIL of sysexits.h."""
 
 
 class Drain:
@@ -47,14 +52,6 @@ class Drain:
         deadline = self._clock() + seconds
         while not self.begun and self._clock() < deadline:
             time.sleep(min(DRAIN_LOOK_SECONDS, seconds))
-
-
-logger = logging.getLogger(__name__)
-
-RENEWALS_PER_LEASE = 4
-LOOK_SECONDS = 0.5
-HUNG_STATUS = 75
-"""The exit status of a worker whose work hung: EX_TEMPFAIL of sysexits.h."""
 
 
 class Interrupted(Exception):

@@ -31,8 +31,8 @@ from worker import problems
 from worker.lease import Drain
 
 logger = logging.getLogger(__name__)
-
 KEPT = 256  # increments of 0.3 MB (demo) to 1 MB (SD 1.x); all that are masked at once on a full model
+Members = Mapping[str, MadeIncrement]
 
 
 class IncrementCache:
@@ -92,9 +92,6 @@ def usable_increment(cache: IncrementCache, concept: str, digest: str) -> Increm
         raise problems.Refused(problems.of_damaged_increment(detail, concept)) from error
 
 
-Members = Mapping[str, MadeIncrement]
-
-
 class LastGroup:
     """What the last joint optimisation of this process made. For one thread at a time."""
 
@@ -138,9 +135,6 @@ def store_picture(blobs: Blobs, picture: Picture) -> PictureRecord:
         height=picture.height,
         record=picture.record,
     )
-
-
-logger = logging.getLogger(__name__)
 
 
 class ClassifierNotUsable(ValueError):

@@ -15,7 +15,6 @@ from worker.process import WorkerProcess, store_picture
 from worker.trouble import MOST_PUT_BACK, insist, is_trouble, is_usable, pause_after, said, wait_out
 
 logger = logging.getLogger(__name__)
-
 WORK: Mapping[str, Callable[[WorkerProcess, Lease], None]] = {
     "erase": erase.run,
     "protect": protect.run,
@@ -110,9 +109,6 @@ def _fail(
 ) -> None:
     stored = [store_picture(worker.blobs, picture) for picture in pictures]
     insist(worker.engine, lambda session: jobs.fail(session, claim, document, stored))
-
-
-logger = logging.getLogger(__name__)
 
 
 class LookAhead:

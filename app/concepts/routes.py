@@ -22,30 +22,8 @@ from sepme_core import problems
 from sepme_core.registry import concepts, increments, json_text, serving
 from sepme_core.registry.errors import BlobDamaged, BlobMissing, ConceptNamedTwice, SameAsItself
 
-
-def page(session: Session, query: PageQuery) -> str:
-    """One page of the concepts, and the room that is left.
-
-    Raises:
-        CursorInvalid: Where the cursor is not one of this listing.
-    """
-    found = concepts.page_of_texts(session, query.cursor, query.limit)
-    model = serving.current_model(session)
-    rest = {"next_cursor": found.next_cursor, "capacity": model.get("capacity") if model else None}
-    return json_text.document(rest, {"items": json_text.array(each.text for each in found.items)})
-
-
-def restore(session: Session, name: str, actor: str, if_match: str | None) -> concepts.ConceptText:
-    """Restore a concept; the concept as it is then.
-
-    Raises:
-        UnknownConcept, ConceptIrrevocable, ConceptMoved: As the registry says.
-    """
-    concepts.restore(session, name, actor, if_match)
-    return concepts.text(session, name)
-
-
 MEDIA_TYPE = "application/octet-stream"  # safetensors has no registered media type
+router = APIRouter(tags=["concepts"], responses=PROBLEM_RESPONSE)
 
 
 class LoraQuery(BaseModel):
@@ -66,43 +44,6 @@ class LoraQuery(BaseModel):
     def file_name(self, concept: str) -> str:
         """What the file is called."""
         return f"{concept}.safetensors" if self.format == "diffusers" else f"{concept}-{self.format}.safetensors"
-
-
-def stored_digest(session: Session, name: str) -> str:
-    """The digest of the increment that stands for a concept, whether it serves or is restored.
-
-    Raises:
-        UnknownConcept: Where there is none with the name.
-        Problem: `concept-never-erased`.
-    """
-    concept = concepts.get(session, name)
-    increment = increments.current(session, concept)
-    if increment is not None:
-        return increment.digest
-    live = concepts.document(session, concept)["job"]
-    detail = f"{name!r} has no increment yet." if live else f"{name!r} was never erased."
-    raise Problem(problems.CONCEPT_NEVER_ERASED, detail, concept=name, job=f"/jobs/{live}" if live else None)
-
-
-def read_lora(services: Services, name: str, digest: str, query: LoraQuery) -> bytes:
-    """The LoRA file of a stored increment, in the format asked for.
-
-    Raises:
-        Problem: `increment-damaged`.
-    """
-    from sepme_core.increments.lora import (
-        NoIncrement,
-        lora_of_increment,  # numpy, which nothing else needs here
-    )
-
-    try:
-        return lora_of_increment(services.blobs.get(digest), query.format)
-    except (BlobMissing, BlobDamaged, NoIncrement) as error:
-        detail = f"The increment of {name!r} cannot be used: {error}."
-        raise Problem(problems.INCREMENT_DAMAGED, detail, concept=name) from error
-
-
-router = APIRouter(tags=["concepts"], responses=PROBLEM_RESPONSE)
 
 
 class RestoreQuery(BaseModel):
@@ -211,6 +152,59 @@ async def erase_again(
     """Erase all that is stored for another model again, for the one that is served. What is restored stays so."""
     accepted = await submission.accept(body, lambda session: _accept_again(session, submission.actor))
     return await submission.answer_all(accepted)
+
+
+def page(session: Session, query: PageQuery) -> str:
+    """One page of the concepts, and the room that is left.
+
+    Raises:
+        CursorInvalid: Where the cursor is not one of this listing.
+    """
+    found = concepts.page_of_texts(session, query.cursor, query.limit)
+    model = serving.current_model(session)
+    rest = {"next_cursor": found.next_cursor, "capacity": model.get("capacity") if model else None}
+    return json_text.document(rest, {"items": json_text.array(each.text for each in found.items)})
+
+
+def restore(session: Session, name: str, actor: str, if_match: str | None) -> concepts.ConceptText:
+    """Restore a concept; the concept as it is then.
+
+    Raises:
+        UnknownConcept, ConceptIrrevocable, ConceptMoved: As the registry says.
+    """
+    concepts.restore(session, name, actor, if_match)
+    return concepts.text(session, name)
+
+
+def stored_digest(session: Session, name: str) -> str:
+    """The digest of the increment that stands for a concept, whether it serves or is restored.
+
+    Raises:
+        UnknownConcept: Where there is none with the name.
+        Problem: `concept-never-erased`.
+    """
+    concept = concepts.get(session, name)
+    increment = increments.current(session, concept)
+    if increment is not None:
+        return increment.digest
+    live = concepts.document(session, concept)["job"]
+    detail = f"{name!r} has no increment yet." if live else f"{name!r} was never erased."
+    raise Problem(problems.CONCEPT_NEVER_ERASED, detail, concept=name, job=f"/jobs/{live}" if live else None)
+
+
+def read_lora(services: Services, name: str, digest: str, query: LoraQuery) -> bytes:
+    """The LoRA file of a stored increment, in the format asked for.
+
+    Raises:
+        Problem: `increment-damaged`.
+    """
+    from sepme_core.increments.lora import NoIncrement, lora_of_increment  # numpy, which nothing else needs here
+
+    try:
+        return lora_of_increment(services.blobs.get(digest), query.format)
+    except (BlobMissing, BlobDamaged, NoIncrement) as error:
+        detail = f"The increment of {name!r} cannot be used: {error}."
+        raise Problem(problems.INCREMENT_DAMAGED, detail, concept=name) from error
 
 
 def refuse_repeats(names: list[str]) -> None:

@@ -29,9 +29,9 @@ from sepme_core.registry import images
 
 FIELD_NAMES = {"count": "n", "width": "size", "height": "size"}
 """How this body names what GenerateBody calls otherwise."""
-
 _NOT_HAD = frozenset({"style", "complexity", "frame_count", "frame_duration_ms", "svg"})
 """OpenAI's fields of which only null asks for nothing."""
+router = APIRouter(tags=["generation"], responses=PROBLEM_RESPONSE)
 
 
 class OpenAIImagesBody(Body):
@@ -104,9 +104,6 @@ class OpenAIImages(BaseModel):
     mask: dict[str, Any]
     base_digest: str
     warnings: list[str]
-
-
-router = APIRouter(tags=["generation"], responses=PROBLEM_RESPONSE)
 
 
 @router.post("/v1/images/generations", response_model=OpenAIImages, response_model_exclude_none=True)

@@ -24,6 +24,10 @@ from sepme_core.registry.errors import BlobDamaged, BlobMissing
 from sepme_core.registry.tables import Image, Job
 from sepme_core.registry.types import timestamp
 
+router = APIRouter(tags=["images"], responses=PROBLEM_RESPONSE)
+PNG, JSON = "image/png", "application/json"
+FOR_EVER = "private, max-age=31536000, immutable"
+
 
 class Replay(BaseModel):
     """How a picture is made again: pictures of one batch differ by rounding from those that are drawn alone."""
@@ -46,27 +50,6 @@ class ImageDocument(Picture):
     record: dict[str, Any] = Field(description="As it stands in the PNG's metadata.")
     replay: Replay | None = Field(description="How it is made again; null of what was drawn to look at an erasure.")
     created_at: datetime
-
-
-router = APIRouter(tags=["images"], responses=PROBLEM_RESPONSE)
-
-PNG, JSON = "image/png", "application/json"
-FOR_EVER = "private, max-age=31536000, immutable"
-
-
-async def get_image_id(
-    image_id: Annotated[
-        str,
-        Path(
-            description="Out of a finished job's `result.images`, of a concept's `certificate.pictures`, or of the "
-            "`pictures` of a failed job's problem."
-        ),
-    ],
-) -> str:
-    """An id out of the path. What cannot be one is not looked for."""
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", image_id):
-        raise Problem(problems.IMAGE_NOT_FOUND, f"No picture has the id {image_id!r}.")
-    return image_id
 
 
 @dataclass(frozen=True)
@@ -100,6 +83,21 @@ async def get_image_request(
 ) -> ImageRequest:
     """What the request's headers ask for."""
     return ImageRequest(accept, if_none_match)
+
+
+async def get_image_id(
+    image_id: Annotated[
+        str,
+        Path(
+            description="Out of a finished job's `result.images`, of a concept's `certificate.pictures`, or of the "
+            "`pictures` of a failed job's problem."
+        ),
+    ],
+) -> str:
+    """An id out of the path. What cannot be one is not looked for."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", image_id):
+        raise Problem(problems.IMAGE_NOT_FOUND, f"No picture has the id {image_id!r}.")
+    return image_id
 
 
 @router.get(

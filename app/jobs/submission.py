@@ -25,6 +25,21 @@ from sepme_core.registry import idempotency, jobs
 from sepme_core.terms import FINISHED, queue_of
 
 RETRY_SECONDS = 1
+Work = Callable[[Session], Sequence[str]]
+"""What a request does in its transaction. Returns the ids of its jobs."""
+Asking = Callable[[Session], Answer]
+"""What a request does in its transaction whose answer is more than its jobs."""
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        description="For a day, the same key with the same body is the same job; another body is refused.",
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x21-\x7e]+$",
+        examples=["2f1c7a4e"],
+    ),
+]
 
 
 def failure(job: JobDocument) -> ProblemDocument | None:
@@ -70,25 +85,6 @@ def _joined(failures: Sequence[ProblemDocument], of: int) -> ProblemDocument:
     document = Problem(problems.ERASURES_FAILED, detail, problems=list(failures)).document()
     statuses = {int(problem["status"]) for problem in failures}
     return document | {"status": statuses.pop()} if len(statuses) == 1 else document
-
-
-Work = Callable[[Session], Sequence[str]]
-"""What a request does in its transaction. Returns the ids of its jobs."""
-
-Asking = Callable[[Session], Answer]
-"""What a request does in its transaction whose answer is more than its jobs."""
-
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        description="For a day, the same key with the same body is the same job; another body is refused.",
-        min_length=1,
-        max_length=255,
-        pattern=r"^[\x21-\x7e]+$",
-        examples=["2f1c7a4e"],
-    ),
-]
 
 
 @dataclass

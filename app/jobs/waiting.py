@@ -20,6 +20,19 @@ from sepme_core.terms import FINISHED
 
 STEP_SECONDS = 0.25
 """How often somebody who waits looks whether there is still a reason to; the database is not asked for that."""
+KEEP_ALIVE_SECONDS = 10
+RECONNECT_MILLISECONDS = 1000
+CONTENT: dict[str, Any] = {"text/event-stream": {"schema": {"type": "string"}}}
+LastEventId = Annotated[
+    str | None,
+    Header(
+        alias="Last-Event-ID",
+        description="The `id` of the last event that arrived; all later ones are sent.",
+        pattern=r"^[0-9]{1,9}$",
+    ),
+]
+Event = tuple[int, str, Mapping[str, Any]]
+"""Its sequence, its kind, its data."""
 
 
 def read_jobs(session: Session, job_ids: Sequence[str]) -> list[JobDocument]:
@@ -64,24 +77,6 @@ async def finished_jobs(
         if await services.watcher.until(job_ids, have_finished, min(left, STEP_SECONDS), since):
             break
     return await services.read(lambda session: read_jobs(session, job_ids))
-
-
-KEEP_ALIVE_SECONDS = 10
-RECONNECT_MILLISECONDS = 1000
-
-CONTENT: dict[str, Any] = {"text/event-stream": {"schema": {"type": "string"}}}
-
-LastEventId = Annotated[
-    str | None,
-    Header(
-        alias="Last-Event-ID",
-        description="The `id` of the last event that arrived; all later ones are sent.",
-        pattern=r"^[0-9]{1,9}$",
-    ),
-]
-
-Event = tuple[int, str, Mapping[str, Any]]
-"""Its sequence, its kind, its data."""
 
 
 async def stream(services: Services, job_id: str, sequence: int) -> Response:

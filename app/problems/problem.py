@@ -11,6 +11,15 @@ from sepme_core.documents import answers
 from sepme_core.problems import INVALID_REQUEST, ProblemType
 
 MEDIA_TYPE = "application/problem+json"
+Responses = dict[int | str, dict[str, Any]]
+_WORDED = {
+    "extra_forbidden": "this field is not known",
+    "missing": "this field is required",
+    "model_attributes_type": "must be a JSON object",
+    "model_type": "must be a JSON object",
+    "dict_type": "must be a JSON object",
+    "finite_number": "must be a finite number",
+}
 
 
 class Problem(Exception):
@@ -43,6 +52,12 @@ class Problem(Exception):
     def document(self) -> answers.ProblemDocument:
         """The problem as RFC 9457 writes it."""
         return cast("answers.ProblemDocument", self.kind.document(self.detail, self.remedy) | self.members)
+
+
+def pointer(parts: Iterable[str | int]) -> str:
+    """A JSON pointer as a URI fragment (RFC 6901, section 6): `#/concepts/0/name`."""
+    escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+    return "#" + "".join("/" + quote(part, safe="~!$&'()*+,;=:@", errors="replace") for part in escaped)
 
 
 class InvalidField(BaseModel):
@@ -95,8 +110,6 @@ def document_response(
     return JSONResponse(content, status_code=int(content["status"]), media_type=MEDIA_TYPE, headers=dict(headers or {}))
 
 
-Responses = dict[int | str, dict[str, Any]]
-
 PROBLEM_RESPONSE: Responses = {
     "default": {
         "description": "A problem (RFC 9457); its types are listed at `/problems`.",
@@ -118,22 +131,6 @@ def move_to_problem_type(document: dict[str, Any]) -> dict[str, Any]:
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     return document
-
-
-_WORDED = {
-    "extra_forbidden": "this field is not known",
-    "missing": "this field is required",
-    "model_attributes_type": "must be a JSON object",
-    "model_type": "must be a JSON object",
-    "dict_type": "must be a JSON object",
-    "finite_number": "must be a finite number",
-}
-
-
-def pointer(parts: Iterable[str | int]) -> str:
-    """A JSON pointer as a URI fragment (RFC 6901, section 6): `#/concepts/0/name`."""
-    escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in parts)
-    return "#" + "".join("/" + quote(part, safe="~!$&'()*+,;=:@", errors="replace") for part in escaped)
 
 
 def path_in_body(location: Sequence[str | int], body: Any) -> list[str | int]:

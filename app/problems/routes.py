@@ -9,6 +9,25 @@ from app.problems.problem import PROBLEM_RESPONSE, Problem
 from sepme_core.problems import BY_SLUG, CATALOGUE, PATH_NOT_FOUND, ProblemType
 
 router = APIRouter(tags=["problems"], responses=PROBLEM_RESPONSE)
+PAGE = Path(__file__).parents[2] / "docs" / "problems.md"
+_OPENING = """\
+# Problems
+
+Every error is a problem document (RFC 9457, `application/problem+json`): `type` (a path below the service's root,
+listed here and served at `GET /problems/{slug}`), `title`, `status`, `detail`, `remedy`, `instance` (the path that was
+asked for). Fields that do not fit are listed under `errors`, each with its `location` (`body`, `path`, `query`,
+`header`), a `detail`, and a JSON pointer into the body (`"pointer": "#/concepts/0/name"`) or the `name` of the
+parameter or header.
+
+A job that failed keeps its problem (`GET /jobs/{id}`, `problem`). Where `Prefer: wait` held the line, the answer **is**
+that problem, with its own status and the path of the `job`. Below `/v1/` a problem also has the member `error` that
+OpenAI's clients read.
+
+Written by `python -m app.problems.routes`; a test fails where this page and the program differ.
+
+| type | status | title | remedy |
+|---|---|---|---|
+"""
 
 
 class ProblemDescription(BaseModel):
@@ -42,28 +61,6 @@ async def get_problem(slug: str) -> ProblemDescription:
 
 def _describe(kind: ProblemType) -> ProblemDescription:
     return ProblemDescription(type=kind.uri, status=kind.status, title=kind.title, remedy=kind.remedy)
-
-
-PAGE = Path(__file__).parents[2] / "docs" / "problems.md"
-
-_OPENING = """\
-# Problems
-
-Every error is a problem document (RFC 9457, `application/problem+json`): `type` (a path below the service's root,
-listed here and served at `GET /problems/{slug}`), `title`, `status`, `detail`, `remedy`, `instance` (the path that was
-asked for). Fields that do not fit are listed under `errors`, each with its `location` (`body`, `path`, `query`,
-`header`), a `detail`, and a JSON pointer into the body (`"pointer": "#/concepts/0/name"`) or the `name` of the
-parameter or header.
-
-A job that failed keeps its problem (`GET /jobs/{id}`, `problem`). Where `Prefer: wait` held the line, the answer **is**
-that problem, with its own status and the path of the `job`. Below `/v1/` a problem also has the member `error` that
-OpenAI's clients read.
-
-Written by `python -m app.problems.routes`; a test fails where this page and the program differ.
-
-| type | status | title | remedy |
-|---|---|---|---|
-"""
 
 
 def page() -> str:

@@ -20,36 +20,6 @@ from sepme_core.documents import answers
 from sepme_core.documents.answers import Answer, JobDocument
 from sepme_core.registry import protected
 
-
-def ask(session: Session, name: str, prompts: list[str], actor: str) -> Answer:
-    """Have the prompts protected, now or by a job.
-
-    Returns:
-        The job under `jobs`, or what is protected under `protected`; and whether it `is_new` under that name, which
-        holds until the job has ended: whoever protects or gives up the name meanwhile calls the job off.
-    """
-    accepted = protected.accept(session, name, prompts, actor)
-    return {
-        "jobs": [accepted.job.id] if accepted.job else [],
-        "protected": protected.document(accepted.row) if accepted.row else None,
-        "is_new": accepted.is_new,
-    }
-
-
-def respond(answer: Answer, jobs: Sequence[JobDocument], preference: Preference) -> Response:
-    """201 or 200 and what is protected, 202 and the job under way, or the problem that it ended with."""
-    status = HTTPStatus.CREATED if answer["is_new"] else HTTPStatus.OK
-    if not jobs:
-        return JSONResponse(answer["protected"], status, preference.applied)
-    (job,) = jobs
-    problem = failure(job)
-    if problem is not None:
-        return document_response(problem, instance=f"/jobs/{job['id']}", headers=preference.applied)
-    if job["state"] == "succeeded":
-        return JSONResponse(job["result"], status, preference.applied)
-    return job_response(job, preference)
-
-
 router = APIRouter(tags=["protected"], responses=PROBLEM_RESPONSE)
 
 
@@ -88,3 +58,32 @@ async def put_protected(name: SlugInPath, submission: SubmissionDependency, body
 async def delete_protected(name: SlugInPath, services: ServicesDependency, actor: Actor) -> None:
     """Protect these prompts no longer; a job that is to protect prompts under this name is cancelled."""
     await services.write(lambda session: protected.give_up(session, name, actor))
+
+
+def ask(session: Session, name: str, prompts: list[str], actor: str) -> Answer:
+    """Have the prompts protected, now or by a job.
+
+    Returns:
+        The job under `jobs`, or what is protected under `protected`; and whether it `is_new` under that name, which
+        holds until the job has ended: whoever protects or gives up the name meanwhile calls the job off.
+    """
+    accepted = protected.accept(session, name, prompts, actor)
+    return {
+        "jobs": [accepted.job.id] if accepted.job else [],
+        "protected": protected.document(accepted.row) if accepted.row else None,
+        "is_new": accepted.is_new,
+    }
+
+
+def respond(answer: Answer, jobs: Sequence[JobDocument], preference: Preference) -> Response:
+    """201 or 200 and what is protected, 202 and the job under way, or the problem that it ended with."""
+    status = HTTPStatus.CREATED if answer["is_new"] else HTTPStatus.OK
+    if not jobs:
+        return JSONResponse(answer["protected"], status, preference.applied)
+    (job,) = jobs
+    problem = failure(job)
+    if problem is not None:
+        return document_response(problem, instance=f"/jobs/{job['id']}", headers=preference.applied)
+    if job["state"] == "succeeded":
+        return JSONResponse(job["result"], status, preference.applied)
+    return job_response(job, preference)

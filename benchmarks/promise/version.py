@@ -15,9 +15,9 @@ from sepme_core.models.model import DiffusionModel
 ONLY_SAYING = {"__init__.py", "request.py", "refusals.py", "finishing.py"}
 """Modules of the eraser that decide nothing; the settings stand beside the digest."""
 
-RELAID = {
-    "sha256:f29f36c6a22e35510ac10885290ec4c6bba567f55a7b364cb756569571ff495f": "sha256:639c03c5fb95114c7f317dc1a2d1e18000e9c87a37423dedb39ead8eabb6aa01",
-}
+NOW = "sha256:f29f36c6a22e35510ac10885290ec4c6bba567f55a7b364cb756569571ff495f"
+BEFORE = "sha256:639c03c5fb95114c7f317dc1a2d1e18000e9c87a37423dedb39ead8eabb6aa01"
+RELAID = {NOW: BEFORE}
 """Methods whose modules alone were laid out anew: by digest, that of the one before, which makes the same bytes.
 
 Nine concepts were erased through the service by either: six in turn, two jointly, one by the published variant. All 39

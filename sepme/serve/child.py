@@ -21,6 +21,10 @@ from sepme.serve.state_folder import make_private
 FIRST_SECONDS = 0.2  # a worker killed by accident is back at once: its job's lease runs out in eight seconds
 MOST_SECONDS = 30.0
 CALM_SECONDS = 20.0  # a child that lived this long had started, and worked; what ended it is no reason to wait
+LOG_BYTES = 5_000_000
+LOG_COUNT = 3
+MOST_NICE = 19
+TAIL_LINES = 12
 
 
 @dataclass(frozen=True)
@@ -40,10 +44,6 @@ class Backoff:
             return 0.0
         doublings = min(self.deaths - 1, 16)  # 2**16 is far beyond MOST_SECONDS; the bound only keeps the power small
         return min(MOST_SECONDS, FIRST_SECONDS * 2.0**doublings)
-
-
-LOG_BYTES = 5_000_000
-LOG_COUNT = 3
 
 
 class ChildLog(RotatingFileHandler):
@@ -70,10 +70,6 @@ class ChildLog(RotatingFileHandler):
         """Close the file, whatever of it could not be written."""
         with suppress(OSError):
             super().close()
-
-
-MOST_NICE = 19
-TAIL_LINES = 12
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,9 @@ from sepme_core.models.files import BaseNotSupported, check_source
 from sepme_core.settings import Settings
 
 ASK_SECONDS = 0.3
-
-
 ANSWER_SECONDS = 3.0
-
-
 LONG_SECONDS = 90.0
+ORPHANS_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -90,9 +87,6 @@ def _still_missing(answer: Readiness | None) -> str:
         return "Still waiting for the front end to answer."
     late = [f"{part} ({lack})" for part, lack in answer.lacking.items() if lack]
     return f"Still waiting for: {', '.join(late)}."
-
-
-ORPHANS_SECONDS = 5.0
 
 
 class CannotServe(Exception):

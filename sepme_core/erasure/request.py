@@ -10,6 +10,8 @@ from sepme_core.increments.increment import Increment
 from sepme_core.options import ErasureSettings
 from sepme_core.terms import KINDS, Reason
 
+Result = TypeVar("Result")
+
 
 @dataclass(frozen=True)
 class KnownConcept:
@@ -67,9 +69,6 @@ class MadeIncrement:
     increment: Increment
     pictures: tuple[Picture, ...]
     reason: Reason
-
-
-Result = TypeVar("Result")
 
 
 def run_to_end(
