@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from threading import Thread
 
 import httpx
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from benchmarks.chaos.service import Service
 

@@ -9,10 +9,11 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 ENDED = {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}  # a zombie still has its number, but nothing one could end
+POLL_SECONDS = 0.05
 
 
 def start_mark(pid: int) -> str | None:
@@ -34,12 +35,9 @@ def start_mark(pid: int) -> str | None:
     return f"{BOOT.read_text().strip()}:{ticks}"
 
 
-POLL_SECONDS = 0.05
-
-
 @dataclass(frozen=True)
 class Record:
-    """A child as its pid file names it; `started` is the start mark of `identity`."""
+    """A child as its pid file names it; `started` is its start mark."""
 
     name: str
     pid: int

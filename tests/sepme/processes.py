@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 SLEEPER = "import time\nprint('awake', flush=True)\nwhile True: time.sleep(0.05)"
 STUBBORN = (
