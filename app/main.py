@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from anyio import to_thread
 from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from app import audit, health, model, pages, rate_limits
@@ -24,10 +26,10 @@ from app.middleware import (
     HostMiddleware,
     MetricsMiddleware,
 )
-from app.openapi import describe
 from app.problems import handlers, refusals
 from app.problems import routes as problems
 from app.problems.handlers import IncidentMiddleware
+from app.problems.problem import move_to_problem_type
 from app.protected import routes as protected
 from app.reaper import Reaper
 from app.services import Services, open_services
@@ -79,8 +81,27 @@ def create_app(settings: Settings) -> FastAPI:
     handlers.install(application)
     refusals.install(application)
     _add_middleware(application, services)
-    describe(application)
+    _describe(application)
     return application
+
+
+def _describe(application: FastAPI) -> None:
+    """Let the application answer `/openapi.json` with its problems under their media type."""
+
+    def openapi() -> dict[str, Any]:
+        if application.openapi_schema is None:
+            document = get_openapi(
+                title=application.title,
+                version=application.version,
+                summary=application.summary,
+                description=application.description,
+                license_info=application.license_info,
+                routes=application.routes,
+            )
+            application.openapi_schema = rate_limits.describe(move_to_problem_type(document))
+        return application.openapi_schema
+
+    application.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI documents
 
 
 def _add_middleware(application: FastAPI, services: Services) -> None:
