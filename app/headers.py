@@ -108,7 +108,11 @@ async def get_if_match(
         str | None, Header(alias="If-Match", description="The `ETag` of the concept as you know it, or `*`.")
     ] = None,
 ) -> str | None:
-    """The request's `If-Match`, read."""
+    """The request's `If-Match`, read.
+
+    A concept's tag changes with what an operator changes and not with the progress of its job or with re-projection; so
+    it guards changes and is no cache validator: `If-None-Match` is not answered with 304.
+    """
     del if_match  # declared for the documentation; the request holds every occurrence of the header
     return parse_entity_tags(request.headers.getlist("if-match"))
 

@@ -39,7 +39,11 @@ NO_ROUTE = "none"
 
 
 class HostMiddleware:
-    """Answers 421 where `Host` names a host that is not served, and 400 where it names none."""
+    """Answers 421 where `Host` names a host that is not served, and 400 where it names none.
+
+    A page elsewhere may have its own name resolve to this machine (DNS rebinding): its browser then takes the service
+    for a part of that page and shows it every answer. Such requests carry the page's name in `Host`.
+    """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
@@ -91,7 +95,12 @@ def _is_own_address(host: str, scope: Scope) -> bool:
 
 
 class CrossOriginMiddleware:
-    """Answers 403 where a request that may change something was sent by a page of another site."""
+    """Answers 403 where a request that may change something was sent by a page of another site.
+
+    There are no keys yet: whoever reaches the service may change things. A browser on the same machine reaches it on
+    behalf of any page it shows, and a POST without a body needs no permission. Browsers say where such requests come
+    from; other clients say nothing and are let through.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -137,7 +146,11 @@ def _host_of_origin(origin: str) -> str | None:
 
 
 class BodyMiddleware:
-    """Answers 413 for a body above the limit, declared or arriving, and 415 for a body that is not JSON."""
+    """Answers 413 for a body above the limit, declared or arriving, and 415 for a body that is not JSON.
+
+    What a client declares decides only whether it is refused at once. Starlette's own limit counts what really arrives,
+    whatever was declared: of `Content-Length: 5` beside `Transfer-Encoding: chunked` the second holds (RFC 9112, 6.3).
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = RequestBodyLimitMiddleware(app, LIMIT_BYTES)

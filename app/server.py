@@ -1,4 +1,10 @@
-"""uvicorn as this service runs it: connections and the time of a request are bounded, answers keep to the contract."""
+"""uvicorn as this service runs it: connections and the time of a request are bounded, answers keep to the contract.
+
+uvicorn has neither: whoever opens a thousand connections and sends half a request on each keeps everybody else out.
+What the server itself refuses, before there is a request to hand on, is answered with problem documents like the rest.
+And a connection that ends with bytes unread would be reset, which takes back an answer that its client has not read yet
+(RFC 9112, section 9.6): our side is closed alone, and what still comes is let go until theirs is, or for a while.
+"""
 
 import json
 import sys

@@ -27,7 +27,11 @@ WRITES = 8
 
 
 async def get_actor() -> str:
-    """Who asks: there are no keys yet, so everyone is the same. What belongs to somebody is written by actor."""
+    """Who asks. There are no keys yet, so everyone is the same.
+
+    Everything that belongs to somebody (jobs, pictures, idempotency keys, audit entries) is written by actor already:
+    when keys come, this is the place that changes.
+    """
     return ANONYMOUS
 
 

@@ -57,6 +57,9 @@ def open_lane(url: str, width: int) -> Lane:
 class WriteRecord:
     """When a write of an engine succeeded last, and when one failed for the database's sake.
 
+    Nothing is written to find out: a look that waits for the write lock would hang with those whom it looks for. The
+    reaper writes every few seconds, so there is always something to go by.
+
     Args:
         engine: Of writes alone.
         silence_seconds: For how long nothing may be heard of any write.

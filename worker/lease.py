@@ -25,6 +25,10 @@ class Drain:
     """Whether the worker is stopping, and how long the job it holds may go on.
 
     Thread-safe, and `begin` may run in a signal handler: it only sets a number.
+
+    Celery's own soft shutdown (REMAP_SIGTERM=SIGQUIT with worker_soft_shutdown_timeout) is of no use with threads: it
+    always sleeps its whole timeout, and then fails, because a thread cannot be terminated. So SIGTERM stays Celery's
+    warm shutdown, which waits for the job under way, and the job itself looks here at every step.
     """
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -76,6 +80,10 @@ class GaveWay(Interrupted):
 
 class Lease:
     """Hold a claim for the time of a `with` block.
+
+    A claim is a lease on the row under an attempt's number. While it lasts no other worker claims the job; where it ran
+    out (the process hung, the machine slept) another attempt may have begun, and whatever this one still writes is
+    refused by the registry. So losing a lease costs time, never correctness.
 
     Args:
         engine: the registry's database.

@@ -1,4 +1,7 @@
-"""What went wrong with a job, as the problem document that is stored on it; the front end answers with it as it is."""
+"""What went wrong with a job, as the problem document that is stored on it; the front end answers with it as it is.
+
+The front end lists these types at /problems; it answers with the stored document as it is.
+"""
 
 import json
 import secrets

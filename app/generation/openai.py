@@ -1,4 +1,8 @@
-"""POST /v1/images/generations: pictures for clients that speak OpenAI's images API, with this service's extensions."""
+"""POST /v1/images/generations: pictures for clients that speak OpenAI's images API, with this service's extensions.
+
+The line is always held, for as long as `Prefer: wait` says, else as long as the service allows: those clients know no
+jobs. Errors are problem documents that also have the member `error`, which is what OpenAI's clients read.
+"""
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence

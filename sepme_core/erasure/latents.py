@@ -1,4 +1,8 @@
-"""x_t: noised latents of the base model's own pictures of a concept, with the base's answers to them."""
+"""x_t: noised latents of the base model's own pictures of a concept, with the base's answers to them.
+
+The loss needs epsilon(c) and epsilon(counterpart) of the base alone; both are computed once for a fixed set of x_t, so
+that a step of the optimiser is one U-Net pass and its gradient.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,8 @@
-"""What an increment is to leave alone, the room that this leaves, and how near one concept comes to another."""
+"""What an increment is to leave alone, the room that this leaves, and how near one concept comes to another.
+
+At 1 the one acts on the other's sentences as strongly as on its own: "a cat" and "the cat". The 33 concepts of the demo
+model reach each other with .26 at most. Nearness decides nothing by itself: what is nearer than CLOSE is looked at.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,20 @@
 """The first w, without a U-Net pass: second moments of token rows, the null space, and the closed form.
 
-What an increment must not act on is an orthonormal basis S; its complement is the null space (A S = 0). In what is left
-the concept's rows are sent where the same sentences without it lie.
+Rows are never kept: a moment is (d_in, d_in) however many sentences it sums up.
+
+What an increment must not act on is an orthonormal basis S; its complement is the null space (A S = 0). The published
+method row-reduces A exactly, which is slow and badly conditioned. Here the rows of the empty prompt, and the start
+token, count to numerical rank, and the rows of all other known concepts by the leading directions of their listed
+prompts. Everything is float64.
+
+With X the token rows of sentences that name the concept, T the matched rows of the same sentences with its substitute
+in its place, S a basis of the null space and C what acting costs (on captions, on the sentences of what is protected):
+
+    D = S · argmin_M |(X S) M - (T - X)|² / |X| + tr((S M)ᵀ C (S M)) + ridge |M|²
+
+and Delta = W Dᵀ for each ``to_k`` and ``to_v``: one small system serves all layers. D of full rank is the best there
+is; of rank r the best is its projection on the leading right singular vectors of L D, with L Lᵀ the system's matrix
+(reduced-rank regression, Izenman 1975), so that no direction is spent on what a penalty forbids anyway.
 """
 
 from collections.abc import Sequence

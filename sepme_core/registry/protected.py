@@ -1,4 +1,7 @@
-"""Prompts that no increment may change, such as brand names: protected at once, or by a job that sees if it may be."""
+"""Prompts that no increment may change, such as brand names: protected at once, or by a job that sees if it may be.
+
+It may not where that weakens what is erased for good, nor where the model would not see the end of a prompt.
+"""
 
 from dataclasses import dataclass
 

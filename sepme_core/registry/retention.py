@@ -5,6 +5,10 @@ done in a snapshot and without a lock. What came since is not in it; but whoever
 away (`knowledge.keep`), under the lock by which it is marked and deleted: so a list that still has the mark of the
 snapshot is pinned by nothing still. Entries go with the last list that names them; lists that were made since are read
 again, and few.
+
+Blobs are named by their content, so one may belong to several rows: it goes with the last of them. Never deleted are
+increments of any version that is stored, their evidence, and the jobs they came by; pictures that a refusal rests on;
+and what the mask of a job that has not ended names.
 """
 
 import json

@@ -82,6 +82,9 @@ def repair(settings: Settings, stored: Sequence[StoredConcept]) -> list[Repair]:
     """Ask for a job for each concept whose current version, or the one that it was made from, is not there whole.
 
     Any service on this registry does them; until one has, the checks go on to fail.
+
+    By jobs and not by this process: a worker makes them under a lease, looks at what it has made and publishes it as
+    every other version, with a line in the audit; and of two that ask at once, one job comes.
     """
     engine, blobs = make_engine(settings.database_url), open_blobs(settings.blob_url)
     audit_heads.keep(engine, settings.audit_heads)

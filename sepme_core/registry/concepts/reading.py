@@ -1,4 +1,7 @@
-"""Concepts found and listed, as documents and as the JSON text that clients are sent, with their entity tags."""
+"""Concepts found and listed, as documents and as the JSON text that clients are sent, with their entity tags.
+
+A certificate is most of a concept and grows with all that is known, so no list reads it: it is passed on as stored.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

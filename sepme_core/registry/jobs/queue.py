@@ -95,6 +95,8 @@ class Waiting:
 def admit(session: Session, limit: int) -> list[Waiting]:
     """Refuse what the transaction has enqueued where more than `limit` jobs would then wait in one queue.
 
+    Decided at the end of the transaction that accepts, under a lock: of many that come at once no more get in than fit.
+
     Returns:
         How many wait now, of each queue that got something.
 
