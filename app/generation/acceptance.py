@@ -38,7 +38,6 @@ def accept(session: Session, body: GenerateBody, actor: str, field_names: Mappin
     job = jobs.enqueue(
         session,
         kind="generate",
-        queue="generate",
         request=request,
         pinned=pinned,
         concept=None,

@@ -134,7 +134,6 @@ def accept(session: Session, name: str, prompts: list[str], actor: str) -> Accep
     job = enqueue(
         session,
         kind="protect",
-        queue="erase",
         request=request,
         pinned=knowledge.folded(session, pinned),
         concept=name,

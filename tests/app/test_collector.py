@@ -166,7 +166,6 @@ def test_what_somebody_has_come_to_name_meanwhile_stays(
             jobs.enqueue(
                 session,
                 kind="generate",
-                queue="generate",
                 request=PICTURE,
                 pinned=pinned,
                 concept=None,

@@ -57,7 +57,5 @@ def asked_for(
     with reading(worker.engine) as session:
         pinned = concepts.resolve_mask(session, erased).pinned(base_digest or worker.base.digest)
     with writing(worker.engine) as session:
-        job = jobs.enqueue(
-            session, kind="generate", queue="generate", request=whole, pinned=pinned, concept=None, actor="tests"
-        )
+        job = jobs.enqueue(session, kind="generate", request=whole, pinned=pinned, concept=None, actor="tests")
         return job.id

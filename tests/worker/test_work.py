@@ -225,9 +225,7 @@ def test_an_error_nobody_foresaw_becomes_an_incident_that_the_log_explains(
 ) -> None:
     request = cast("ReprojectRequest", {})
     with writing(worker.engine) as session:
-        job_id = jobs.enqueue(
-            session, kind="evaluate", queue="erase", request=request, pinned={}, concept=None, actor="tests"
-        ).id
+        job_id = jobs.enqueue(session, kind="evaluate", request=request, pinned={}, concept=None, actor="tests").id
     with caplog.at_level(logging.ERROR):
         answer(worker, job_id)
     job = row(worker.engine, job_id)

@@ -208,7 +208,6 @@ def _enqueue(session: Session, concept: Concept, to_store: StoredErasure, actor:
     job = job_rows.enqueue(
         session,
         kind="erase",
-        queue="erase",
         request=to_store,
         pinned=pinned,
         concept=concept.name,

@@ -88,7 +88,6 @@ def _ask(session: Session, trained: Increment, pinned: StoredPins) -> None:
             enqueue(
                 session,
                 kind="reproject",
-                queue="erase",
                 request={"name": trained.concept},
                 pinned=pinned,
                 concept=trained.concept,

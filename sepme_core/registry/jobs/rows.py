@@ -15,7 +15,7 @@ from sepme_core.registry.errors import CursorInvalid, JobFinished, UnknownJob
 from sepme_core.registry.queries import Selected, find
 from sepme_core.registry.tables import Event, Job
 from sepme_core.registry.types import new_id
-from sepme_core.terms import LIVE_STATES
+from sepme_core.terms import LIVE_STATES, queue_of
 
 _COUNTING = (
     update(Job).where(Job.id == bindparam("counted")).values(event_count=Job.event_count + 1).returning(Job.event_count)
@@ -67,7 +67,6 @@ def enqueue(
     session: Session,
     *,
     kind: str,
-    queue: str,
     request: StoredRequest,
     pinned: JobPins,
     concept: str | None,
@@ -81,7 +80,6 @@ def enqueue(
     Args:
         session: of `database.writing`.
         kind: erase, generate, reproject, protect or evaluate.
-        queue: erase or generate.
         request: all that the worker needs, as the client sent it with defaults filled in.
         pinned: what was resolved on acceptance: known concepts, or the mask.
         concept: the concept's name for work on a concept, or that of protected prompts.
@@ -93,7 +91,7 @@ def enqueue(
     job = Job(
         id=job_id or new_id(),
         kind=kind,
-        queue=queue,
+        queue=queue_of(kind),
         request=request,
         pinned=pinned,
         concept=concept,
@@ -104,7 +102,7 @@ def enqueue(
     session.add(job)
     session.flush()
     if kind != "reproject":  # nobody asked for it, and nobody could come again later
-        session.info.setdefault(ENQUEUED, []).append(queue)
+        session.info.setdefault(ENQUEUED, []).append(job.queue)
     return job
 
 
@@ -128,7 +126,7 @@ def enqueue_finished(
     job = Job(
         id=new_id(),
         kind=kind,
-        queue=kind,
+        queue=queue_of(kind),
         state="succeeded",
         request=request,
         pinned={},

@@ -40,9 +40,7 @@ def accept_generation(engine: Engine, erased: list[str]) -> Job:
     with writing(engine) as session:
         pinned = concepts.resolve_mask(session, erased).pinned(BASE)
         request = cast("PictureRequestDocument", {})
-        return jobs.enqueue(
-            session, kind="generate", queue="generate", request=request, pinned=pinned, concept=None, actor=HOLDER
-        )
+        return jobs.enqueue(session, kind="generate", request=request, pinned=pinned, concept=None, actor=HOLDER)
 
 
 def irrevocable_besides(engine: Engine, job: Job) -> list[str]:

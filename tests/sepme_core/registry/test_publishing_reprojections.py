@@ -159,9 +159,7 @@ def test_a_reprojection_of_an_older_training_is_never_published(engine: Engine) 
     with writing(engine) as session:
         pinned = cast("StoredPins", {**knowledge.keep(session, [], []), "trained": trained})
         request = cast("ReprojectRequest", {})
-        job = jobs.enqueue(
-            session, kind="reproject", queue="erase", request=request, pinned=pinned, concept="cat", actor=HOLDER
-        )
+        job = jobs.enqueue(session, kind="reproject", request=request, pinned=pinned, concept="cat", actor=HOLDER)
     held = claimed(engine, job.id)
     assert not publish_reprojection(engine, held, "of the old one")
     assert get_job(engine, held.job_id).state == "cancelled"

@@ -67,7 +67,6 @@ def asked_of(engine: Engine, base_digest: str) -> Job:
         return jobs.enqueue(
             session,
             kind="generate",
-            queue="generate",
             request=cast("PictureRequestDocument", {"prompt": "a cat"}),
             pinned=cast("PinnedMask", {"mask": {"concepts": [{"name": "cat"}]}, "base_digest": base_digest}),
             concept=None,

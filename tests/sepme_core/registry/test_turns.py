@@ -117,7 +117,6 @@ def test_what_is_for_one_base_is_left_to_the_workers_of_that_base(engine: Engine
         theirs = jobs.enqueue(
             session,
             kind="generate",
-            queue="generate",
             request=cast("PictureRequestDocument", {"prompt": "a cat"}),
             pinned={},
             concept=None,

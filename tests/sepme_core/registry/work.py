@@ -128,7 +128,6 @@ def enqueue_generation(engine: Engine, **pinned: Any) -> Job:
         return jobs.enqueue(
             session,
             kind="generate",
-            queue="generate",
             request=cast("PictureRequestDocument", {"prompt": "a cat"}),
             pinned=cast("PinnedMask", pinned),
             concept=None,
