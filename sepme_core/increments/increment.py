@@ -16,7 +16,6 @@ from torch import Tensor
 from sepme_core.canonical import canonical_json, digest_of_bytes
 from sepme_core.documents.certificates import Certificate, IncrementMetadata
 from sepme_core.increments.format import DIRECTIONS, FORMAT, METADATA_ENTRY, WEIGHT_PREFIX, read_metadata
-from sepme_core.models.cross_attention import conditioned_matrices
 from sepme_core.models.model import DiffusionModel
 
 
@@ -115,10 +114,10 @@ def check_base(increment: Increment, base: DiffusionModel, name: str) -> None:
             f"increment {name} of {increment.concept!r} was made for base {increment.base_digest}, and {base.digest}"
             " is served; erase the concept again for this base"
         )
-    matrices = conditioned_matrices(base.unet)
-    if set(matrices) != set(increment.weights):
+    shapes = base.conditioned_shapes
+    if set(shapes) != set(increment.weights):
         raise IncrementDamaged(f"increment {name}: its matrices are not those of the base")
     width, rank = increment.directions.shape
-    for path, linear in matrices.items():
-        if increment.weights[path].shape != (linear.out_features, rank) or linear.in_features != width:
+    for path, (d_out, d_in) in shapes.items():
+        if increment.weights[path].shape != (d_out, rank) or d_in != width:
             raise IncrementDamaged(f"increment {name}: the shape of {path} does not fit the base")

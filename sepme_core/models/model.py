@@ -6,6 +6,7 @@ Every increment is made for one base, named by its digest, and applied to no oth
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,12 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from sepme_core.canonical import canonical_json
 from sepme_core.demo import DEMO
 from sepme_core.documents.answers import ModelDescription
-from sepme_core.models.cross_attention import cross_attention_layers, install_processors, unsupported_layers
+from sepme_core.models.cross_attention import (
+    conditioned_matrices,
+    cross_attention_layers,
+    install_processors,
+    unsupported_layers,
+)
 from sepme_core.models.files import REMEDY, BaseNotSupported, model_folder, read_object
 from sepme_core.models.loading import load_pipeline
 from sepme_core.models.schedulers import SCHEDULERS, least_steps
@@ -85,6 +91,11 @@ class DiffusionModel:
     def tokens(self) -> int:
         """How many tokens a prompt has, start, end and padding included."""
         return int(self.tokenizer.model_max_length)
+
+    @cached_property
+    def conditioned_shapes(self) -> Mapping[str, tuple[int, int]]:
+        """(d_out, d_in) of every ``to_k`` and ``to_v`` that sees the prompt; the U-Net is walked through once."""
+        return {path: (each.out_features, each.in_features) for path, each in conditioned_matrices(self.unet).items()}
 
     @property
     def prediction_type(self) -> str:
