@@ -19,7 +19,7 @@ EMBEDDINGS_SHARE = 16
 
 @dataclass(frozen=True)
 class Conditioning:
-    """One prompt's ``embedding`` (1, tokens, d_in), and K and V under a mask, each (1, tokens, d_out), all read only."""
+    """One prompt's ``embedding`` (1, tokens, d_in), and K and V under a mask, each (1, tokens, d_out); read only."""
 
     embedding: Tensor
     given: KeysAndValues
