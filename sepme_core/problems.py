@@ -44,8 +44,8 @@ class ProblemType:
 
 
 MADE_AGAIN = (
-    "Its record stays (Accept: application/json): POST /generate with `replay.request`, all pictures of its batch at "
-    "once, makes it again as number `replay.row`, from 0, on the same kind of device and under the same increments."
+    "Its record stays (Accept: application/json): POST /generate with `replay.request` makes it again as number "
+    "`replay.row`, from 0, on the same kind of device and under the same increments."
 )
 
 # The request itself.
@@ -267,6 +267,12 @@ EFFECT_LOST = ProblemType(
 WORKER_LOST = ProblemType(
     "worker-lost", 500, "The worker was lost", "See the worker's log (memory is the usual cause); send it again."
 )
+OUT_OF_MEMORY = ProblemType(
+    "out-of-memory",
+    507,
+    "The picture does not fit the worker's memory",
+    "Ask for a smaller width and height. Operators can give the model less room (SEPME_DTYPE), or a device with more.",
+)
 MODEL_NOT_READY = ProblemType(
     "model-not-ready",
     503,
@@ -374,6 +380,7 @@ CATALOGUE: tuple[ProblemType, ...] = (
     IRREVOCABLE_WEAKENED,
     EFFECT_LOST,
     WORKER_LOST,
+    OUT_OF_MEMORY,
     MODEL_NOT_READY,
     QUEUE_FULL,
     STORAGE_FULL,

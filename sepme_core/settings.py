@@ -123,6 +123,20 @@ class Settings(BaseSettings):
         " chain was cut off: best on a disk that whoever reaches the database cannot write to. Unset: in the state"
         " folder.",
     )
+    batch_pictures: int = Field(
+        default=16,
+        ge=1,
+        le=16,
+        description="How many pictures a worker denoises together, whatever their requests, at the most: pictures join"
+        " between two steps. 1: one after the other.",
+    )
+    batch_pixels: int = Field(
+        default=2_097_152,
+        ge=4096,
+        le=2**30,
+        description="How many pixels those pictures have together at the most, one picture aside: memory grows with"
+        " them. The default is eight pictures of 512 x 512. What does not fit the memory is split further by itself.",
+    )
     erase_workers: int | None = Field(
         default=None,
         ge=1,

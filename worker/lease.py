@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
 from sepme_core.registry import jobs
 from sepme_core.registry.database import writing
@@ -79,7 +80,7 @@ class GaveWay(Interrupted):
 
 
 class Lease:
-    """Hold a claim for the time of a `with` block.
+    """Hold a claim for the time of a `with` block, or from `begin` to `end`.
 
     A claim is a lease on the row under an attempt's number. While it lasts no other worker claims the job; where it ran
     out (the process hung, the machine slept) another attempt may have begun, and whatever this one still writes is
@@ -120,15 +121,23 @@ class Lease:
         self._over = threading.Event()
         self._renewer = threading.Thread(target=self._renew, name=f"lease of {claim.job_id}", daemon=True)
 
-    def __enter__(self) -> Self:
+    def begin(self) -> None:
+        """Keep the claim up from now on, until `end`."""
         self._renewer.start()
+
+    def end(self) -> None:
+        """Keep it up no longer; returns with nothing under way."""
+        self._over.set()
+        self._renewer.join()
+
+    def __enter__(self) -> Self:
+        self.begin()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._over.set()
-        self._renewer.join()
+        self.end()
 
     def step(self, step: int, of: int, message: str, data: Mapping[str, float] | None = None) -> None:
         """Report a step and see whether to go on; to be called at every step of the work.
@@ -143,13 +152,19 @@ class Lease:
             return
         self._looked = self._clock()
         with writing(self._engine) as session:
-            held = jobs.report(session, self.claim, step, of, message, data)
-            cancelled = held and jobs.cancel_requested(session, self.claim.job_id)
-        if not held:
-            self._lost.set()
-        if cancelled:
-            raise Cancelled
+            interrupted = self.report(session, step, of, message, data)
+        if interrupted is not None:
+            raise interrupted
         self.check()
+
+    def report(
+        self, session: Session, step: int, of: int, message: str, data: Mapping[str, float] | None = None
+    ) -> LeaseLost | Cancelled | None:
+        """Say in a transaction how far the work is; returns why it is to end now, where it is."""
+        if not jobs.report(session, self.claim, step, of, message, data):
+            self._lost.set()
+            return LeaseLost()
+        return Cancelled() if jobs.cancel_requested(session, self.claim.job_id) else None
 
     def check(self) -> None:
         """See, without asking the database, whether the work may go on.

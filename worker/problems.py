@@ -17,6 +17,7 @@ from sepme_core.problems import (
     INCREMENT_FOR_ANOTHER_BASE,
     INTERNAL_ERROR,
     INVALID_REQUEST,
+    OUT_OF_MEMORY,
     STORAGE_UNUSABLE,
 )
 
@@ -68,6 +69,16 @@ def of_trouble(reason: str, times: int) -> ProblemDocument:
     """The database or the blob store could not be used, however often the job was tried."""
     detail = f"The job was put back {times} times and is given up: {reason}."
     return STORAGE_UNUSABLE.document(detail, STORAGE_UNUSABLE.remedy)
+
+
+def of_want_of_memory(width: int, height: int, device: str, free: int, total: int) -> ProblemDocument:
+    """A single picture does not fit the memory of the device, of which ``free`` bytes of ``total`` were left."""
+    detail = (
+        f"One picture of {width} x {height} pixels, drawn by itself, does not fit the memory of {device}:"
+        f" {free / 2**20:.0f} MiB of {total / 2**20:.0f} are free."
+    )
+    numbers = {"width": width, "height": height, "free_bytes": free, "total_bytes": total}
+    return OUT_OF_MEMORY.document(detail, OUT_OF_MEMORY.remedy, **numbers)
 
 
 def of_incident() -> ProblemDocument:

@@ -13,22 +13,23 @@ from sqlalchemy import Engine
 
 from sepme_core.canonical import digest_of
 from sepme_core.documents.requests import NamedIncrement, ServingDocument
+from sepme_core.drawing.conditioning import Conditioner
 from sepme_core.drawing.request import Picture
 from sepme_core.drawing.trial import check_draws
 from sepme_core.erasure import ErasureCache, MadeIncrement
 from sepme_core.evaluation.classifier import Classifier, open_classifier
 from sepme_core.increments.increment import Increment, IncrementDamaged, IncrementForAnotherBase
+from sepme_core.increments.mask import MaskCache
 from sepme_core.models.loading import first_line
 from sepme_core.models.model import BaseNotSupported, DiffusionModel, load_base, model_folder
-from sepme_core.registry import audit_heads
+from sepme_core.registry import audit_heads, jobs
 from sepme_core.registry.blobs import Blobs, open_blobs
 from sepme_core.registry.database import make_engine, migrate
 from sepme_core.registry.errors import BlobDamaged, BlobMissing
 from sepme_core.registry.images import PictureRecord
-from sepme_core.registry.jobs import StoredIncrement
 from sepme_core.settings import Settings
 from worker import problems
-from worker.lease import Drain
+from worker.lease import Drain, Lease
 
 logger = logging.getLogger(__name__)
 KEPT = 256  # increments of 0.3 MB (demo) to 1 MB (SD 1.x); all that are masked at once on a full model
@@ -109,10 +110,10 @@ class LastGroup:
         return self._made
 
 
-def store_increment(blobs: Blobs, made: MadeIncrement, seconds: float) -> StoredIncrement:
+def store_increment(blobs: Blobs, made: MadeIncrement, seconds: float) -> jobs.StoredIncrement:
     """Store an increment and its evidence; `seconds` is how long it took to make."""
     data = made.increment.to_bytes()
-    return StoredIncrement(
+    return jobs.StoredIncrement(
         digest=blobs.put(data),
         bytes=len(data),
         base_digest=made.increment.base_digest,
@@ -153,8 +154,21 @@ class WorkerProcess:
     base: DiffusionModel
     increments: IncrementCache
     cache: ErasureCache
+    masks: MaskCache
+    conditioner: Conditioner
     drain: Drain
     last_group: LastGroup = field(default_factory=LastGroup)
+
+    def hold(self, claim: jobs.Claim) -> Lease:
+        """A hold of this worker on a job that it claimed."""
+        settings = self.settings
+        return Lease(
+            self.engine,
+            claim,
+            seconds=settings.lease_seconds,
+            drain=self.drain,
+            hang_seconds=settings.hang_seconds,
+        )
 
 
 def load(settings: Settings, node: str, queue: str) -> WorkerProcess:
@@ -185,6 +199,8 @@ def load(settings: Settings, node: str, queue: str) -> WorkerProcess:
         base=base,
         increments=IncrementCache(blobs, base),
         cache=ErasureCache(base, load_classifier(settings)),
+        masks=MaskCache(base),
+        conditioner=Conditioner(base),
         drain=Drain(settings.drain_seconds),
     )
 

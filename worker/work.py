@@ -2,113 +2,72 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 
-from sepme_core.documents.answers import ProblemDocument
-from sepme_core.drawing.request import Picture
-from sepme_core.erasure import ErasureRefused
 from sepme_core.registry import jobs
-from sepme_core.registry.database import writing
-from worker import erase, generate, problems, protect, reproject
-from worker.lease import Cancelled, GaveWay, Lease, LeaseLost, PutBack
-from worker.process import WorkerProcess, store_picture
-from worker.trouble import MOST_PUT_BACK, insist, is_trouble, is_usable, pause_after, said, wait_out
+from sepme_core.registry.database import reading, writing
+from worker import ending, erase, protect, reproject
+from worker.lease import Lease
+from worker.process import WorkerProcess
+from worker.running_batch import RunningBatch
 
 logger = logging.getLogger(__name__)
 WORK: Mapping[str, Callable[[WorkerProcess, Lease], None]] = {
     "erase": erase.run,
     "protect": protect.run,
     "reproject": reproject.run,
-    "generate": generate.run,
 }
+"""What is done job by job; pictures are drawn many at once."""
 
 
 def do_next(worker: WorkerProcess, pass_on: Callable[[], None]) -> bool:
     """Claim the job whose turn it is in this worker's queue, and do it. False where nothing is to be done here.
 
+    While pictures are drawn others are claimed and join them.
+
     ``pass_on`` is called where more waits: another worker may be idle.
     """
-    if worker.drain.begun:
-        return False
-    claimant = jobs.Claimant(worker.name, worker.queue, worker.base.digest, worker.settings.job_attempts)
-    with writing(worker.engine) as session:
-        job_id = jobs.next_in_turn(session, claimant)
-        if job_id is None:
-            return False
-        claim = jobs.claim(session, job_id, worker=worker.name, lease_seconds=worker.settings.lease_seconds)
-        more_waits = jobs.waits(session, claimant)
+    claim = claim_next(worker, pass_on)
     if claim is None:
         return False
-    if more_waits:
-        pass_on()
-    do(worker, claim)
+    do(worker, claim, lambda: claim_next(worker, pass_on))
     return True
 
 
-def do(worker: WorkerProcess, claim: jobs.Claim) -> None:
-    """Do a job that was claimed, and say how it ended."""
-    logger.info("Job %s: %s, attempt %d.", claim.job_id, claim.kind, claim.attempt)
-    settings = worker.settings
-    with Lease(
-        worker.engine,
-        claim,
-        seconds=settings.lease_seconds,
-        drain=worker.drain,
-        hang_seconds=settings.hang_seconds,
-    ) as lease:
-        _do(worker, lease)
+def claim_next(worker: WorkerProcess, pass_on: Callable[[], None]) -> jobs.Claim | None:
+    """The job whose turn it is, claimed; None where none waits, or this worker is stopping."""
+    if worker.drain.begun:
+        return None
+    claimant = jobs.Claimant(worker.name, worker.queue, worker.base.digest, worker.settings.job_attempts)
+    with reading(worker.engine) as session:  # locks nothing: it is looked often, and mostly nothing waits
+        if not jobs.waits(session, claimant):
+            return None
+    with writing(worker.engine) as session:
+        job_id = jobs.next_in_turn(session, claimant)
+        if job_id is None:
+            return None
+        claim = jobs.claim(session, job_id, worker=worker.name, lease_seconds=worker.settings.lease_seconds)
+        more_waits = jobs.waits(session, claimant)
+    if claim is not None and more_waits:
+        pass_on()
+    return claim
 
 
-def _do(worker: WorkerProcess, lease: Lease) -> None:
-    claim = lease.claim
-    try:
-        WORK[claim.kind](worker, lease)
-    except Cancelled:
-        logger.info("Job %s was cancelled.", claim.job_id)
-        insist(worker.engine, lambda session: jobs.finish_cancelled(session, claim))
-    except PutBack:
-        logger.info("Job %s is put back: this worker is stopping.", claim.job_id)
-        insist(worker.engine, lambda session: jobs.release(session, claim))
-    except GaveWay:
-        logger.info("Job %s gives way to others, and is to be done anew after them.", claim.job_id)
-        insist(worker.engine, lambda session: jobs.give_way(session, claim))
-    except LeaseLost:
-        logger.warning("Job %s: attempt %d is void; what it made is dropped.", claim.job_id, claim.attempt)
-    except problems.Refused as refusal:
-        logger.info("Job %s: %s", claim.job_id, refusal)
-        _fail(worker, claim, refusal.document)
-    except ErasureRefused as refusal:
-        logger.info("Job %s: %s", claim.job_id, refusal)
-        address = f"http://{worker.settings.host}:{worker.settings.port}"
-        _fail(worker, claim, problems.of_refusal(refusal, claim.request, address), refusal.pictures)
-    except Exception as error:
-        if is_trouble(error):
-            _put_back(worker, claim, error)
-            return
-        document = problems.of_incident()
-        logger.exception("Job %s: incident %s", claim.job_id, document["incident"])
-        _fail(worker, claim, document)
-    else:
-        logger.info("Job %s is done.", claim.job_id)
-
-
-def _put_back(worker: WorkerProcess, claim: jobs.Claim, error: Exception) -> None:
-    """Leave it to a later attempt, its own or another worker's, and wait a little; at last give it up."""
-    reason = said(error)
-    troubles = insist(worker.engine, lambda session: jobs.put_back_for_trouble(session, claim, reason, MOST_PUT_BACK))
-    if troubles is None:
-        logger.error("Job %s is given up, after %d times: %s", claim.job_id, MOST_PUT_BACK, reason)
-        _fail(worker, claim, problems.of_trouble(reason, MOST_PUT_BACK))
+def do(worker: WorkerProcess, claim: jobs.Claim, claim_next: Callable[[], jobs.Claim | None] = lambda: None) -> None:
+    """Do a job that was claimed, and say how it ended; ``claim_next`` gives others that may be done with it."""
+    if claim.kind == "generate":
+        RunningBatch(worker, claim_next).run(claim)
         return
-    logger.warning("Job %s is put back: %s", claim.job_id, reason)
-    wait_out(worker.drain, pause_after(troubles), lambda: is_usable(worker.engine, worker.blobs))
-
-
-def _fail(
-    worker: WorkerProcess, claim: jobs.Claim, document: ProblemDocument, pictures: Sequence[Picture] = ()
-) -> None:
-    stored = [store_picture(worker.blobs, picture) for picture in pictures]
-    insist(worker.engine, lambda session: jobs.fail(session, claim, document, stored))
+    logger.info("Job %s: %s, attempt %d.", claim.job_id, claim.kind, claim.attempt)
+    with worker.hold(claim) as lease:
+        try:
+            WORK[claim.kind](worker, lease)
+        except Exception as error:  # noqa: BLE001  (whatever it is, the job's row says so)
+            seconds = ending.end(worker, claim, error)
+        else:
+            seconds = ending.end(worker, claim)
+    if seconds is not None:
+        ending.pause(worker, seconds)
 
 
 class LookAhead:

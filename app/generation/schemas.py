@@ -25,6 +25,13 @@ Erased = Annotated[
 ]
 
 
+class BatchSpan(Body):
+    """For so many denoising steps a batch of so many pictures."""
+
+    size: Annotated[int, Field(ge=1, le=16)]
+    steps: Annotated[int, Field(ge=1, le=1000)]
+
+
 class GenerateBody(Body):
     """A request for pictures. What is left out is the model's default (GET /model)."""
 
@@ -45,7 +52,7 @@ class GenerateBody(Body):
     erased: Erased = "active"
     seed: Seed | None = Field(
         default=None,
-        description="Picture j has seed + j; left out: one is drawn and recorded. In a batch of another size the same"
+        description="Picture j has seed + j; left out: one is drawn and recorded. In batches of other sizes the same"
         " seed is the same picture up to rounding; GET /images/{id} says in `replay` how it is made to the bit.",
     )
     count: Annotated[int, Field(ge=1)] = 1
@@ -54,3 +61,9 @@ class GenerateBody(Body):
     width: Annotated[int, Field(ge=1)] | None = None
     height: Annotated[int, Field(ge=1)] | None = None
     scheduler: Annotated[str, Field(max_length=64)] | None = None
+    batches: Annotated[list[BatchSpan], Field(min_length=1, max_length=256)] | None = Field(
+        default=None,
+        description="In batches of which sizes the pictures are denoised, as a record says it, the last to the end;"
+        " places that they do not need are filled up. Left out: together with what else is asked for at the time."
+        ' `[{"size": 1, "steps": 1}]` draws each by itself: the same pixels whatever the load.',
+    )

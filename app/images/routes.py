@@ -30,16 +30,16 @@ FOR_EVER = "private, max-age=31536000, immutable"
 
 
 class Replay(BaseModel):
-    """How a picture is made again: pictures of one batch differ by rounding from those that are drawn alone."""
+    """How a picture is made again: pictures of a batch differ by rounding from those that are drawn alone."""
 
-    request: dict[str, Any] = Field(description="The body for POST /generate, all pictures of the batch at once.")
-    row: int = Field(description="Which of them it is, from 0.")
+    request: dict[str, Any] = Field(description="The body for POST /generate; `batches` has the sizes it was drawn in.")
+    row: int = Field(description="Which of its pictures it is, from 0.")
 
 
 class ImageDocument(Picture):
     """A picture and its record.
 
-    On the same kind of device, under the same increments and library versions, the whole batch again is the same bytes.
+    On the same kind of device, under the same increments and library versions, its `replay` gives the same pixels.
     """
 
     job: str = Field(description="Path of the job that made it.")
@@ -161,9 +161,15 @@ def _document(session: Session, image_id: str) -> pictures.ImageDocument:
 
 
 def _replay(job: Job, image: Image) -> pictures.ReplayDocument | None:
-    """The request that made it, its mask by names: "active" may be another one by now."""
+    """The request that made it, its mask by names ("active" may be another one by now) and its batches by their sizes.
+
+    Whose record names no sizes was drawn in one batch with all pictures of its request.
+    """
     if job.kind != "generate":
         return None
     asked: requests.PictureRequestDocument = job.request
-    names = [concept["name"] for concept in image.mask["concepts"]]
-    return {"request": {**asked, "erased": names}, "row": image.position}
+    asked = {**asked, "erased": [concept["name"] for concept in image.mask["concepts"]]}
+    if "batches" in image.record:
+        return {"request": {**asked, "seed": image.seed, "count": 1, "batches": image.record["batches"]}, "row": 0}
+    whole: requests.BatchSpan = {"size": asked["count"], "steps": asked["steps"]}
+    return {"request": {**asked, "batches": [whole]}, "row": image.position}

@@ -2,7 +2,7 @@
 
 from typing import NotRequired, TypedDict
 
-from sepme_core.documents.requests import MaskDocument, PictureRequestDocument
+from sepme_core.documents.requests import BatchSpan, MaskDocument, PictureRequestDocument
 
 
 class AppliedIncrement(TypedDict):
@@ -19,6 +19,7 @@ class PictureRecordDocument(TypedDict):
     """
 
     warnings: NotRequired[list[str]]
+    batches: NotRequired[list[BatchSpan]]
     prompt: str
     negative_prompt: str
     seed: int
@@ -56,7 +57,7 @@ class RefusalPicture(PictureDocument):
 
 
 class ReplayDocument(TypedDict):
-    """How a picture is made again: a request for its whole batch, and its place there."""
+    """How a picture is made again: a request, and its place among the pictures of that."""
 
     request: PictureRequestDocument
     row: int

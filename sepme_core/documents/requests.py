@@ -91,6 +91,13 @@ class ReprojectRequest(TypedDict):
     name: str
 
 
+class BatchSpan(TypedDict):
+    """For so many denoising steps a picture was, or is to be, in a batch of so many; of a record or a request."""
+
+    size: int
+    steps: int
+
+
 class PictureRequestDocument(TypedDict):
     """A request for pictures, the model's defaults filled in; the front end writes it and the worker reads it."""
 
@@ -104,6 +111,7 @@ class PictureRequestDocument(TypedDict):
     width: int
     height: int
     scheduler: str
+    batches: NotRequired[list[BatchSpan] | None]
 
 
 RequestDocument = ErasureRequestDocument | ProtectRequest | ReprojectRequest | PictureRequestDocument

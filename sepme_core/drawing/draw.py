@@ -8,7 +8,7 @@ import torch
 from diffusers import StableDiffusionPipeline
 from PIL import Image
 
-from sepme_core.drawing.request import Picture, PictureRequest, make_record
+from sepme_core.drawing.request import Picture, PictureRequest, applied, make_record
 from sepme_core.increments.increment import Increment, check_base
 from sepme_core.models.cross_attention import Factors, keys_and_values
 from sepme_core.models.model import DiffusionModel
@@ -37,7 +37,7 @@ def generate(
     for increment in ordered:
         check_base(increment, base, increment.concept)
     images = draw(base, [request.prompt] * request.count, request, ordered, on_step)
-    return [Picture(image, make_record(base, request, ordered, row=row)) for row, image in enumerate(images)]
+    return [Picture(image, make_record(base, request, applied(ordered), row=row)) for row, image in enumerate(images)]
 
 
 def generate_each(
@@ -47,7 +47,7 @@ def generate_each(
     ordered = sorted(increments, key=lambda increment: increment.concept)
     asked = replace(request, count=len(prompts))
     return [
-        Picture(image, make_record(base, replace(asked, prompt=prompt), ordered, row=row))
+        Picture(image, make_record(base, replace(asked, prompt=prompt), applied(ordered), row=row))
         for row, (image, prompt) in enumerate(zip(draw(base, prompts, asked, ordered), prompts, strict=True))
     ]
 

@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from sepme_core.documents.pictures import PictureRecordDocument
+from sepme_core.documents.pictures import AppliedIncrement, PictureRecordDocument
+from sepme_core.documents.requests import BatchSpan
 from sepme_core.increments.increment import Increment
 from sepme_core.models.model import DiffusionModel
 from sepme_core.models.prompts import warnings_of
@@ -33,6 +34,8 @@ class PictureRequest:
     width: int = 512
     height: int = 512
     scheduler: str = "ddim"
+    batches: Sequence[BatchSpan] = ()
+    """The sizes of the batches in which it is drawn and for how many steps each, the last to the end; none: any."""
 
 
 @dataclass(frozen=True)
@@ -86,11 +89,25 @@ def pixel_digest(image: Image.Image) -> str:
     return hashlib.sha256(image.convert("RGB").tobytes()).hexdigest()
 
 
+def applied(increments: Sequence[Increment]) -> list[AppliedIncrement]:
+    """The increments of a mask as a record names them."""
+    return [{"concept": each.concept, "digest": each.digest} for each in increments]
+
+
 def make_record(
-    base: DiffusionModel, request: PictureRequest, increments: Sequence[Increment], *, row: int
+    base: DiffusionModel,
+    request: PictureRequest,
+    increments: Sequence[AppliedIncrement],
+    *,
+    row: int,
+    batches: Sequence[BatchSpan] = (),
 ) -> PictureRecordDocument:
-    """All that a picture needs to be made again, and what it was drawn without although it was asked for."""
+    """All that a picture needs to be made again, and what it was drawn without although it was asked for.
+
+    ``batches``: the sizes of the batches in which it was denoised; left out where all ``count`` were drawn in one.
+    """
     warnings = warnings_of(base, request.prompt, request.negative_prompt)
+    warnings += size_warnings(base, request.width, request.height)
     record: PictureRecordDocument = {
         "prompt": request.prompt,
         "negative_prompt": request.negative_prompt,
@@ -104,10 +121,20 @@ def make_record(
         "scheduler": request.scheduler,
         "base_digest": base.digest,
         "autoencoder_digest": base.autoencoder_digest,
-        "increments": [{"concept": each.concept, "digest": each.digest} for each in increments],
+        "increments": list(increments),
         "device": base.device.type,
         "threads": torch.get_num_threads(),
         "dtype": str(base.dtype).removeprefix("torch."),
         "libraries": dict(LIBRARIES),
     }
+    if batches:
+        record["batches"] = [{**span} for span in batches]
     return {"warnings": warnings, **record} if warnings else record
+
+
+def size_warnings(base: DiffusionModel, width: int, height: int) -> list[str]:
+    """What is to be known of a picture of a size that the model was not trained on, in sentences."""
+    side = base.picture_side
+    if (width, height) == (side, side):
+        return []
+    return [f"width, height: the model was trained on {side} x {side} pixels, and {width} x {height} may show it"]

@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from sepme_core.drawing.draw import decode, draw_latents
-from sepme_core.drawing.request import Picture, make_record
+from sepme_core.drawing.request import Picture, applied, make_record
 from sepme_core.erasure.cache import ErasureCache
 from sepme_core.erasure.latents import NoisedLatents, noise_latents, picture_request
 from sepme_core.erasure.request import ErasureRequest
@@ -83,7 +83,7 @@ def shown_pictures(
     base = cache.base
     asked = replace(picture_request(base, drawn.seed), count=len(drawn.sentences))
     return tuple(
-        Picture(image, make_record(base, replace(asked, prompt=text), applied, row=row))
-        for images, applied in ((drawn.images, ()), (after, increments))
+        Picture(image, make_record(base, replace(asked, prompt=text), under, row=row))
+        for images, under in ((drawn.images, []), (after, applied(increments)))
         for row, (image, text) in enumerate(zip(images[:PICTURES], drawn.texts, strict=False))
     )

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from sepme_core.drawing.conditioning import Conditioner
 from sepme_core.erasure import ErasureCache
+from sepme_core.increments.mask import MaskCache
 from sepme_core.models.model import DiffusionModel
 from sepme_core.registry import jobs, serving
 from sepme_core.registry.blobs import open_blobs
@@ -46,6 +48,8 @@ def working_in(
         base=base,
         increments=IncrementCache(blobs, base),
         cache=cache,
+        masks=MaskCache(base),
+        conditioner=Conditioner(base),
         drain=Drain(60),
     )
     engine.dispose()
@@ -54,7 +58,15 @@ def working_in(
 def another(worker: WorkerProcess, name: str) -> WorkerProcess:
     """A second worker of the same registry."""
     cache = IncrementCache(worker.blobs, worker.base)
-    return replace(worker, name=name, increments=cache, last_group=LastGroup(), drain=Drain(60))
+    return replace(
+        worker,
+        name=name,
+        increments=cache,
+        masks=MaskCache(worker.base),
+        conditioner=Conditioner(worker.base),
+        last_group=LastGroup(),
+        drain=Drain(60),
+    )
 
 
 def answer(worker: WorkerProcess, job_id: str) -> None:

@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 from sepme_core.documents.requests import ReprojectRequest
-from sepme_core.drawing import draw as generation
+from sepme_core.drawing.batch import Row
+from sepme_core.drawing.request import Picture
 from sepme_core.erasure import ErasureCache
 from sepme_core.models.model import DiffusionModel
 from sepme_core.registry import jobs
@@ -114,7 +115,7 @@ class FullDisk(FolderBlobs):
 def test_a_full_disk_puts_the_job_back_with_the_reason_until_there_is_room(
     worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.work.pause_after", lambda troubles: 0.1 * troubles)
+    monkeypatch.setattr("worker.ending.pause_after", lambda troubles: 0.1 * troubles)
     disk = FullDisk(Path(worker.settings.blob_url.removeprefix("file://")))
     drawer, job_id = replace(drawing(worker), blobs=disk), asked_for(worker, [])
     for times in (1, 2):
@@ -132,7 +133,7 @@ def test_a_full_disk_puts_the_job_back_with_the_reason_until_there_is_room(
 def test_the_pause_after_trouble_ends_where_the_disk_has_room_again(
     worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.work.pause_after", lambda _troubles: 30.0)
+    monkeypatch.setattr("worker.ending.pause_after", lambda _troubles: 30.0)
     disk = FullDisk(Path(worker.settings.blob_url.removeprefix("file://")))
     drawer = replace(drawing(worker), blobs=disk)
     asked_for(worker, [])
@@ -153,8 +154,8 @@ def test_what_a_trial_does_not_meet_is_not_tried_every_moment() -> None:
 def test_trouble_that_does_not_end_ends_the_job_with_what_to_mend(
     worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.work.MOST_PUT_BACK", 2)
-    monkeypatch.setattr("worker.work.pause_after", lambda _troubles: 0.0)
+    monkeypatch.setattr("worker.ending.MOST_PUT_BACK", 2)
+    monkeypatch.setattr("worker.ending.pause_after", lambda _troubles: 0.0)
     disk = FullDisk(Path(worker.settings.blob_url.removeprefix("file://")))
     drawer, job_id = replace(drawing(worker), blobs=disk), asked_for(worker, [])
     for _ in range(3):
@@ -170,13 +171,13 @@ def test_a_database_that_is_locked_for_a_while_ends_no_job(
     """Longer than a writer waits for SQLite's lock: what was drawn is published once it is free."""
     impatient = make_engine(worker.settings.database_url, patience_seconds=0.3)
     drawer, job_id = replace(drawing(worker), engine=impatient), asked_for(worker, [])
-    draw = generation.generate
+    decode = Row.picture
 
-    def locked_meanwhile(*asked: Any) -> Any:
-        pictures = draw(*asked)
+    def locked_meanwhile(drawn: Row, base: DiffusionModel) -> Picture:
+        picture = decode(drawn, base)
         holding.start()
         assert held.wait(10)
-        return pictures
+        return picture
 
     held = threading.Event()
 
@@ -186,7 +187,7 @@ def test_a_database_that_is_locked_for_a_while_ends_no_job(
             time.sleep(3.0)
 
     holding = threading.Thread(target=hold)
-    monkeypatch.setattr("worker.generate.draw", locked_meanwhile)
+    monkeypatch.setattr(Row, "picture", locked_meanwhile)
     assert work.do_next(drawer, lambda: None)
     holding.join()
     job = row(worker.engine, job_id)

@@ -29,7 +29,7 @@ NO_VERSION = 0
 
 @dataclass(frozen=True)
 class Claim:
-    """A job as its worker holds it; `attempt` is the fence."""
+    """A job as its worker holds it; `attempt` is the fence, and `losses` says how many workers were lost over it."""
 
     job_id: str
     attempt: int
@@ -38,6 +38,7 @@ class Claim:
     pinned: ClaimedPins
     concept: str | None
     worker: str
+    losses: int = 0
 
 
 _CLAIMING = (  # built once: to build it again takes longer than the database takes
@@ -51,7 +52,7 @@ _CLAIMING = (  # built once: to build it again takes longer than the database ta
         lease_until=database_time(bindparam("seconds", type_=Float)),
         started_at=func.coalesce(Job.started_at, database_time()),
     )
-    .returning(Job.attempt, Job.kind, Job.request, Job.pinned, Job.concept)
+    .returning(Job.attempt, Job.kind, Job.request, Job.pinned, Job.concept, Job.losses)
 )
 
 
@@ -66,7 +67,7 @@ def claim(session: Session, job_id: str, *, worker: str, lease_seconds: float) -
     if row is None:
         return None
     request, pinned = knowledge.whole(session, row.request), knowledge.unfolded(session, row.pinned)
-    return Claim(job_id, row.attempt, row.kind, request, pinned, row.concept, worker)
+    return Claim(job_id, row.attempt, row.kind, request, pinned, row.concept, worker, row.losses)
 
 
 def _held(claim: Claim) -> ColumnElement[bool]:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from sepme_core.canonical import digest_of_bytes
-from sepme_core.drawing.request import PictureRequest, make_record
+from sepme_core.drawing.request import PictureRequest, applied, make_record
 from sepme_core.increments.increment import Increment, IncrementDamaged, IncrementForAnotherBase
 from sepme_core.models.model import DiffusionModel
 from tests.sepme_core.increments.random import random_increment
@@ -38,7 +38,7 @@ def test_what_was_read_keeps_the_digest_it_was_read_by_however_it_was_written(ba
     read = Increment.from_bytes(data, digest=digest_of_bytes(data), base=base)
     assert read.digest == digest_of_bytes(data) != written.digest
     assert read.to_bytes() == data
-    assert make_record(base, PictureRequest("a cat"), [read], row=0)["increments"][0]["digest"] == read.digest
+    assert make_record(base, PictureRequest("a cat"), applied([read]), row=0)["increments"][0]["digest"] == read.digest
 
 
 def test_what_is_changed_after_it_was_read_has_a_digest_of_its_own(base: DiffusionModel) -> None:
