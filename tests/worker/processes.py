@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from sepme_core.drawing.conditioning import Conditioner
 from sepme_core.erasure import ErasureCache
+from sepme_core.increments.mask import MaskCache
 from sepme_core.models.model import DiffusionModel
 from sepme_core.registry import jobs, serving
 from sepme_core.registry.blobs import open_blobs
@@ -45,6 +47,8 @@ def working_in(
         blobs=blobs,
         base=base,
         increments=IncrementCache(blobs, base),
+        masks=MaskCache(base),
+        conditioner=Conditioner(base),
         cache=cache,
         drain=Drain(60),
     )
@@ -53,8 +57,20 @@ def working_in(
 
 def another(worker: WorkerProcess, name: str) -> WorkerProcess:
     """A second worker of the same registry."""
-    cache = IncrementCache(worker.blobs, worker.base)
-    return replace(worker, name=name, increments=cache, last_group=LastGroup(), drain=Drain(60))
+    fresh = with_base(worker, worker.base)
+    return replace(fresh, name=name, last_group=LastGroup(), drain=Drain(60))
+
+
+def with_base(worker: WorkerProcess, base: DiffusionModel) -> WorkerProcess:
+    """The worker with this base loaded, and nothing read or computed for it yet but what erasures have in common."""
+    return replace(
+        worker,
+        base=base,
+        cache=worker.cache if base is worker.base else ErasureCache(base),
+        increments=IncrementCache(worker.blobs, base),
+        masks=MaskCache(base),
+        conditioner=Conditioner(base),
+    )
 
 
 def answer(worker: WorkerProcess, job_id: str) -> None:
