@@ -1,15 +1,16 @@
 """Prometheus metrics: what is counted and timed in this process, and what the registry holds. Times are in seconds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from sepme_core.registry import audit, database, jobs, serving
+from sepme_core.registry.tables import Conditioning, Worker
 from sepme_core.terms import JOB_KINDS, JOB_STATES, QUEUES
 
 _REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
@@ -78,15 +79,39 @@ class RegistryCollector(Collector):
     def _read(self) -> list[Metric]:
         with database.reading(self._engine) as session:
             counted = jobs.counts(session)
-            seen = [worker.queue for worker in serving.workers(session)]
+            seen = serving.workers(session)
+            conditioning = serving.conditioning_counts(session)
             head = audit.head(session)
         by_state = GaugeMetricFamily("sepme_jobs", "Jobs in the registry.", labels=["kind", "state"])
         for kind, state in product(JOB_KINDS, JOB_STATES):
             by_state.add_metric([kind, state], counted.get((kind, state), 0))
-        workers = GaugeMetricFamily("sepme_workers", "Workers seen in the last ten seconds.", labels=["queue"])
-        for queue in QUEUES:
-            workers.add_metric([queue], seen.count(queue))
-        return [by_state, workers, _audit_head(head)]
+        return [by_state, _workers(seen), *_conditioning(seen, conditioning), _audit_head(head)]
+
+
+def _workers(seen: Sequence[Worker]) -> Metric:
+    gauge = GaugeMetricFamily("sepme_workers", "Workers seen in the last ten seconds.", labels=["queue"])
+    for queue in QUEUES:
+        gauge.add_metric([queue], sum(worker.queue == queue for worker in seen))
+    return gauge
+
+
+def _conditioning(seen: Sequence[Worker], counted: Mapping[str, Conditioning]) -> Iterator[Metric]:
+    """Counted over all workers there ever were, and kept in memory by those that are seen."""
+    looked_up = CounterMetricFamily(
+        "sepme_conditioning",
+        "Prompts under a mask whose K and V were there already (hit), or were computed (miss).",
+        labels=["queue", "result"],
+    )
+    held = GaugeMetricFamily(
+        "sepme_conditioning_bytes", "What workers keep of prompts: embeddings, K and V.", labels=["queue"]
+    )
+    for queue in QUEUES:
+        of_queue = counted.get(queue)
+        looked_up.add_metric([queue, "hit"], of_queue.hits if of_queue else 0)
+        looked_up.add_metric([queue, "miss"], of_queue.misses if of_queue else 0)
+        held.add_metric([queue], sum(worker.conditioning_bytes for worker in seen if worker.queue == queue))
+    yield looked_up
+    yield held
 
 
 def _audit_head(head: audit.Head | None) -> Metric:

@@ -34,6 +34,7 @@ class Heartbeat:
         self._beat_seconds = beat_seconds
         self._over = threading.Event()
         self._settled = False  # whether what it announced last was not out of date by then
+        self._counted = (0, 0)
         self._announced_for: tuple[list[KnownDocument], list[KnownDocument]] | None = None
         self._alive = threading.Thread(target=self._repeat, args=(self._say_alive,), name="heartbeat", daemon=True)
         self._served = threading.Thread(target=self._repeat, args=(self._say_model,), name="capacity", daemon=True)
@@ -50,6 +51,7 @@ class Heartbeat:
         self._served.join(PATIENCE_SECONDS)
         try:
             with writing(self._worker.engine) as session:
+                self._count(session)
                 serving.withdraw_worker(session, self._worker.name)
         except SQLAlchemyError as trouble:  # it is forgotten by itself when it is not seen for a while
             logger.warning("The worker could not be withdrawn: %s", trouble)
@@ -69,7 +71,18 @@ class Heartbeat:
     def _say_alive(self) -> None:
         worker = self._worker
         with writing(worker.engine) as session:
-            serving.announce_worker(session, worker.name, worker.queue, worker.base.digest)
+            held_bytes = worker.conditioner.held_bytes
+            serving.announce_worker(session, worker.name, worker.queue, worker.base.digest, held_bytes)
+            counted = self._count(session)
+        self._counted = counted  # only once it is stored: else the next beat says it
+
+    def _count(self, session: Session) -> tuple[int, int]:
+        """Add what prompts hit and missed since it was stored last; give what they did in all."""
+        hits, misses = self._worker.conditioner.hits, self._worker.conditioner.misses
+        if (hits, misses) != self._counted:
+            before_hits, before_misses = self._counted
+            serving.count_conditioning(session, self._worker.queue, hits - before_hits, misses - before_misses)
+        return hits, misses
 
     def _say_model(self) -> None:
         worker = self._worker

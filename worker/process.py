@@ -2,7 +2,6 @@
 
 import logging
 import os
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +10,7 @@ import diffusers
 import transformers
 from sqlalchemy import Engine
 
+from sepme_core.bounded import Bounded
 from sepme_core.canonical import digest_of
 from sepme_core.documents.requests import NamedIncrement, ServingDocument
 from sepme_core.drawing.conditioning import Conditioner
@@ -32,18 +32,18 @@ from worker import problems
 from worker.lease import Drain, Lease
 
 logger = logging.getLogger(__name__)
-KEPT = 256  # increments of 0.3 MB (demo) to 1 MB (SD 1.x); all that are masked at once on a full model
+INCREMENT_BYTES = 512 * 2**20
+"""What increments are kept in: 300 of Stable Diffusion 1.x's size, whose file and factors take 0.9 MB each."""
 Members = Mapping[str, MadeIncrement]
 
 
 class IncrementCache:
     """Increments of one base by their digest, the least recently used dropped first. For one thread at a time."""
 
-    def __init__(self, blobs: Blobs, base: DiffusionModel, kept: int = KEPT) -> None:
+    def __init__(self, blobs: Blobs, base: DiffusionModel, most_bytes: int = INCREMENT_BYTES) -> None:
         self._blobs = blobs
         self._base = base
-        self._kept = kept
-        self._loaded: OrderedDict[str, Increment] = OrderedDict()
+        self._loaded: Bounded[str, Increment] = Bounded(most_bytes)
 
     def get(self, digest: str) -> Increment:
         """The increment with this digest, checked when it is read.
@@ -53,12 +53,10 @@ class IncrementCache:
             IncrementDamaged: the bytes are no increment.
             IncrementForAnotherBase: it was made for another base model than the one loaded here.
         """
-        increment = self._loaded.pop(digest, None)
+        increment = self._loaded.get(digest)
         if increment is None:
             increment = Increment.from_bytes(self._blobs.get(digest), digest=digest, base=self._base)
-        self._loaded[digest] = increment
-        while len(self._loaded) > self._kept:
-            self._loaded.popitem(last=False)
+            self._loaded.keep(digest, increment, increment.held_bytes)
         return increment
 
 
@@ -153,9 +151,9 @@ class WorkerProcess:
     blobs: Blobs
     base: DiffusionModel
     increments: IncrementCache
-    cache: ErasureCache
     masks: MaskCache
     conditioner: Conditioner
+    cache: ErasureCache
     drain: Drain
     last_group: LastGroup = field(default_factory=LastGroup)
 
@@ -198,9 +196,9 @@ def load(settings: Settings, node: str, queue: str) -> WorkerProcess:
         blobs=blobs,
         base=base,
         increments=IncrementCache(blobs, base),
-        cache=ErasureCache(base, load_classifier(settings)),
         masks=MaskCache(base),
         conditioner=Conditioner(base),
+        cache=ErasureCache(base, load_classifier(settings)),
         drain=Drain(settings.drain_seconds),
     )
 

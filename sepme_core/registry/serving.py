@@ -11,7 +11,7 @@ from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Session
 
 from sepme_core.documents.answers import ModelDescription
-from sepme_core.registry.tables import ServedModel, Table, Worker
+from sepme_core.registry.tables import Conditioning, ServedModel, Table, Worker
 from sepme_core.registry.types import database_time
 
 FORGET_WORKERS_SECONDS = 86400.0
@@ -36,10 +36,10 @@ def announced_at(session: Session) -> datetime:
     return session.scalars(select(func.max(ServedModel.announced_at))).one()
 
 
-def announce_worker(session: Session, worker: str, queue: str, base_digest: str) -> None:
+def announce_worker(session: Session, worker: str, queue: str, base_digest: str, conditioning_bytes: int = 0) -> None:
     """Say that this worker lives and listens to `queue`; called again and again as its heartbeat."""
-    values = {"queue": queue, "base_digest": base_digest, "seen_at": database_time()}
-    _upsert(session, Worker, {"name": worker}, values)
+    said = {"queue": queue, "base_digest": base_digest, "conditioning_bytes": conditioning_bytes}
+    _upsert(session, Worker, {"name": worker}, {**said, "seen_at": database_time()})
     session.execute(delete(Worker).where(Worker.seen_at < database_time(-FORGET_WORKERS_SECONDS)))
 
 
@@ -54,14 +54,33 @@ def workers(session: Session, seen_within_seconds: float = ALIVE_SECONDS) -> lis
     return list(session.scalars(lately))
 
 
-def _upsert(session: Session, table: type[Table], key: dict[str, Any], values: dict[str, Any]) -> None:
-    """Insert or update in one statement: workers announce at the same time."""
+def count_conditioning(session: Session, queue: str, hits: int, misses: int) -> None:
+    """Add to what the workers of `queue` counted, so that the sum stays when one of them ends."""
+    counted = {"hits": hits, "misses": misses}
+    added = {"hits": Conditioning.hits + hits, "misses": Conditioning.misses + misses}
+    _upsert(session, Conditioning, {"queue": queue}, counted, added)
+
+
+def conditioning_counts(session: Session) -> dict[str, Conditioning]:
+    """Return what was counted by queue; nothing of one whose workers counted nothing yet."""
+    return {counted.queue: counted for counted in session.scalars(select(Conditioning))}
+
+
+def _upsert(
+    session: Session,
+    table: type[Table],
+    key: dict[str, Any],
+    values: dict[str, Any],
+    changes: dict[str, Any] | None = None,
+) -> None:
+    """Insert, or update to `values` or by `changes`, in one statement: workers announce at the same time."""
+    changes = changes or values
     if session.get_bind().dialect.name == "postgresql":
         onto = insert_postgresql(table).values(key | values)
-        session.execute(onto.on_conflict_do_update(index_elements=list(key), set_=values))
+        session.execute(onto.on_conflict_do_update(index_elements=list(key), set_=changes))
     else:
         into = insert_sqlite(table).values(key | values)
-        session.execute(into.on_conflict_do_update(index_elements=list(key), set_=values))
+        session.execute(into.on_conflict_do_update(index_elements=list(key), set_=changes))
 
 
 def surely_whole(model: ModelDescription | None, prompts: Iterable[str]) -> bool:

@@ -282,3 +282,14 @@ class Worker(Table):
     base_digest: Mapped[str] = mapped_column(DIGEST)
     started_at: Mapped[datetime] = mapped_column(default=database_time())
     seen_at: Mapped[datetime] = mapped_column(default=database_time())
+    conditioning_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # K, V and embeddings
+
+
+class Conditioning(Table):
+    """How often K and V of a prompt under a mask were there already, over all workers that a queue ever had."""
+
+    __tablename__ = "conditioning"
+
+    queue: Mapped[str] = mapped_column(Words(16), primary_key=True)
+    hits: Mapped[int] = mapped_column(BigInteger)
+    misses: Mapped[int] = mapped_column(BigInteger)

@@ -5,7 +5,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Engine
 
+from sepme_core.registry import serving
 from sepme_core.registry.blobs import Blobs
+from sepme_core.registry.database import writing
 from tests.app import working
 from tests.app.running import RunningService
 
@@ -63,6 +65,24 @@ def test_jobs_are_counted_by_kind_and_state(client: httpx.Client, engine: Engine
     assert value(client, "sepme_jobs", kind="evaluate", state="failed") == 0
     assert value(client, "sepme_workers", queue="erase") == 0
     assert value(client, "sepme_database_up") == 1
+
+
+def test_what_prompts_hit_and_missed_is_told_by_queue_and_goes_never_back(client: httpx.Client, engine: Engine) -> None:
+    def told(result: str) -> float | None:
+        return value(client, "sepme_conditioning_total", queue="generate", result=result)
+
+    assert (told("hit"), told("miss")) == (0, 0)
+    with writing(engine) as session:
+        serving.announce_worker(session, "generate-1", "generate", working.BASE, conditioning_bytes=1000)
+        serving.announce_worker(session, "generate-2", "generate", working.BASE, conditioning_bytes=500)
+        serving.count_conditioning(session, "generate", hits=5, misses=2)
+    assert (told("hit"), told("miss")) == (5, 2)
+    assert value(client, "sepme_conditioning_bytes", queue="generate") == 1500
+    assert value(client, "sepme_conditioning_total", queue="erase", result="hit") == 0
+    with writing(engine) as session:
+        serving.withdraw_worker(session, "generate-1")
+    assert (told("hit"), told("miss")) == (5, 2), "a counter outlives its worker"
+    assert value(client, "sepme_conditioning_bytes", queue="generate") == 500
 
 
 @pytest.mark.usefixtures("model")

@@ -47,9 +47,9 @@ def working_in(
         blobs=blobs,
         base=base,
         increments=IncrementCache(blobs, base),
-        cache=cache,
         masks=MaskCache(base),
         conditioner=Conditioner(base),
+        cache=cache,
         drain=Drain(60),
     )
     engine.dispose()
@@ -57,15 +57,19 @@ def working_in(
 
 def another(worker: WorkerProcess, name: str) -> WorkerProcess:
     """A second worker of the same registry."""
-    cache = IncrementCache(worker.blobs, worker.base)
+    fresh = with_base(worker, worker.base)
+    return replace(fresh, name=name, last_group=LastGroup(), drain=Drain(60))
+
+
+def with_base(worker: WorkerProcess, base: DiffusionModel) -> WorkerProcess:
+    """The worker with this base loaded, and nothing read or computed for it yet but what erasures have in common."""
     return replace(
         worker,
-        name=name,
-        increments=cache,
-        masks=MaskCache(worker.base),
-        conditioner=Conditioner(worker.base),
-        last_group=LastGroup(),
-        drain=Drain(60),
+        base=base,
+        cache=worker.cache if base is worker.base else ErasureCache(base),
+        increments=IncrementCache(worker.blobs, base),
+        masks=MaskCache(base),
+        conditioner=Conditioner(base),
     )
 
 

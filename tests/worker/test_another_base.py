@@ -1,19 +1,16 @@
 """The ledger is erased again when another model is served: a narrow one first, then the demo model."""
 
-from dataclasses import replace
-
 import pytest
 
-from sepme_core.erasure import ErasureCache
 from sepme_core.increments.increment import Increment
 from sepme_core.models.model import DiffusionModel, load_base
 from sepme_core.registry import concepts, serving
 from sepme_core.registry.database import reading, writing
 from tests.sepme_core.narrow import SD_1_4, save_narrow_pipeline
 from tests.worker.masks import asked_for, publish, random_increment
-from tests.worker.processes import answer
+from tests.worker.processes import answer, with_base
 from tests.worker.rows import row, versions
-from worker.process import IncrementCache, WorkerProcess
+from worker.process import WorkerProcess
 
 SHORT = {"max_steps": 2, "batch_size": 2}
 
@@ -27,7 +24,7 @@ def narrow(tmp_path_factory: pytest.TempPathFactory) -> DiffusionModel:
 @pytest.fixture
 def before(worker: WorkerProcess, narrow: DiffusionModel) -> WorkerProcess:
     """A worker of the same registry that has the narrow model; cat is erased for it, and fish restored."""
-    before = replace(worker, base=narrow, cache=ErasureCache(narrow), increments=IncrementCache(worker.blobs, narrow))
+    before = with_base(worker, narrow)
     with writing(worker.engine) as session:
         serving.announce_model(session, narrow.describe())
     for name in ("cat", "fish"):

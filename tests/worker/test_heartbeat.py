@@ -1,6 +1,7 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from sepme_core.erasure import measure_capacity
 from sepme_core.registry import protected, serving
 from sepme_core.registry.database import reading, writing
 from tests.sepme.processes import until
+from tests.worker.processes import another
 from worker.heartbeat import Heartbeat
 from worker.process import WorkerProcess
 
@@ -18,6 +20,16 @@ from worker.process import WorkerProcess
 def seen(worker: WorkerProcess) -> Sequence[tuple[str, str]]:
     with reading(worker.engine) as session:
         return [(worker.name, worker.queue) for worker in serving.workers(session)]
+
+
+def held(worker: WorkerProcess) -> int:
+    with reading(worker.engine) as session:
+        return sum(each.conditioning_bytes for each in serving.workers(session))
+
+
+def seen_at(worker: WorkerProcess) -> datetime:
+    with reading(worker.engine) as session:
+        return max(each.seen_at for each in serving.workers(session))
 
 
 def model(worker: WorkerProcess) -> Any:
@@ -38,6 +50,45 @@ def test_a_worker_is_seen_while_it_lives_and_withdrawn_at_its_end(worker: Worker
     assert model(worker)["base_digest"] == worker.base.digest
     heartbeat.stop()
     assert seen(worker) == []
+
+
+def counted(worker: WorkerProcess) -> tuple[int, int]:
+    with reading(worker.engine) as session:
+        of_queue = serving.conditioning_counts(session).get(worker.queue)
+    return (of_queue.hits, of_queue.misses) if of_queue else (0, 0)
+
+
+def test_what_prompts_hit_and_missed_is_told_once_with_what_is_kept_of_them(worker: WorkerProcess) -> None:
+    empty = worker.masks.get([])
+    heartbeat = Heartbeat(worker, beat_seconds=0.05)
+    heartbeat.start()
+    try:
+        for text in ("a cat", "a fox", "a cat"):
+            worker.conditioner.condition(text, empty)
+        until(lambda: counted(worker) == (1, 2))
+        until(lambda: held(worker) == worker.conditioner.held_bytes > 0)
+        told = seen_at(worker)
+        until(lambda: seen_at(worker) > told)
+        assert counted(worker) == (1, 2), "a beat adds what is new"
+    finally:
+        heartbeat.stop()
+    assert counted(worker) == (1, 2), "nor does the end"
+
+
+def test_what_prompts_hit_and_missed_after_the_last_beat_is_told_at_the_end(worker: WorkerProcess) -> None:
+    heartbeat = Heartbeat(worker, beat_seconds=600)
+    heartbeat.start()
+    until(lambda: seen(worker) != [])
+    worker.conditioner.condition("a cat", worker.masks.get([]))
+    heartbeat.stop()
+    assert counted(worker) == (0, 1)
+    successor = another(worker, "successor")
+    heartbeat = Heartbeat(successor, beat_seconds=600)
+    heartbeat.start()
+    until(lambda: seen(worker) != [])
+    successor.conditioner.condition("a cat", successor.masks.get([]))
+    heartbeat.stop()
+    assert counted(worker) == (0, 2), "a worker that follows goes on from there"
 
 
 def test_the_capacity_that_is_announced_falls_when_prompts_are_protected(worker: WorkerProcess) -> None:

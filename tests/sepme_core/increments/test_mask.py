@@ -14,6 +14,7 @@ from sepme_core.models.model import DiffusionModel
 from sepme_core.models.prompts import embed
 from tests.sepme_core.erased import erased
 from tests.sepme_core.increments.random import random_increment
+from tests.sepme_core.narrow import NARROW, SD_1_4
 
 
 def increments(base: DiffusionModel, count: int, rank: int = 4) -> list[Increment]:
@@ -84,7 +85,9 @@ def test_the_empty_mask_applies_nothing(base: DiffusionModel) -> None:
 
 
 def test_the_factors_lie_as_aligned_as_buffers_of_their_own(base: DiffusionModel) -> None:
-    mask = make_mask(base, increments(base, 1, rank=3))
+    unet = UNet2DConditionModel(**{**SD_1_4, **NARROW, "cross_attention_dim": 40})
+    odd = replace(base, unet=unet)
+    mask = make_mask(odd, increments(odd, 1, rank=3))
     assert all(each.data_ptr() % 64 == 0 for each in (mask.directions, *mask.weights.values()))
 
 

@@ -82,3 +82,21 @@ def test_workers_not_seen_for_a_day_are_forgotten(engine: Engine) -> None:
     assert seen(engine, 100_000.0) == ["old"]
     heartbeat(engine, "new")
     assert seen(engine, 100_000.0) == ["new"]
+
+
+def test_what_prompts_hit_and_missed_adds_up_over_workers_at_once_and_stays_when_they_end(engine: Engine) -> None:
+    def count(hits: int, misses: int, queue: str = "generate") -> None:
+        with writing(engine) as session:
+            serving.count_conditioning(session, queue, hits, misses)
+
+    with reading(engine) as session:
+        assert serving.conditioning_counts(session) == {}
+    assert at_once(*(partial(count, 3, 1) for _ in range(4))) == [None] * 4
+    count(2**40, 0)
+    count(0, 7, "erase")
+    heartbeat(engine, "generate-1", "generate")
+    with writing(engine) as session:
+        serving.withdraw_worker(session, "generate-1")
+    with reading(engine) as session:
+        counted = {queue: (each.hits, each.misses) for queue, each in serving.conditioning_counts(session).items()}
+    assert counted == {"generate": (2**40 + 12, 4), "erase": (0, 7)}
