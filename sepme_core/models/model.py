@@ -18,6 +18,7 @@ from sepme_core.canonical import canonical_json
 from sepme_core.demo import DEMO
 from sepme_core.documents.answers import ModelDescription
 from sepme_core.models.cross_attention import cross_attention_layers, install_processors, unsupported_layers
+from sepme_core.models.devices import Precision, pick_device, pick_precision, place, place_autoencoder
 from sepme_core.models.files import REMEDY, BaseNotSupported, model_folder, read_object
 from sepme_core.models.loading import load_pipeline
 from sepme_core.models.schedulers import SCHEDULERS, least_steps
@@ -143,23 +144,30 @@ class DiffusionModel:
 
 
 def load_base(
-    source: str, *, revision: str | None = None, variant: str | None = None, device: str = "auto"
+    source: str,
+    *,
+    revision: str | None = None,
+    variant: str | None = None,
+    device: str = "auto",
+    dtype: Precision = "auto",
 ) -> DiffusionModel:
     """Load a base from the packaged demo model (``"demo"``), a folder or a hub id.
 
-    Weights are read from safetensors only. On CUDA the model runs in half precision, elsewhere in single.
+    Weights are read from safetensors only. ``dtype`` is the precision the model runs in: by default float16 on CUDA,
+    elsewhere float32. Its digest is of the weights as they were read, whatever they run in.
 
     Raises:
         BaseNotSupported: nothing whole lies there, or the pipeline is of another kind.
     """
     where = pick_device(device)
-    precision = torch.float16 if where.type == "cuda" else torch.float32
+    precision = pick_precision(dtype, where)
     pipeline, folder = load_pipeline(source, revision, variant)
     check_supported(pipeline.unet)
     _settle_tokens(pipeline)
     digest, decoder = base_digest(pipeline), autoencoder_digest(pipeline.vae)
-    for part in (pipeline.unet, pipeline.text_encoder, pipeline.vae):
-        part.requires_grad_(requires_grad=False).eval().to(where, precision)
+    for part in (pipeline.unet, pipeline.text_encoder):
+        place(part, where, precision)
+    place_autoencoder(pipeline.vae, where, precision)
     install_processors(pipeline.unet)
     return DiffusionModel(
         name="sepme-demo" if source == DEMO else Path(source).name if Path(source).is_dir() else source,
@@ -174,21 +182,6 @@ def load_base(
         suggestions=read_suggestions(folder),
         captions=read_captions(folder),
     )
-
-
-def pick_device(device: str) -> torch.device:
-    """The device that the operator named; ``auto`` is CUDA where there is one.
-
-    Raises:
-        BaseNotSupported: there is no such device.
-    """
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    chosen = torch.device(device)
-    count = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}.get(chosen.type, 1)
-    if (chosen.index or 0) >= count:
-        raise BaseNotSupported(f"There is no device {device} on this machine; set SEPME_DEVICE to auto or cpu.")
-    return chosen
 
 
 def _settle_tokens(pipeline: StableDiffusionPipeline) -> None:
