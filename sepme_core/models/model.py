@@ -6,12 +6,13 @@ Every increment is made for one base, named by its digest, and applied to no oth
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
-from torch import nn
+from diffusers import AutoencoderKL, DDPMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from sepme_core.canonical import canonical_json
@@ -91,6 +92,12 @@ class DiffusionModel:
     def prediction_type(self) -> str:
         """``epsilon`` or ``v_prediction``."""
         return str(self.scheduler.get("prediction_type", "epsilon"))
+
+    @cached_property
+    def signal_shares(self) -> Tensor:
+        """alphas_cumprod of the noise schedule, by time, float32, where the weights lie."""
+        shares: Tensor = DDPMScheduler.from_config(dict(self.scheduler)).alphas_cumprod
+        return shares.to(self.device)
 
     @property
     def family(self) -> str:
