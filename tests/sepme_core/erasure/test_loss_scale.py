@@ -68,11 +68,10 @@ def test_other_precisions_keep_their_bits(precision: torch.dtype) -> None:
 
 
 def test_a_step_whose_gradients_overflow_goes_without_them_and_the_next_takes_a_smaller_factor() -> None:
-    weight = torch.ones(3, requires_grad=True)
     scale = LossScale(torch.float16, CPU)
 
     def step() -> Tensor:
-        weight.grad = None
+        weight = torch.ones(3, requires_grad=True)
         scale.backward((8 * weight.half()).float().sum(), [weight])
         assert weight.grad is not None
         return weight.grad
