@@ -94,6 +94,11 @@ class Settings(BaseSettings):
         pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
         description="Where the model runs: auto, cpu, mps, cuda, cuda:1.",
     )
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        default="auto",
+        description="The precision the model runs in. `auto`: float16 on CUDA, float32 elsewhere. Increments serve in"
+        " any; pictures of one precision are near those of another, and not the same.",
+    )
     classifier: Path | None = Field(
         default=None,
         description="The folder of a CLIP model that looks at pictures besides the model itself, to decide whether a"

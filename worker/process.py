@@ -20,6 +20,7 @@ from sepme_core.erasure import ErasureCache, MadeIncrement
 from sepme_core.evaluation.classifier import Classifier, open_classifier
 from sepme_core.increments.increment import Increment, IncrementDamaged, IncrementForAnotherBase
 from sepme_core.increments.mask import MaskCache
+from sepme_core.models.devices import ask_for_the_same_bytes, pick_device
 from sepme_core.models.loading import first_line
 from sepme_core.models.model import BaseNotSupported, DiffusionModel, load_base, model_folder
 from sepme_core.registry import audit_heads, jobs
@@ -212,8 +213,13 @@ def load_model(settings: Settings) -> DiffusionModel:
     for library in (diffusers, transformers):
         library.utils.logging.disable_progress_bar()  # a log is no terminal
         library.utils.logging.set_verbosity_error()  # what matters of their warnings is an error here
+    ask_for_the_same_bytes(pick_device(settings.device))
     base = load_base(
-        settings.model, revision=settings.model_revision, variant=settings.model_variant, device=settings.device
+        settings.model,
+        revision=settings.model_revision,
+        variant=settings.model_variant,
+        device=settings.device,
+        dtype=settings.dtype,
     )
     check_draws(base)
     try:

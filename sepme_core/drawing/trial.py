@@ -49,5 +49,5 @@ def _check_finite(base: DiffusionModel, part: str, numbers: Tensor) -> None:
     if not torch.isfinite(numbers).all():
         raise BaseNotSupported(
             f"The model {base.name} loads, but its {part} gives numbers that are not finite at a trial picture;"
-            " its weights are damaged, or overflow in half precision: fetch them anew, or set SEPME_DEVICE=cpu."
+            " its weights are damaged, or overflow in half precision: fetch them anew, or set SEPME_DTYPE=float32."
         )

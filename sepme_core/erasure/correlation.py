@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from sepme_core.erasure.latents import NoisedLatents, predict_all, predict_noise
+from sepme_core.erasure.loss_scale import LossScale
 from sepme_core.erasure.request import Progress
 from sepme_core.models.cross_attention import conditioned_matrices
 from sepme_core.models.model import DiffusionModel
@@ -131,7 +132,7 @@ class Action:
 
     def __init__(self, base: DiffusionModel, costs: Costs, directions: Tensor) -> None:
         """``directions``: Q (d_in, rank)."""
-        weighted, regular = (moment.to(base.device, torch.float32) for moment in (costs.weighted, costs.regular))
+        weighted, regular = (moment.float().to(base.device) for moment in (costs.weighted, costs.regular))
         reaching = directions.to(base.device)
         self.gram = reaching.T @ weighted @ reaching  # (rank, rank)
         self.scales = {
@@ -188,6 +189,16 @@ def refine(
     return Refined(loop.kept, step, 1.0 if standing is None else standing.loss, arrived, overflowed)
 
 
+def draw_batches(trainees: Sequence[Trainee], settings: ErasureSettings) -> Tensor:
+    """Which x_t each step takes of each trainee, (steps, trainees, batch): all at once, for one copy to the device."""
+    generator = torch.Generator().manual_seed(settings.seed)
+    drawn = torch.zeros(settings.max_steps, len(trainees), settings.batch_size, dtype=torch.long)
+    for step in drawn:
+        for each, batch in zip(trainees, step, strict=True):
+            torch.randint(len(each.latents), batch.shape, generator=generator, out=batch)
+    return drawn
+
+
 class _Loop:
     """The optimiser's state: w * scale of each trainee, and the iterate that came nearest to tau."""
 
@@ -196,12 +207,13 @@ class _Loop:
     ) -> None:
         self.base, self.trainees, self.settings = base, trainees, settings
         self.two_sided = settings.variant != "published"
-        self.generator = torch.Generator().manual_seed(settings.seed)
+        self.batches = iter(draw_batches(trainees, settings).to(base.device))
         self.scaled = [
             {path: (w * each.scale).requires_grad_() for path, w in each.start.weights.items()} for each in trainees
         ]
-        parameters = [value for scaled in self.scaled for value in scaled.values()]
-        self.optimizer = torch.optim.Adam(parameters, lr=settings.learning_rate)
+        self.parameters = [value for scaled in self.scaled for value in scaled.values()]
+        self.optimizer = torch.optim.Adam(self.parameters, lr=settings.learning_rate)
+        self.loss_scale = LossScale(base.dtype, base.device)
         self.actions = [Action(base, each.costs, each.start.directions / each.scale) for each in trainees]
         self.nearest = float("inf") if start is None else self.remoteness(start)
         self.kept = [each.start.weights for each in trainees]
@@ -217,14 +229,17 @@ class _Loop:
     def forward(self) -> tuple[Tensor, Standing]:
         """Each trainee's loss on a batch of its x_t, (trainees,), and where all stand together."""
         candidates, losses, distances = self.candidates(), [], []
-        for each in self.trainees:
-            chosen = torch.randint(len(each.latents), (self.settings.batch_size,), generator=self.generator)
-            batch = each.latents.pick(chosen.to(self.base.device))
+        for each, chosen in zip(self.trainees, next(self.batches), strict=True):
+            batch = each.latents.pick(chosen)
             predicted = predict_noise(self.base, batch.noised, batch.times, batch.embeddings, candidates)
             losses.append(relative_correlation(batch, predicted))
             distances.append(anchor_distance(batch, predicted))
         self.pull, stacked = torch.stack(distances).mean(), torch.stack(losses)
-        return stacked, Standing(self.sided_mean(stacked.detach()), float(self.pull.detach()))
+        seen = torch.stack([self.sided_mean(stacked.detach()), self.pull.detach(), self.loss_scale.finite])
+        loss, distance, finite = seen.cpu().tolist()  # the one time in a step that the device is waited for
+        if not finite:
+            self.loss_scale.lower()
+        return stacked, Standing(loss, distance)
 
     @torch.no_grad()
     def on_all(self) -> Standing:
@@ -235,15 +250,15 @@ class _Loop:
             predicted = predict_all(self.base, x.noised, x.times, x.embeddings, candidates)
             losses.append(relative_correlation(x, predicted))
             distances.append(anchor_distance(x, predicted))
-        return Standing(self.sided_mean(torch.stack(losses)), float(torch.stack(distances).mean()))
+        return Standing(float(self.sided_mean(torch.stack(losses))), float(torch.stack(distances).mean()))
 
     def sided(self, losses: Tensor) -> Tensor:
         """What is lowered: the sizes of the losses, or the losses themselves in the published variant."""
         return losses.abs() if self.two_sided else losses
 
-    def sided_mean(self, losses: Tensor) -> float:
+    def sided_mean(self, losses: Tensor) -> Tensor:
         """What the stop looks at: the loss of one concept with its sign, the balanced mean of what a group lowers."""
-        return float(losses[0]) if len(losses) == 1 else float(balanced(self.sided(losses)))
+        return losses[0] if len(losses) == 1 else balanced(self.sided(losses))
 
     def update(self, losses: Tensor) -> None:
         """One step of Adam down the whole objective."""
@@ -255,7 +270,7 @@ class _Loop:
         ]
         total = balanced(self.sided(losses)) + self.settings.anchor_weight * self.pull
         total = total + cost + self.settings.regulariser * torch.stack(norms).mean()
-        total.backward()
+        self.loss_scale.backward(total, self.parameters)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
 

@@ -69,7 +69,7 @@ def predict_noise(
 
 def noise_of_velocity(base: DiffusionModel, noised: Tensor, times: Tensor, velocity: Tensor) -> Tensor:
     """epsilon = sqrt(a_t) v + sqrt(1 - a_t) x_t, for models that predict v (arXiv 2202.00512, appendix D)."""
-    kept = noise_schedule(base).alphas_cumprod.to(noised.device)[times].view(-1, 1, 1, 1).to(noised.dtype)
+    kept = base.signal_shares[times].view(-1, 1, 1, 1)  # float32, and so is what comes of it
     return kept.sqrt() * velocity + (1 - kept).sqrt() * noised
 
 
@@ -106,6 +106,7 @@ def noise_latents(
 
     ``counterpart`` is epsilon(counterpart) where it is known: from the same latents, generator state and counterparts.
     """
+    latents = latents.to(base.device, base.dtype)
     places = torch.arange(count) % len(latents)
     schedule = noise_schedule(base)
     length = schedule.config.num_train_timesteps

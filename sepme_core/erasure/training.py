@@ -160,17 +160,23 @@ def anchored(
 
 def make_trainee(cache: ErasureCache, plan: Plan, drawn: Drawn, start: Candidate) -> Trainee:
     """The concept as the loop takes it."""
-    directions = start.directions.double().cpu()
+    directions = start.directions.cpu().double()
     scale = (directions * (plan.moments.concept @ directions)).sum(0).clamp_min(0).sqrt().float().clamp_min(1e-6)
     latents = anchored(cache, plan.substitute, drawn, training_latents(cache, drawn), "training")
-    return Trainee(start, scale.to(cache.base.device), latents, plan.costs)
+    return Trainee(in_the_loop(cache.base, start), scale.to(cache.base.device), latents, plan.costs)
+
+
+def in_the_loop(base: DiffusionModel, stored: Candidate) -> Candidate:
+    """Factors where the model is, and in float32, whatever they are stored in and the model runs in."""
+    weights = {path: w.float().to(base.device) for path, w in stored.weights.items()}
+    return Candidate(stored.directions.float().to(base.device), weights)
 
 
 def first_weights(base: DiffusionModel, plan: Plan) -> Candidate:
-    """The plan's solution: w = W M^T for each matrix of weight W."""
-    factor = plan.solution.matrix.T.to(base.device)
+    """The plan's solution: w = W M^T for each matrix of weight W; in float64 on the CPU, since not every device can."""
+    factor = plan.solution.matrix.T
     weights = {
-        path: (linear.weight.double() @ factor).float()  # (d_out, rank)
+        path: (linear.weight.cpu().double() @ factor).float().to(base.device)  # (d_out, rank)
         for path, linear in conditioned_matrices(base.unet).items()
     }
     return Candidate(plan.solution.directions.float().contiguous().to(base.device), weights)

@@ -59,7 +59,7 @@ def keys_and_values(
     the empty prompt stay out, since no increment touches them. The first term is computed as the layer itself does;
     with no increment, or for rows left out, nothing is added, so these are bit-identical to the plain U-Net's.
     """
-    chosen = torch.tensor(list(rows), dtype=torch.long, device=embeddings.device)
+    chosen = rows_on(embeddings.device, rows)
     projected = [embeddings[chosen].float() @ factors.directions.to(embeddings.device) for factors in increments]
     computed: dict[str, Tensor] = {}
     for path, linear in conditioned_matrices(unet).items():
@@ -72,6 +72,13 @@ def keys_and_values(
         computed[path] = plain
     layers = cross_attention_layers(unet)
     return {path: (computed[f"{path}.to_k"], computed[f"{path}.to_v"]) for path in layers}
+
+
+def rows_on(device: torch.device, rows: Sequence[int]) -> Tensor:
+    """Row numbers on the device; those of a range are counted there, so that nothing is copied and waited for."""
+    if isinstance(rows, range):
+        return torch.arange(rows.start, rows.stop, rows.step, device=device)
+    return torch.tensor(list(rows), dtype=torch.long, device=device)
 
 
 class SelfAttentionProcessor(AttnProcessor2_0):  # type: ignore[misc]

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
-from torch import nn
+from diffusers import AutoencoderKL, DDPMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from sepme_core.canonical import canonical_json
@@ -24,6 +24,7 @@ from sepme_core.models.cross_attention import (
     install_processors,
     unsupported_layers,
 )
+from sepme_core.models.devices import Precision, pick_device, pick_precision, place, place_autoencoder
 from sepme_core.models.files import REMEDY, BaseNotSupported, model_folder, read_object
 from sepme_core.models.loading import load_pipeline
 from sepme_core.models.schedulers import SCHEDULERS, least_steps
@@ -102,6 +103,12 @@ class DiffusionModel:
         """``epsilon`` or ``v_prediction``."""
         return str(self.scheduler.get("prediction_type", "epsilon"))
 
+    @cached_property
+    def signal_shares(self) -> Tensor:
+        """alphas_cumprod of the noise schedule, by time, float32, where the weights lie."""
+        shares: Tensor = DDPMScheduler.from_config(dict(self.scheduler)).alphas_cumprod
+        return shares.to(self.device)
+
     @property
     def family(self) -> str:
         """``stable-diffusion-1``, ``stable-diffusion-2`` or ``stable-diffusion`` for another width of the prompt."""
@@ -154,23 +161,30 @@ class DiffusionModel:
 
 
 def load_base(
-    source: str, *, revision: str | None = None, variant: str | None = None, device: str = "auto"
+    source: str,
+    *,
+    revision: str | None = None,
+    variant: str | None = None,
+    device: str = "auto",
+    dtype: Precision = "auto",
 ) -> DiffusionModel:
     """Load a base from the packaged demo model (``"demo"``), a folder or a hub id.
 
-    Weights are read from safetensors only. On CUDA the model runs in half precision, elsewhere in single.
+    Weights are read from safetensors only. ``dtype`` is the precision the model runs in: by default float16 on CUDA,
+    elsewhere float32. Its digest is of the weights as they were read, whatever they run in.
 
     Raises:
         BaseNotSupported: nothing whole lies there, or the pipeline is of another kind.
     """
     where = pick_device(device)
-    precision = torch.float16 if where.type == "cuda" else torch.float32
+    precision = pick_precision(dtype, where)
     pipeline, folder = load_pipeline(source, revision, variant)
     check_supported(pipeline.unet)
     _settle_tokens(pipeline)
     digest, decoder = base_digest(pipeline), autoencoder_digest(pipeline.vae)
-    for part in (pipeline.unet, pipeline.text_encoder, pipeline.vae):
-        part.requires_grad_(requires_grad=False).eval().to(where, precision)
+    for part in (pipeline.unet, pipeline.text_encoder):
+        place(part, where, precision)
+    place_autoencoder(pipeline.vae, where, precision)
     install_processors(pipeline.unet)
     return DiffusionModel(
         name="sepme-demo" if source == DEMO else Path(source).name if Path(source).is_dir() else source,
@@ -185,21 +199,6 @@ def load_base(
         suggestions=read_suggestions(folder),
         captions=read_captions(folder),
     )
-
-
-def pick_device(device: str) -> torch.device:
-    """The device that the operator named; ``auto`` is CUDA where there is one.
-
-    Raises:
-        BaseNotSupported: there is no such device.
-    """
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    chosen = torch.device(device)
-    count = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}.get(chosen.type, 1)
-    if (chosen.index or 0) >= count:
-        raise BaseNotSupported(f"There is no device {device} on this machine; set SEPME_DEVICE to auto or cpu.")
-    return chosen
 
 
 def _settle_tokens(pipeline: StableDiffusionPipeline) -> None:

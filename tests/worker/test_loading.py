@@ -21,3 +21,8 @@ def test_weights_that_are_no_numbers_are_refused_by_the_part_they_are_in(tmp_pat
     settings = Settings.model_validate({"home": tmp_path, "model": str(folder), "device": "cpu"})
     with pytest.raises(BaseNotSupported, match="its autoencoder gives numbers that are not finite"):
         load_model(settings)
+
+
+def test_the_model_runs_in_the_precision_of_the_settings(tmp_path: Path) -> None:
+    settings = Settings.model_validate({"home": tmp_path, "device": "cpu", "dtype": "bfloat16"})
+    assert load_model(settings).dtype == torch.bfloat16

@@ -19,7 +19,6 @@ from sepme_core.models.model import (
     autoencoder_digest,
     check_supported,
     load_base,
-    pick_device,
     read_suggestions,
 )
 from tests.sepme_core.narrow import NARROW, SD_1_4, SD_2_1, save_narrow_pipeline
@@ -144,11 +143,3 @@ def test_suggestions_that_cannot_be_read_are_named(tmp_path: Path, text: str) ->
     (tmp_path / "suggestions.json").write_text(text)
     with pytest.raises(BaseNotSupported, match=r"suggestions\.json"):
         read_suggestions(tmp_path)
-
-
-@pytest.mark.parametrize("device", ["cuda:99", "mps"])
-def test_a_device_that_is_not_there_is_named(device: str) -> None:
-    if device == "mps" and torch.backends.mps.is_available():
-        pytest.skip("this machine has one")
-    with pytest.raises(BaseNotSupported, match=f"no device {device}"):
-        pick_device(device)
