@@ -10,6 +10,7 @@ import time
 import torch
 
 from sepme_core.erasure import ErasureRequest, ErasureSettings
+from sepme_core.erasure.blocks import sum_of
 from sepme_core.erasure.evidence import FRESH_LATENTS, TRAINING_LATENTS
 from sepme_core.erasure.latents import PICTURE_STEPS
 from sepme_core.erasure.looking import TIMES
@@ -64,6 +65,13 @@ def print_passes(settings: ErasureSettings) -> None:
     print(f"  {3 * TRAINING_LATENTS} for what it trains on, and a batch of {settings.batch_size} forth and back a step")
 
 
+def mean_of(moments: list[torch.Tensor]) -> torch.Tensor:
+    """What acting on others costs."""
+    total = sum_of(moments)
+    assert total is not None
+    return total / len(moments)
+
+
 def time_one(rows: object, kept: list[torch.Tensor], captions: torch.Tensor, sentences: int) -> float:
     """Seconds for one concept's moments, null space, closed forms (its own and that of its nearness) and weights."""
     settings = ErasureSettings()
@@ -74,7 +82,7 @@ def time_one(rows: object, kept: list[torch.Tensor], captions: torch.Tensor, sen
     change = target - concept
     moments = Moments(second_moment(concept), concept.T @ change / len(concept), float(change.square().sum(1).mean()))
     free = null_space(concept[:TOKENS], kept[1:], settings.tolerance)
-    cost = settings.regular_weight * captions + settings.listed_weight * torch.stack(kept[1:]).mean(0)
+    cost = settings.regular_weight * captions + settings.listed_weight * mean_of(kept[1:])
     solution = closed_form(moments, cost, free, settings.directions, settings.ridge)
     for weight in weights:
         weight @ solution.matrix.T
