@@ -139,6 +139,14 @@ class ErasureCache:
                 self._embeddings.keep(text, found[text])
         return torch.stack([found[text] for text in texts]).double()
 
+    def embed_in_pieces(self, texts: Sequence[str]) -> Iterator[None]:
+        """Embed what is not remembered yet, a batch at a time, so that it is found later."""
+        found = self._embeddings.found(texts)
+        missing = [text for text in dict.fromkeys(texts) if text not in found]
+        for start in range(0, len(missing), BATCH):
+            self.embed(missing[start : start + BATCH])
+            yield
+
     def rows(self, texts: Sequence[str]) -> Tensor:
         """Their token rows but the start's, (texts * (tokens - 1), d_in)."""
         return self.embed(texts)[:, 1:].flatten(0, 1)

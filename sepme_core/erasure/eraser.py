@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from sepme_core.documents.certificates import Certificate
 from sepme_core.erasure import presence
 from sepme_core.erasure.cache import ErasureCache
-from sepme_core.erasure.certificate import plain_norms_of
 from sepme_core.erasure.evidence import Drawn, draw_concept, fresh_latents
 from sepme_core.erasure.finishing import LeftAlone, describe, make
 from sepme_core.erasure.forgetting import Attempt, forget, refusal
@@ -14,10 +13,9 @@ from sepme_core.erasure.plan import make_plan, shown_sentences
 from sepme_core.erasure.refusals import ErasureRefused
 from sepme_core.erasure.reprojection import check_irrevocable
 from sepme_core.erasure.request import ErasureRequest, KnownConcept, MadeIncrement, Progress
-from sepme_core.erasure.room import KeptConcept, Overlaps, all_kept, measure_overlaps, moment_of
+from sepme_core.erasure.room import KeptConcept, Overlaps, all_kept, measure_overlaps
 from sepme_core.erasure.sameness import check_beside, check_not_same
-from sepme_core.erasure.sentences import bare_sentences, concept_sentences, suggested, vocabulary
-from sepme_core.erasure.solution import caption_moment
+from sepme_core.erasure.sentences import concept_sentences, vocabulary
 from sepme_core.erasure.substitute import Substitute, substitutes
 from sepme_core.erasure.training import train_together
 from sepme_core.increments.increment import Increment
@@ -200,42 +198,3 @@ def beside(
 def newcomer(request: ErasureRequest) -> KnownConcept:
     """The concept as others have to leave it alone."""
     return KnownConcept(request.name, request.kind, request.prompts, erased=True)
-
-
-NOBODY = ErasureRequest("nobody", "other", ("nobody",))
-
-
-def prepare(cache: ErasureCache) -> Iterator[None]:
-    """Fill ``cache`` with what erasing an object or a style by the default settings needs, in small pieces.
-
-    Nothing that is made of it changes by that: an erasure finds what it would have made. Left after any piece, the
-    erasures make the rest.
-    """
-    caption_moment(cache, ())
-    yield
-    for kind in ("object", "style"):
-        requests = [ErasureRequest(phrase, kind, (phrase,)) for phrase in suggested(cache.base, kind)]
-        for request in requests:
-            cache.embed(all_texts(cache, request))
-            yield
-            yield from protect_ahead(cache, request)
-        yield from presence.look_at_others(cache, requests[0], vocabulary(cache.base, requests[0], ()))
-
-
-def all_texts(cache: ErasureCache, request: ErasureRequest) -> list[str]:
-    """Every sentence of a concept and its counterpart; those of others that stand in its place are their own."""
-    sentences = concept_sentences(request, vocabulary(cache.base, request, ()))
-    return [text for each in sentences for text in (each.text, each.counterpart)] + bare_sentences(request)
-
-
-def protect_ahead(cache: ErasureCache, request: ErasureRequest) -> Iterator[None]:
-    """What it takes to leave a suggested concept alone, and to measure that."""
-    known = KnownConcept(request.name, request.kind, request.prompts)
-    kept: list[KeptConcept] = all_kept(cache.base, NOBODY, [known], ())
-    for each in kept:
-        for texts in (each.closed, each.around):
-            moment_of(cache, texts)
-            yield
-        for texts in (each.texts, each.held_out):
-            plain_norms_of(cache, texts)
-            yield

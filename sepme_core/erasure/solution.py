@@ -17,7 +17,8 @@ is; of rank r the best is its projection on the leading right singular vectors o
 (reduced-rank regression, Izenman 1975), so that no direction is spent on what a penalty forbids anyway.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -50,11 +51,17 @@ def second_moment(rows: Tensor) -> Tensor:
 
 def second_moment_of(cache: ErasureCache, texts: Sequence[str]) -> Tensor:
     """The second moment of the token rows of sentences, (d_in, d_in)."""
+    last = deque(running_moment(cache, texts), maxlen=1)
+    return last[0] if last else torch.zeros(cache.base.width, cache.base.width, dtype=torch.float64)
+
+
+def running_moment(cache: ErasureCache, texts: Sequence[str]) -> Iterator[Tensor]:
+    """The share in it of more and more of the sentences, part by part; the last is of all of them."""
     total = torch.zeros(cache.base.width, cache.base.width, dtype=torch.float64)
     for part in cache.blocks(texts):
         rows = cache.rows(part)
         total += rows.T @ rows
-    return total / max(len(texts) * (cache.base.tokens - 1), 1)
+        yield total / (len(texts) * (cache.base.tokens - 1))
 
 
 def concept_moments(
@@ -191,12 +198,27 @@ def unreached(moments: Moments, solution: Solution) -> float:
     return float(left) / max(moments.change, 1e-30)
 
 
+ALL_CAPTIONS = ("captions",)
+
+
 def caption_moment(cache: ErasureCache, besides: Sequence[str]) -> Tensor:
     """The second moment of the token rows of all captions that mention none of ``besides``, (d_in, d_in)."""
     sample = captions(cache.base)
-    total = cache.get_or_make(("captions",), lambda: second_moment_of(cache, sample))
+    total = cache.get_or_make(ALL_CAPTIONS, lambda: second_moment_of(cache, sample))
     mentioning = [caption for caption in sample if mentions(caption, besides)]
     if not mentioning or len(mentioning) == len(sample):
         return total if not mentioning else torch.zeros_like(total)
     theirs = second_moment_of(cache, mentioning)
     return (len(sample) * total - len(mentioning) * theirs) / (len(sample) - len(mentioning))
+
+
+def caption_moment_in_pieces(cache: ErasureCache) -> Iterator[None]:
+    """Make what `caption_moment` needs, so that it is found later."""
+    sample, moment = captions(cache.base), None
+    sums = running_moment(cache, sample)
+    for part in cache.blocks(sample):
+        yield from cache.embed_in_pieces(part)
+        moment = next(sums)
+        yield
+    if moment is not None:
+        cache.get_or_make(ALL_CAPTIONS, lambda: moment)
