@@ -11,13 +11,12 @@ import torch
 
 from sepme_core.erasure import ErasureRequest, ErasureSettings
 from sepme_core.erasure.blocks import sum_of
-from sepme_core.erasure.evidence import FRESH_LATENTS, TRAINING_LATENTS
-from sepme_core.erasure.latents import PICTURE_STEPS
+from sepme_core.erasure.effort import ECONOMICAL, THOROUGH, passes
+from sepme_core.erasure.evidence import TRAINING_LATENTS
 from sepme_core.erasure.looking import TIMES
-from sepme_core.erasure.presence import FEW
 from sepme_core.erasure.sentences import Vocabulary, common_captions, concept_sentences
 from sepme_core.erasure.solution import Moments, closed_form, null_space, second_moment
-from sepme_core.erasure.substitute import CANDIDATES, LOOKED_AT
+from sepme_core.erasure.substitute import CANDIDATES
 from sepme_core.wordings import AROUND, BARE, MANNERS, MORE, SUBJECTS
 
 WIDTH, TOKENS = 768, 77
@@ -55,13 +54,16 @@ def main() -> None:
 
 
 def print_passes(settings: ErasureSettings) -> None:
-    """The passes of the U-Net for one concept, that of a first attempt."""
-    drawn = 2 * 2 * PICTURE_STEPS * settings.pictures  # guided, without and with the increment
-    looked = 2 * 2 * len(TIMES) * settings.pictures  # both sentences, on both
-    measured = FEW + (CANDIDATES + 1) * LOOKED_AT + 4 * FRESH_LATENTS
-    print(f"U-Net passes a concept: {drawn} to draw {2 * settings.pictures} pictures, {looked} to look at them,")
-    print(f"  {measured} to check that it is drawn, to choose what is drawn instead and to certify;")
-    print(f"where the closed form will not do, {drawn // 2 + looked // 2} more to look at what the loop made of it,")
+    """The passes of the U-Net for one concept, that of a first attempt, as small models and large ones take it."""
+    print("passes of the U-Net a concept, on one picture each (a guided step is one):")
+    for name, effort in (("small models", THOROUGH), ("large models", ECONOMICAL)):
+        each = passes(effort, settings.pictures, CANDIDATES, len(TIMES))
+        print(f"  {name}: {each.presence} to see that it is drawn, {2 * each.drawing} to draw {2 * settings.pictures}")
+        print(f"    pictures, {each.certificate} to certify: {each.bound} together;")
+        print(f"    {2 * each.looking} to look at them, {each.choosing} to choose what is drawn instead;")
+        print(
+            f"    where the closed form will not do, {each.drawing + each.looking} more to look at what the loop made,"
+        )
     print(f"  {3 * TRAINING_LATENTS} for what it trains on, and a batch of {settings.batch_size} forth and back a step")
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from sepme_core.erasure.blocks import blocks
+from sepme_core.erasure.effort import Effort, effort_for
 from sepme_core.evaluation.classifier import Classifier
 from sepme_core.models.model import DiffusionModel
 from sepme_core.models.prompts import embed
@@ -116,12 +117,14 @@ class ErasureCache:
         classifier: Classifier | None = None,
         embedding_bytes: int = EMBEDDING_BYTES,
         remembered_bytes: int = REMEMBERED_BYTES,
+        effort: Effort | None = None,
     ) -> None:
         """``embedding_bytes``, ``remembered_bytes``: how much of the embeddings, and of all else, is kept.
 
-        ``classifier``: who looks at pictures besides the model itself.
+        ``classifier``: who looks at pictures besides the model itself. ``effort``: another than the model's own.
         """
         self.base, self.classifier = base, classifier
+        self.effort = effort or effort_for(base)
         self._embeddings: BoundedCache[str, Tensor] = BoundedCache(embedding_bytes)
         self._remembered: BoundedCache[Hashable, object] = BoundedCache(remembered_bytes)
 

@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 from sepme_core.erasure import presence
 from sepme_core.erasure.cache import BATCH, ErasureCache
 from sepme_core.erasure.certificate import plain_norms_of
-from sepme_core.erasure.latents import PICTURE_STEPS, predict_noise
+from sepme_core.erasure.latents import predict_noise
 from sepme_core.erasure.request import ErasureRequest, KnownConcept
 from sepme_core.erasure.room import KeptConcept, all_kept, moment_of
 from sepme_core.erasure.sentences import bare_sentences, concept_sentences, suggested, vocabulary
@@ -29,8 +29,6 @@ MOST_SECONDS = 3.0
 """What a piece may cost: so long a job that comes may have to wait."""
 GIVEN_UP = 1.0
 """Seconds after which a measurement is given up: it costs too much, whatever it would have come to."""
-MOST_PASSES = 2 * PICTURE_STEPS * presence.SHOWN + 2 * presence.FEW
-"""Pictures' passes of the U-Net in the largest piece: guided pictures drawn, and answered twice."""
 NOBODY = ErasureRequest("nobody", "other", ("nobody",))
 
 
@@ -51,7 +49,7 @@ def prepare(cache: ErasureCache) -> Iterator[None]:
     Nothing that is made of it changes by that: an erasure finds what it would have made. Left after any piece, the
     erasures make the rest. No piece is begun that takes more than MOST_SECONDS by what was measured.
     """
-    pace = yield from measure_pace(cache.base)
+    pace = yield from measure_pace(cache)
     if pace.embedding > MOST_SECONDS:
         return
     yield from caption_moment_in_pieces(cache)
@@ -64,12 +62,14 @@ def prepare(cache: ErasureCache) -> Iterator[None]:
             yield from presence.look_at_others(cache, requests[0], vocabulary(cache.base, requests[0], ()))
 
 
-def measure_pace(base: DiffusionModel) -> Generator[None, None, Pace]:
+def measure_pace(cache: ErasureCache) -> Generator[None, None, Pace]:
     """See what the pieces cost, one small thing after the other, and say it in the log."""
+    base, effort = cache.base, cache.effort
+    most = 2 * effort.steps * presence.SHOWN + 2 * effort.few  # guided pictures drawn, and answered twice
     embedding = BATCH * seconds_of(lambda: embed(base, [""]).sum().item())
     yield
     # Whoever cannot embed a batch in time cannot draw in time either: the U-Net is not even tried.
-    drawing = MOST_PASSES * seconds_of(lambda: one_pass(base)) if embedding <= MOST_SECONDS else float("inf")
+    drawing = most * seconds_of(lambda: one_pass(base)) if embedding <= MOST_SECONDS else float("inf")
     pace = Pace(embedding, drawing)
     logger.info(
         "Between jobs is prepared what takes less than %g s: a batch of %d prompts takes about %.2g s here (%s), what"
