@@ -22,7 +22,7 @@ KNOWN = 12
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of a concept, and the passes of the U-Net that it took, on one picture each (a guided step is two), and calls of it."""
+    """What came of a concept, and what it took: passes of the U-Net on one picture (two a guided step), and calls."""
 
     said: str
     besides: str

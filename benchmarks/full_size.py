@@ -61,10 +61,8 @@ def print_passes(settings: ErasureSettings) -> None:
         print(f"  {name}: {each.presence} to see that it is drawn, {2 * each.drawing} to draw {2 * settings.pictures}")
         print(f"    pictures, {each.certificate} to certify: {each.bound} together;")
         print(f"    {2 * each.looking} to look at them, {each.choosing} to choose what is drawn instead;")
-        print(
-            f"    where the closed form will not do, {each.drawing + each.looking} more to look at what the loop made,"
-        )
-    print(f"  {3 * TRAINING_LATENTS} for what it trains on, and a batch of {settings.batch_size} forth and back a step")
+        print(f"    after a loop, {each.drawing + each.looking} more to look at what came of it")
+    print(f"  the loop: {3 * TRAINING_LATENTS} for what it trains on; a step is {settings.batch_size}, forth and back")
 
 
 def mean_of(moments: list[torch.Tensor]) -> torch.Tensor:

@@ -65,9 +65,19 @@ class Passes:
         return self.presence + self.certificate + 2 * self.drawing
 
     @property
-    def total(self) -> int:
-        """All of it."""
-        return self.bound + self.choosing + 2 * self.looking
+    def finding(self) -> int:
+        """To see that the concept is drawn and to draw it, as time goes: a guided step takes twice as long."""
+        return self.presence + 2 * self.drawing
+
+    @property
+    def judging(self) -> int:
+        """To draw it under the increment and to look at all pictures, as time goes."""
+        return 2 * self.drawing + 2 * self.looking
+
+    @property
+    def time(self) -> int:
+        """All of it, as time goes."""
+        return self.finding + self.choosing + self.certificate + self.judging
 
 
 def passes(effort: Effort, pictures: int, candidates: int, times: int) -> Passes:
