@@ -10,13 +10,13 @@ import time
 import torch
 
 from sepme_core.erasure import ErasureRequest, ErasureSettings
-from sepme_core.erasure.evidence import FRESH_LATENTS, TRAINING_LATENTS
-from sepme_core.erasure.latents import PICTURE_STEPS
+from sepme_core.erasure.blocks import sum_of
+from sepme_core.erasure.effort import ECONOMICAL, THOROUGH, passes
+from sepme_core.erasure.evidence import TRAINING_LATENTS
 from sepme_core.erasure.looking import TIMES
-from sepme_core.erasure.presence import FEW
 from sepme_core.erasure.sentences import Vocabulary, common_captions, concept_sentences
 from sepme_core.erasure.solution import Moments, closed_form, null_space, second_moment
-from sepme_core.erasure.substitute import CANDIDATES, LOOKED_AT
+from sepme_core.erasure.substitute import CANDIDATES
 from sepme_core.wordings import AROUND, BARE, MANNERS, MORE, SUBJECTS
 
 WIDTH, TOKENS = 768, 77
@@ -54,14 +54,22 @@ def main() -> None:
 
 
 def print_passes(settings: ErasureSettings) -> None:
-    """The passes of the U-Net for one concept, that of a first attempt."""
-    drawn = 2 * 2 * PICTURE_STEPS * settings.pictures  # guided, without and with the increment
-    looked = 2 * 2 * len(TIMES) * settings.pictures  # both sentences, on both
-    measured = FEW + (CANDIDATES + 1) * LOOKED_AT + 4 * FRESH_LATENTS
-    print(f"U-Net passes a concept: {drawn} to draw {2 * settings.pictures} pictures, {looked} to look at them,")
-    print(f"  {measured} to check that it is drawn, to choose what is drawn instead and to certify;")
-    print(f"where the closed form will not do, {drawn // 2 + looked // 2} more to look at what the loop made of it,")
-    print(f"  {3 * TRAINING_LATENTS} for what it trains on, and a batch of {settings.batch_size} forth and back a step")
+    """The passes of the U-Net for one concept, that of a first attempt, as small models and large ones take it."""
+    print("passes of the U-Net a concept, on one picture each (a guided step is one):")
+    for name, effort in (("small models", THOROUGH), ("large models", ECONOMICAL)):
+        each = passes(effort, settings.pictures, CANDIDATES, len(TIMES))
+        print(f"  {name}: {each.presence} to see that it is drawn, {2 * each.drawing} to draw {2 * settings.pictures}")
+        print(f"    pictures, {each.certificate} to certify: {each.bound} together;")
+        print(f"    {2 * each.looking} to look at them, {each.choosing} to choose what is drawn instead;")
+        print(f"    after a loop, {each.drawing + each.looking} more to look at what came of it")
+    print(f"  the loop: {3 * TRAINING_LATENTS} for what it trains on; a step is {settings.batch_size}, forth and back")
+
+
+def mean_of(moments: list[torch.Tensor]) -> torch.Tensor:
+    """What acting on others costs."""
+    total = sum_of(moments)
+    assert total is not None
+    return total / len(moments)
 
 
 def time_one(rows: object, kept: list[torch.Tensor], captions: torch.Tensor, sentences: int) -> float:
@@ -74,7 +82,7 @@ def time_one(rows: object, kept: list[torch.Tensor], captions: torch.Tensor, sen
     change = target - concept
     moments = Moments(second_moment(concept), concept.T @ change / len(concept), float(change.square().sum(1).mean()))
     free = null_space(concept[:TOKENS], kept[1:], settings.tolerance)
-    cost = settings.regular_weight * captions + settings.listed_weight * torch.stack(kept[1:]).mean(0)
+    cost = settings.regular_weight * captions + settings.listed_weight * mean_of(kept[1:])
     solution = closed_form(moments, cost, free, settings.directions, settings.ridge)
     for weight in weights:
         weight @ solution.matrix.T

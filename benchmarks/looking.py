@@ -69,7 +69,7 @@ def look(cache: ErasureCache, judge: Classifier, request: ErasureRequest, increm
     sentences = concept_sentences(asked, vocabulary(cache.base, asked, ()))
     drawn = draw_concept(cache, asked, sentences)
     mask = [scaled(increment, share)] if share else []
-    latents = draw_latents(cache.base, drawn.texts, picture_request(cache.base, SEED), mask)
+    latents = draw_latents(cache.base, drawn.texts, picture_request(cache, SEED), mask)
     preferred = preferences(cache, drawn.sentences, [substitute_of(increment).phrase], latents, SEED)
     seen = judge.sees(decode(cache.base, latents), request.kind, request.prompts)
     assert seen is not None

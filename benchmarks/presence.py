@@ -1,11 +1,12 @@
 """How strongly the demo model answers its own concepts, and words it does not know: ``python -m benchmarks.presence``.
 
-0 is a word without meaning, 1 the usual strength of concepts of the kind. What is above CLEAR_STRENGTH with FEW x_t is
-taken as drawn; of the rest, what is below LEAST_STRENGTH with MANY is refused.
+0 is a word without meaning, 1 the usual strength of concepts of the kind. What is above CLEAR_STRENGTH with few x_t is
+taken as drawn; of the rest, what is below LEAST_STRENGTH with many is refused.
 """
 
 from sepme_core.erasure import ErasureCache, ErasureRequest
-from sepme_core.erasure.presence import CLEAR_STRENGTH, FEW, LEAST_STRENGTH, MANY, measure_strength
+from sepme_core.erasure.effort import THOROUGH
+from sepme_core.erasure.presence import CLEAR_STRENGTH, LEAST_STRENGTH, measure_strength
 from sepme_core.erasure.sentences import concept_sentences, vocabulary
 from sepme_core.models.model import load_base
 
@@ -17,7 +18,7 @@ def main() -> None:
     base = load_base("demo")
     cache = ErasureCache(base)
     for kind, names in (("object", base.suggestions.objects), ("style", base.suggestions.styles)):
-        for count, limit in ((FEW, CLEAR_STRENGTH), (MANY, LEAST_STRENGTH)):
+        for count, limit in ((THOROUGH.few, CLEAR_STRENGTH), (THOROUGH.many, LEAST_STRENGTH)):
             strengths = {name: measure(cache, name, kind, count) for name in (*names, *UNKNOWN)}
             print(f"{kind}, {count} x_t:", ", ".join(f"{name} {s:.2f}" for name, s in sorted_by_value(strengths)))
             unknown, drawn = max(strengths[name] for name in UNKNOWN), min(strengths[name] for name in names)

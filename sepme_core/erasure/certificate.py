@@ -83,9 +83,9 @@ def measure_leak(cache: ErasureCache, increment: Factors, texts: Sequence[str]) 
     if not texts:
         return torch.zeros(0)
     base, norms = cache.base, plain_norms_of(cache, texts)
-    rows = cache.rows(texts).to(base.device, torch.float32)
-    reached = rows @ increment.directions.to(base.device)  # (rows, rank)
-    worst = torch.zeros(len(rows), device=base.device)
+    directions = increment.directions.to(base.device)
+    reached = torch.cat([float_rows(cache, part) @ directions for part in cache.blocks(texts)])  # (rows, rank)
+    worst = torch.zeros(len(reached), device=base.device)
     for path, plain in zip(conditioned_matrices(base.unet), norms, strict=True):
         weight = increment.weight(path).float().to(base.device)
         # |reached w^T|² by the small Gram matrix: (rank, rank) instead of (rows, d_out).
@@ -94,15 +94,22 @@ def measure_leak(cache: ErasureCache, increment: Factors, texts: Sequence[str]) 
     return worst.view(len(texts), -1).amax(1).cpu()
 
 
+def float_rows(cache: ErasureCache, texts: Sequence[str]) -> Tensor:
+    """The token rows of sentences on the model's device, which may know no float64; (rows, d_in)."""
+    return cache.rows(texts).float().to(cache.base.device)
+
+
 @torch.no_grad()
 def plain_norms_of(cache: ErasureCache, texts: Sequence[str]) -> list[Tensor]:
     """|e W| of all token rows but the start's, for each matrix, (rows,)."""
     base = cache.base
 
     def measure() -> list[Tensor]:
-        rows = cache.rows(texts).to(base.device, torch.float32)  # (rows, d_in)
-        matrices = conditioned_matrices(base.unet).values()
-        return [(rows @ linear.weight.float().T).norm(dim=1).clamp_min(1e-12) for linear in matrices]
+        matrices, parts = conditioned_matrices(base.unet).values(), []
+        for part in cache.blocks(texts):
+            rows = float_rows(cache, part)  # (rows, d_in)
+            parts.append([(rows @ linear.weight.float().T).norm(dim=1).clamp_min(1e-12) for linear in matrices])
+        return [torch.cat(each) for each in zip(*parts, strict=True)]
 
     return cache.get_or_make(("norms", tuple(texts)), measure)
 

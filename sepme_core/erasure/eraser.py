@@ -1,28 +1,32 @@
 """The eraser: from a request, or a group of them, to certified increments."""
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 
 from sepme_core.documents.certificates import Certificate
 from sepme_core.erasure import presence
 from sepme_core.erasure.cache import ErasureCache
-from sepme_core.erasure.certificate import plain_norms_of
+from sepme_core.erasure.effort import Passes, passes
 from sepme_core.erasure.evidence import Drawn, draw_concept, fresh_latents
 from sepme_core.erasure.finishing import LeftAlone, describe, make
 from sepme_core.erasure.forgetting import Attempt, forget, refusal
+from sepme_core.erasure.looking import TIMES
 from sepme_core.erasure.plan import make_plan, shown_sentences
 from sepme_core.erasure.refusals import ErasureRefused
 from sepme_core.erasure.reprojection import check_irrevocable
 from sepme_core.erasure.request import ErasureRequest, KnownConcept, MadeIncrement, Progress
-from sepme_core.erasure.room import KeptConcept, Overlaps, all_kept, measure_overlaps, moment_of
+from sepme_core.erasure.room import KeptConcept, Overlaps, all_kept, measure_overlaps
 from sepme_core.erasure.sameness import check_beside, check_not_same
-from sepme_core.erasure.sentences import bare_sentences, concept_sentences, suggested, vocabulary
-from sepme_core.erasure.solution import caption_moment
-from sepme_core.erasure.substitute import Substitute, substitutes
+from sepme_core.erasure.sentences import concept_sentences, vocabulary
+from sepme_core.erasure.substitute import CANDIDATES, Substitute, substitutes, wants_substitute
 from sepme_core.erasure.training import train_together
 from sepme_core.increments.increment import Increment
 from sepme_core.models.model import DiffusionModel
 from sepme_core.terms import Reason
+
+STEP_PASSES = 3
+"""A step of the loop goes forth and back: a gradient takes about two passes more."""
 
 
 @dataclass(frozen=True)
@@ -73,14 +77,14 @@ def erase(
     """
     cache, of = cache or ErasureCache(base), request.settings.max_steps
     besides = Besides(known, protected, irrevocable, serving)
-    yield Progress(0, of, 1.0, 1.0, "measuring how the model draws the concept")
+    planned = first_attempt(cache, request)
+    yield Progress(0, of, 1.0, 1.0, "measuring how the model draws the concept", planned.time)
     asked = ask(cache, request, besides)
-    yield Progress(0, of, 1.0, 1.0, "drawing the concept")
+    yield Progress(0, of, 1.0, 1.0, "drawing the concept", planned.time - planned.finding)
     yield from check_not_same(cache, request, asked.drawn, serving)
     yield from check_irrevocable(cache, newcomer(request), irrevocable, known, protected)
-    attempt = yield from forget(
-        cache, request, known, asked.kept, asked.overlaps, asked.substitutes(cache, known), asked.drawn
-    )
+    attempts = forget(cache, request, known, asked.kept, asked.overlaps, asked.substitutes(cache, known), asked.drawn)
+    attempt = yield from with_passes_left(attempts, planned, request.settings.batch_size)
     overridden = asked.overridden
     try:
         yield from check_beside(cache, request, asked.drawn, attempt, serving)
@@ -89,6 +93,26 @@ def erase(
             raise
         overridden = [*overridden, refused.code]
     return finish(cache, asked.drawn, attempt, overridden, LeftAlone(known, protected), reason)
+
+
+def first_attempt(cache: ErasureCache, request: ErasureRequest) -> Passes:
+    """What the first attempt at a concept takes."""
+    return passes(cache.effort, request.settings.pictures, CANDIDATES if wants_substitute(request) else 0, len(TIMES))
+
+
+def with_passes_left(
+    attempts: Generator[Progress, None, Attempt], planned: Passes, batch: int
+) -> Generator[Progress, None, Attempt]:
+    """What the attempts tell, with what is left at most until the pictures of the one under way are looked at."""
+    with closing(attempts):
+        while True:
+            try:
+                told = next(attempts)
+            except StopIteration as end:
+                made: Attempt = end.value
+                return made
+            ahead = STEP_PASSES * batch * (told.of - told.step) if told.step else planned.certificate
+            yield replace(told, passes_left=ahead + planned.judging)
 
 
 @dataclass(frozen=True)
@@ -200,42 +224,3 @@ def beside(
 def newcomer(request: ErasureRequest) -> KnownConcept:
     """The concept as others have to leave it alone."""
     return KnownConcept(request.name, request.kind, request.prompts, erased=True)
-
-
-NOBODY = ErasureRequest("nobody", "other", ("nobody",))
-
-
-def prepare(cache: ErasureCache) -> Iterator[None]:
-    """Fill ``cache`` with what erasing an object or a style by the default settings needs, in small pieces.
-
-    Nothing that is made of it changes by that: an erasure finds what it would have made. Left after any piece, the
-    erasures make the rest.
-    """
-    caption_moment(cache, ())
-    yield
-    for kind in ("object", "style"):
-        requests = [ErasureRequest(phrase, kind, (phrase,)) for phrase in suggested(cache.base, kind)]
-        for request in requests:
-            cache.embed(all_texts(cache, request))
-            yield
-            yield from protect_ahead(cache, request)
-        yield from presence.look_at_others(cache, requests[0], vocabulary(cache.base, requests[0], ()))
-
-
-def all_texts(cache: ErasureCache, request: ErasureRequest) -> list[str]:
-    """Every sentence of a concept and its counterpart; those of others that stand in its place are their own."""
-    sentences = concept_sentences(request, vocabulary(cache.base, request, ()))
-    return [text for each in sentences for text in (each.text, each.counterpart)] + bare_sentences(request)
-
-
-def protect_ahead(cache: ErasureCache, request: ErasureRequest) -> Iterator[None]:
-    """What it takes to leave a suggested concept alone, and to measure that."""
-    known = KnownConcept(request.name, request.kind, request.prompts)
-    kept: list[KeptConcept] = all_kept(cache.base, NOBODY, [known], ())
-    for each in kept:
-        for texts in (each.closed, each.around):
-            moment_of(cache, texts)
-            yield
-        for texts in (each.texts, each.held_out):
-            plain_norms_of(cache, texts)
-            yield

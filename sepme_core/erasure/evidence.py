@@ -17,7 +17,6 @@ from sepme_core.erasure.sentences import Sentence, spread_evenly
 from sepme_core.increments.increment import Increment
 
 TRAINING_LATENTS = 32
-FRESH_LATENTS = 16
 FRESH = 0x5EED  # another stream of noise than the loop's, of the same seed
 PICTURES = 3
 UNSEEN_KINDS = {"person", "explicit"}
@@ -49,7 +48,7 @@ def draw_concept(cache: ErasureCache, request: ErasureRequest, sentences: Sequen
     """The base's own pictures of the concept; drawn once, however often the concept is looked at."""
     shown, seed = spread_evenly(sentences, request.settings.pictures), request.settings.seed
     texts = [sentence.text for sentence in shown]
-    drawing = picture_request(cache.base, seed)
+    drawing = picture_request(cache, seed)
     latents = cache.get_or_make(("drawn", tuple(texts), seed), lambda: draw_latents(cache.base, texts, drawing))
     return Drawn(cache, shown, latents, seed)
 
@@ -65,7 +64,7 @@ def fresh_latents(cache: ErasureCache, drawn: Drawn) -> NoisedLatents:
 
     def make() -> NoisedLatents:
         generator = torch.Generator().manual_seed(drawn.seed ^ FRESH)
-        return noise_latents(cache.base, drawn.sentences, drawn.latents, FRESH_LATENTS, generator)
+        return noise_latents(cache.base, drawn.sentences, drawn.latents, cache.effort.fresh, generator)
 
     return cache.get_or_make(("fresh", tuple(drawn.texts), drawn.seed), make)
 
@@ -81,7 +80,7 @@ def shown_pictures(
     if request.kind in UNSEEN_KINDS:
         return ()
     base = cache.base
-    asked = replace(picture_request(base, drawn.seed), count=len(drawn.sentences))
+    asked = replace(picture_request(cache, drawn.seed), count=len(drawn.sentences))
     return tuple(
         Picture(image, make_record(base, replace(asked, prompt=text), under, row=row))
         for images, under in ((drawn.images, []), (after, applied(increments)))

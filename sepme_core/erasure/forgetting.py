@@ -57,6 +57,7 @@ def forget(
     ways = ways_to_erase(request, overlaps, substitutes)
     for number, (settings, substitute, given_up) in enumerate(ways, 1):
         trying = replace(request, settings=settings)
+        yield Progress(0, settings.max_steps, 1.0, 1.0, f"solving for it, attempt {number}")
         plan = make_plan(cache, trying, known, substitute, kept, replace(overlaps, given_up=given_up))
         attempt = Attempt(number, plan, (yield from train(cache, plan, drawn)))
         if best is None or attempt.trained.looks_better_than(best.trained):

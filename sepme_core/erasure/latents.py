@@ -19,7 +19,6 @@ from sepme_core.models.model import DiffusionModel
 from sepme_core.models.prompts import embed
 
 PICTURE_SCHEDULER = "dpm-solver"  # few steps are enough for it
-PICTURE_STEPS = 8
 PICTURE_GUIDANCE = 4.0
 BATCH = 16
 EARLIEST, LATEST = 0.05, 0.95  # of the noise schedule: at its ends a prompt says nothing
@@ -79,13 +78,13 @@ def noise_schedule(base: DiffusionModel) -> DDPMScheduler:
     return schedule
 
 
-def picture_request(base: DiffusionModel, seed: int) -> PictureRequest:
+def picture_request(cache: ErasureCache, seed: int) -> PictureRequest:
     """How the pictures that x_t is made of, and the evidence, are drawn."""
-    side = base.picture_side
+    side = cache.base.picture_side
     return PictureRequest(
         "",
         seed=seed,
-        steps=PICTURE_STEPS,
+        steps=cache.effort.steps,
         guidance_scale=PICTURE_GUIDANCE,
         width=side,
         height=side,

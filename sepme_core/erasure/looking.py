@@ -89,7 +89,7 @@ def look(
     ``phrases`` are what may be drawn instead, the substitute above all; None is the counterpart.
     """
     base, seed = cache.base, drawn.seed
-    latents = draw_latents(base, drawn.texts, picture_request(base, seed), mask)
+    latents = draw_latents(base, drawn.texts, picture_request(cache, seed), mask)
     images = decode(base, latents)
 
     def explain_before(texts: Sequence[str]) -> Tensor:

@@ -20,11 +20,10 @@ from sepme_core.erasure.sentences import Sentence, Vocabulary, concept_sentences
 SHOWN = 4
 MEANINGLESS = ("zqxv", "blorptik", "xkqud")
 ALIKE = 3
-FEW, MANY = 8, 16
 CLEAR_STRENGTH = 0.5
 LEAST_STRENGTH = 0.45
-"""FEW x_t tell what is clearly drawn; MANY decide on the others, and refuse. On the demo model its 33 concepts reach
-0.60 or more with FEW and 0.67 with MANY, unknown words 0.27 and 0.24 or less (`benchmarks/presence.py`)."""
+"""A few x_t tell what is clearly drawn; many decide on the others, and refuse. On the demo model its 33 concepts reach
+0.60 or more with 8 and 0.67 with 16, unknown words 0.27 and 0.24 or less (`benchmarks/presence.py`)."""
 LEAST_SPREAD = 0.25
 
 
@@ -34,9 +33,9 @@ def check_drawn(cache: ErasureCache, request: ErasureRequest, sentences: Sequenc
     def strength(count: int) -> float:
         return measure_strength(cache, request.prompts, sentences, words, request.settings.seed, count)
 
-    if strength(FEW) >= CLEAR_STRENGTH:
+    if strength(cache.effort.few) >= CLEAR_STRENGTH:
         return
-    decided = strength(MANY)
+    decided = strength(cache.effort.many)
     if decided < LEAST_STRENGTH:
         raise concept_not_drawn(request.name, decided, LEAST_STRENGTH)
 
@@ -66,7 +65,7 @@ def look_at_others(cache: ErasureCache, request: ErasureRequest, words: Vocabula
     """What every concept of the kind is compared with, a phrase at a time."""
     contexts = shown_contexts(concept_sentences(request, words))
     for phrase in (*MEANINGLESS, *words.alike[:ALIKE]):
-        phrase_norm(cache, phrase, contexts, request.settings.seed, FEW)
+        phrase_norm(cache, phrase, contexts, request.settings.seed, cache.effort.few)
         yield
 
 
@@ -85,7 +84,7 @@ def representation_norm(cache: ErasureCache, sentences: Sequence[Sentence], seed
     counterparts = tuple(sentence.counterpart for sentence in sentences)
 
     def latents() -> Tensor:
-        return draw_latents(cache.base, counterparts, picture_request(cache.base, seed))
+        return draw_latents(cache.base, counterparts, picture_request(cache, seed))
 
     drawn = cache.get_or_make(("counterparts drawn", counterparts, seed), latents)
 

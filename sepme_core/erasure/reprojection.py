@@ -184,11 +184,11 @@ def seen_under(cache: ErasureCache, stored: Increment, plan: Plan, drawn: Drawn)
 
 def project(trained: Increment, free: NullSpace) -> Candidate:
     """P Q = Q' R and w' = w Rᵀ, without the directions that P leaves nothing of."""
-    wide = trained.directions.double()
+    wide = trained.directions.cpu().double()
     directions, lengths, rotation = torch.linalg.svd(free.project(wide.T).T, full_matrices=False)
     some = lengths > NOTHING_LEFT
     mixing = rotation[some].T * lengths[some]  # Rᵀ (rank, rank')
-    weights = {path: w.double() @ mixing for path, w in trained.weights.items()}
+    weights = {path: w.cpu().double() @ mixing for path, w in trained.weights.items()}
     return as_stored(directions[:, some], weights)
 
 

@@ -45,13 +45,18 @@ class ErasureRequest:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where an erasure stands: loss is L_cor over its first value, momentum its running mean (equation 3)."""
+    """Where an erasure stands: loss is L_cor over its first value, momentum its running mean (equation 3).
+
+    ``passes_left``: what is left of it, as time goes, in passes of the U-Net on one picture; where the first attempt
+    will do, and in the loop at most, for it may stop at any step. None where that is not known.
+    """
 
     step: int
     of: int
     loss: float
     momentum: float
     message: str
+    passes_left: int | None = None
 
 
 @dataclass(frozen=True)

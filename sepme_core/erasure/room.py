@@ -12,6 +12,7 @@ from torch import Tensor
 
 from sepme_core.documents.answers import Capacity
 from sepme_core.documents.certificates import OverlapDocument
+from sepme_core.erasure.blocks import sum_of
 from sepme_core.erasure.cache import ErasureCache
 from sepme_core.erasure.request import ErasureRequest, KnownConcept
 from sepme_core.erasure.sentences import (
@@ -27,7 +28,7 @@ from sepme_core.erasure.solution import (
     closed_form,
     concept_moments,
     null_space,
-    second_moment,
+    second_moment_of,
 )
 from sepme_core.models.cross_attention import Factors, conditioned_matrices
 from sepme_core.models.model import DiffusionModel
@@ -102,7 +103,7 @@ def keep(base: DiffusionModel, request: ErasureRequest, name: str, concepts: Seq
 
 def moment_of(cache: ErasureCache, texts: tuple[str, ...]) -> Tensor:
     """The second moment of the token rows of sentences, (d_in, d_in)."""
-    return cache.get_or_make(("moment", texts), lambda: second_moment(cache.rows(texts)))
+    return cache.get_or_make(("moment", texts), lambda: second_moment_of(cache, texts))
 
 
 def moment_around(cache: ErasureCache, kept: KeptConcept) -> Tensor:
@@ -117,20 +118,19 @@ def moment_around(cache: ErasureCache, kept: KeptConcept) -> Tensor:
     total = len(kept.around) * moment_of(cache, kept.around)
     gone = [text for text in kept.around if mentions(text, kept.besides)]
     if gone:
-        total = total - len(gone) * second_moment(cache.rows(gone))
+        total = total - len(gone) * second_moment_of(cache, gone)
     return (closed + total / left) / 2
 
 
 def free_directions(cache: ErasureCache, kept: Sequence[KeptConcept], tolerance: float) -> NullSpace:
     """What the empty prompt and everything kept leave."""
-    return null_space(cache.embed([""])[0], [moment_of(cache, each.closed) for each in kept], tolerance)
+    return null_space(cache.embed([""])[0], (moment_of(cache, each.closed) for each in kept), tolerance)
 
 
 def kept_cost(cache: ErasureCache, kept: Sequence[KeptConcept]) -> Tensor:
     """What acting on what is kept costs: the mean of their moments, (d_in, d_in)."""
-    moments = [moment_around(cache, each) for each in kept]
-    width = cache.base.width
-    return torch.stack(moments).mean(0) if moments else torch.zeros(width, width, dtype=torch.float64)
+    total, width = sum_of(moment_around(cache, each) for each in kept), cache.base.width
+    return torch.zeros(width, width, dtype=torch.float64) if total is None else total / len(kept)
 
 
 def measure_capacity(
@@ -209,8 +209,8 @@ def unprotected_action(cache: ErasureCache, concept: KnownConcept) -> Tensor:
 
 def sentence_strength(cache: ErasureCache, texts: Sequence[str], action: Tensor) -> float:
     """The mean over sentences of ‖e D‖."""
-    moved = cache.embed(texts)[:, 1:] @ action  # (sentences, tokens - 1, d_in)
-    return float(moved.norm(dim=(1, 2)).mean())
+    moved = [(cache.embed(part)[:, 1:] @ action).norm(dim=(1, 2)) for part in cache.blocks(texts)]
+    return float(torch.cat(moved).mean())
 
 
 def increment_overlap(cache: ErasureCache, increment: Factors, own: Sequence[str], texts: Sequence[str]) -> float:
@@ -220,9 +220,9 @@ def increment_overlap(cache: ErasureCache, increment: Factors, own: Sequence[str
 
 def increment_strength(cache: ErasureCache, increment: Factors, texts: Sequence[str]) -> float:
     """The mean over sentences and matrices of ‖e Delta‖."""
-    reached = cache.embed(texts)[:, 1:].float() @ increment.directions.cpu()  # (sentences, tokens - 1, rank)
-    strengths = [
-        (reached @ increment.weight(path).float().cpu().T).norm(dim=(1, 2)).mean()
-        for path in conditioned_matrices(cache.base.unet)
-    ]
+    directions, strengths = increment.directions.cpu(), []
+    reached = [cache.embed(part)[:, 1:].float() @ directions for part in cache.blocks(texts)]
+    for path in conditioned_matrices(cache.base.unet):
+        weight = increment.weight(path).float().cpu().T
+        strengths.append(torch.cat([(each @ weight).norm(dim=(1, 2)) for each in reached]).mean())
     return float(sum(strengths)) / len(strengths)

@@ -1,6 +1,6 @@
 """The first w, without a U-Net pass: second moments of token rows, the null space, and the closed form.
 
-Rows are never kept: a moment is (d_in, d_in) however many sentences it sums up.
+Rows are never kept: a moment is (d_in, d_in) however many sentences it sums up, part by part.
 
 What an increment must not act on is an orthonormal basis S; its complement is the null space (A S = 0). The published
 method row-reduces A exactly, which is slow and badly conditioned. Here the rows of the empty prompt, and the start
@@ -17,13 +17,15 @@ is; of rank r the best is its projection on the leading right singular vectors o
 (reduced-rank regression, Izenman 1975), so that no direction is spent on what a penalty forbids anyway.
 """
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from sepme_core.erasure.blocks import sum_of
 from sepme_core.erasure.cache import ErasureCache
 from sepme_core.erasure.sentences import Sentence, captions
 from sepme_core.models.prompts import count_tokens, matched_rows
@@ -47,6 +49,21 @@ def second_moment(rows: Tensor) -> Tensor:
     return rows.T @ rows / max(len(rows), 1)
 
 
+def second_moment_of(cache: ErasureCache, texts: Sequence[str]) -> Tensor:
+    """The second moment of the token rows of sentences, (d_in, d_in)."""
+    last = deque(running_moment(cache, texts), maxlen=1)
+    return last[0] if last else torch.zeros(cache.base.width, cache.base.width, dtype=torch.float64)
+
+
+def running_moment(cache: ErasureCache, texts: Sequence[str]) -> Iterator[Tensor]:
+    """The share in it of more and more of the sentences, part by part; the last is of all of them."""
+    total = torch.zeros(cache.base.width, cache.base.width, dtype=torch.float64)
+    for part in cache.blocks(texts):
+        rows = cache.rows(part)
+        total += rows.T @ rows
+        yield total / (len(texts) * (cache.base.tokens - 1))
+
+
 def concept_moments(
     cache: ErasureCache, sentences: Sequence[Sentence], substitute: str | None, beyond: float = 0.0
 ) -> Moments:
@@ -54,13 +71,23 @@ def concept_moments(
 
     ``beyond``: how far beyond that, as a share of the way.
     """
-    rows = cache.embed([sentence.text for sentence in sentences])[:, 1:].flatten(0, 1)
+    concept = torch.zeros(cache.base.width, cache.base.width, dtype=torch.float64)
+    wanted, changed = torch.zeros_like(concept), torch.zeros((), dtype=torch.float64)
+    for part in cache.blocks(sentences):
+        rows = cache.rows([sentence.text for sentence in part])
+        change = target_rows(cache, part, substitute).sub_(rows).mul_(1 + beyond)
+        concept += rows.T @ rows
+        wanted += rows.T @ change
+        changed += change.square_().sum(1).sum()
+    count = len(sentences) * (cache.base.tokens - 1)
+    return Moments(concept / count, wanted / count, float(changed / count))
+
+
+def target_rows(cache: ErasureCache, sentences: Sequence[Sentence], substitute: str | None) -> Tensor:
+    """Where the sentences' rows but the start's shall go, (rows, d_in)."""
     if substitute is None:
-        target = cache.embed([sentence.counterpart for sentence in sentences])[:, 1:].flatten(0, 1)
-    else:
-        target = substituted_rows(cache, sentences, substitute)
-    change = (1 + beyond) * (target - rows)
-    return Moments(second_moment(rows), rows.T @ change / len(rows), float(change.square().sum(1).mean()))
+        return cache.rows([sentence.counterpart for sentence in sentences])
+    return substituted_rows(cache, sentences, substitute)
 
 
 def substituted_rows(cache: ErasureCache, sentences: Sequence[Sentence], substitute: str) -> Tensor:
@@ -122,18 +149,18 @@ def leading_directions(moment: Tensor, tolerance: float) -> Tensor:
     return directions[:, kept].flip(1)
 
 
-def null_space(empty_rows: Tensor, protected_moments: Sequence[Tensor], tolerance: float) -> NullSpace:
+def null_space(empty_rows: Tensor, protected_moments: Iterable[Tensor], tolerance: float) -> NullSpace:
     """The directions free of the empty prompt's rows (tokens, d_in) and of the leading ones of all protected moments.
 
     Each of ``protected_moments``, (d_in, d_in), counts with the same total energy, so that a concept with many prompts
     does not hide one with few.
     """
     exact = leading_directions(second_moment(empty_rows.double()), NUMERICAL_RANK)
-    if not protected_moments:
-        return NullSpace(exact)
     away = torch.eye(len(exact), dtype=exact.dtype) - exact @ exact.T
     # tr(P M P) = tr(M P): only the sum is projected.
-    total = torch.stack([moment / (moment * away).sum().clamp_min(1e-24) for moment in protected_moments]).sum(0)
+    total = sum_of(moment / (moment * away).sum().clamp_min(1e-24) for moment in protected_moments)
+    if total is None:
+        return NullSpace(exact)
     basis, _ = torch.linalg.qr(torch.cat([exact, leading_directions(away @ total @ away, tolerance)], 1))
     return NullSpace(basis)
 
@@ -171,12 +198,27 @@ def unreached(moments: Moments, solution: Solution) -> float:
     return float(left) / max(moments.change, 1e-30)
 
 
+ALL_CAPTIONS = ("captions",)
+
+
 def caption_moment(cache: ErasureCache, besides: Sequence[str]) -> Tensor:
     """The second moment of the token rows of all captions that mention none of ``besides``, (d_in, d_in)."""
     sample = captions(cache.base)
-    total = cache.get_or_make(("captions",), lambda: second_moment(cache.rows(sample)))
+    total = cache.get_or_make(ALL_CAPTIONS, lambda: second_moment_of(cache, sample))
     mentioning = [caption for caption in sample if mentions(caption, besides)]
     if not mentioning or len(mentioning) == len(sample):
         return total if not mentioning else torch.zeros_like(total)
-    theirs = second_moment(cache.rows(mentioning))
+    theirs = second_moment_of(cache, mentioning)
     return (len(sample) * total - len(mentioning) * theirs) / (len(sample) - len(mentioning))
+
+
+def caption_moment_in_pieces(cache: ErasureCache) -> Iterator[None]:
+    """Make what `caption_moment` needs, so that it is found later."""
+    sample, moment = captions(cache.base), None
+    sums = running_moment(cache, sample)
+    for part in cache.blocks(sample):
+        yield from cache.embed_in_pieces(part)
+        moment = next(sums)
+        yield
+    if moment is not None:
+        cache.get_or_make(ALL_CAPTIONS, lambda: moment)

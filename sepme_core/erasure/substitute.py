@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
 
+from torch import Tensor
+
 from sepme_core.documents.certificates import SubstituteDocument
 from sepme_core.erasure.cache import ErasureCache
 from sepme_core.erasure.correlation import relative_correlation
@@ -25,7 +27,6 @@ from sepme_core.increments.increment import Increment
 from sepme_core.wordings import PLAIN, listed, mentions
 
 CANDIDATES = 3
-LOOKED_AT = 8  # x_t
 
 BEYOND = 0.9
 """Without an object the demo model draws any object, this one too. With everything erased, six objects were seen in 3
@@ -88,7 +89,9 @@ def substitutes(
         return
     allowed = allowed_phrases(cache, request, known)
     while chosen := list(islice(allowed, CANDIDATES)):
-        measured = [(correlation_of(cache, phrase, sentences, fresh), phrase) for phrase in chosen]
+        measured = [
+            (correlation_of(cache, phrase, sentences, fresh, request.settings.seed), phrase) for phrase in chosen
+        ]
         for correlation, phrase in sorted(measured, key=lambda each: abs(each[0])):
             yield Substitute(phrase, "chosen", correlation, close_to(cache, request, phrase, known))
     yield AWAY
@@ -117,7 +120,7 @@ def asked_for(
     for each in known:
         if each.erased and is_close(cache, request, phrase, each):
             raise substitute_erased(request.name, phrase, each.name)
-    correlation = correlation_of(cache, phrase, sentences, fresh)
+    correlation = correlation_of(cache, phrase, sentences, fresh, request.settings.seed)
     return Substitute(phrase, "asked", correlation, close_to(cache, request, phrase, known))
 
 
@@ -155,10 +158,27 @@ def as_concept(kind: str, phrase: str) -> KnownConcept:
     return KnownConcept(phrase, kind, (phrase,))
 
 
-def correlation_of(cache: ErasureCache, phrase: str, sentences: Sequence[Sentence], fresh: NoisedLatents) -> float:
+def correlation_of(
+    cache: ErasureCache, phrase: str, sentences: Sequence[Sentence], fresh: NoisedLatents, seed: int
+) -> float:
     """L_cor of the phrase in the concept's place, over that of the concept itself, on a few x_t."""
-    few = fresh.first(LOOKED_AT)
+    if cache.effort.candidate >= len(fresh):
+        return float(relative_correlation(fresh, answered(cache, "fresh", phrase, sentences, fresh, seed)))
+    few = fresh.first(cache.effort.candidate)
     return float(relative_correlation(few, predict_phrase(cache, few, sentences, phrase)))
+
+
+def answered(
+    cache: ErasureCache,
+    what: str,
+    phrase: str | None,
+    sentences: Sequence[Sentence],
+    latents: NoisedLatents,
+    seed: int,
+) -> Tensor:
+    """epsilon of the base for the sentences with a phrase in the concept's place, on ``what`` x_t of theirs."""
+    key = ("anchor", what, tuple(sentence.text for sentence in sentences), seed, phrase)
+    return cache.get_or_make(key, lambda: predict_phrase(cache, latents, sentences, phrase))
 
 
 def leans_on(cache: ErasureCache, kind: str, phrase: str, newcomer: KnownConcept) -> bool:

@@ -19,11 +19,11 @@ from sepme_core.erasure.correlation import (
     relative_correlation,
 )
 from sepme_core.erasure.evidence import Drawn, fresh_latents, training_latents
-from sepme_core.erasure.latents import NoisedLatents, predict_all, predict_phrase
+from sepme_core.erasure.latents import NoisedLatents, predict_all
 from sepme_core.erasure.looking import Looked, look
 from sepme_core.erasure.plan import Plan
 from sepme_core.erasure.request import Progress
-from sepme_core.erasure.substitute import Substitute
+from sepme_core.erasure.substitute import Substitute, answered
 from sepme_core.models.cross_attention import conditioned_matrices
 from sepme_core.models.model import DiffusionModel
 from sepme_core.options import ErasureSettings
@@ -153,9 +153,7 @@ def anchored(
     cache: ErasureCache, substitute: Substitute, drawn: Drawn, latents: NoisedLatents, what: str
 ) -> NoisedLatents:
     """x_t with epsilon of the substitute as their anchor."""
-    phrase = substitute.phrase
-    key = ("anchor", what, tuple(drawn.texts), drawn.seed, phrase)
-    return latents.anchored(cache.get_or_make(key, lambda: predict_phrase(cache, latents, drawn.sentences, phrase)))
+    return latents.anchored(answered(cache, what, substitute.phrase, drawn.sentences, latents, drawn.seed))
 
 
 def make_trainee(cache: ErasureCache, plan: Plan, drawn: Drawn, start: Candidate) -> Trainee:

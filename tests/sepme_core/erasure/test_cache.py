@@ -1,8 +1,13 @@
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
+from typing import Any
 
 import torch
+from PIL import Image
 
 from sepme_core.erasure.cache import BATCH, ErasureCache
+from sepme_core.erasure.latents import NoisedLatents
 from sepme_core.models.model import DiffusionModel
 from sepme_core.models.prompts import embed
 
@@ -48,3 +53,71 @@ def test_threads_that_use_it_at_once_find_what_each_would_have_made(base: Diffus
         given = list(threads.map(cache.embed, crowds * 3))
     for crowd, embedded in zip(crowds * 3, given, strict=True):
         assert torch.equal(embedded, ErasureCache(base).embed(crowd))
+
+
+def storages_held(*values: object) -> int:
+    """The bytes of the storages behind tensors, each counted once."""
+    storages = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage() for tensor in tensors_in(values)}
+    return sum(storage.nbytes() for storage in storages.values())
+
+
+def tensors_in(value: Any) -> list[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        return [value]
+    if isinstance(value, NoisedLatents):
+        return tensors_in([getattr(value, each.name) for each in fields(value)])
+    return [tensor for each in value for tensor in tensors_in(each)] if isinstance(value, list | tuple) else []
+
+
+def test_kept_embeddings_hold_the_bytes_that_are_allowed_and_no_batch_of_theirs(base: DiffusionModel) -> None:
+    most = 40 * (4 * base.tokens * base.width + 100)
+    cache = ErasureCache(base, embedding_bytes=most)
+    for start in range(0, 4 * BATCH, BATCH // 2):
+        cache.embed([f"picture {number}" for number in range(start, start + BATCH // 2)])
+    held = storages_held(cache._embeddings.values())
+    assert len(list(cache._embeddings)) == 40
+    assert 0.9 * most < held <= cache._embeddings.held <= most
+
+
+def test_whatever_else_is_remembered_holds_the_bytes_that_are_allowed(base: DiffusionModel) -> None:
+    cache = ErasureCache(base, remembered_bytes=2**20)
+
+    def latents(number: int) -> NoisedLatents:
+        whole = torch.full((16, 4, 8, 8), float(number))
+        return NoisedLatents(whole, torch.arange(16), whole[:1], whole, whole + 1, whole)
+
+    makers: list[Callable[[int], Any]] = [
+        lambda number: torch.zeros(64, 64, dtype=torch.float64) + number,
+        lambda number: [torch.zeros(1000) + number, torch.zeros(10)[:1]],
+        lambda number: torch.zeros(100_000)[number : number + 1],  # a view holds what it is of
+        latents,
+        lambda number: [Image.new("RGB", (64, 64), (number, 0, 0))] * 2,
+    ]
+    for number in range(60):
+        make = makers[number % len(makers)]
+        cache.get_or_make(("made", number), lambda make=make, number=number: make(number))  # type: ignore[misc]
+        pictures = sum(isinstance(each, list) and isinstance(each[0], Image.Image) for each in remembered(cache))
+        assert storages_held(remembered(cache)) + 64 * 64 * 3 * pictures <= cache._remembered.held <= 2**20
+    assert len(remembered(cache)) > len(makers)
+    assert ("made", 59) in set(cache._remembered)
+    assert ("made", 0) not in set(cache._remembered)
+
+
+def remembered(cache: ErasureCache) -> list[Any]:
+    return list(cache._remembered.values())
+
+
+def test_what_holds_more_than_all_may_is_made_each_time_and_drops_nothing_that_is_used_later(
+    base: DiffusionModel,
+) -> None:
+    cache, made = ErasureCache(base, remembered_bytes=10_000), []
+
+    def large() -> torch.Tensor:
+        made.append("large")
+        return torch.zeros(10_000)
+
+    cache.get_or_make("small", lambda: torch.zeros(10))
+    for _ in range(2):
+        assert len(cache.get_or_make("large", large)) == 10_000
+    assert len(made) == 2
+    assert set(cache._remembered) == {"small"}

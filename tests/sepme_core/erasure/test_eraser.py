@@ -20,8 +20,11 @@ from sepme_core.erasure import (
     measure_capacity,
     run_to_end,
 )
+from sepme_core.erasure.effort import THOROUGH, passes
 from sepme_core.erasure.evidence import draw_concept, shown_pictures
+from sepme_core.erasure.looking import TIMES
 from sepme_core.erasure.sentences import Sentence
+from sepme_core.erasure.substitute import CANDIDATES
 from sepme_core.evaluation.accuracy import Asked, look_at_all, percent
 from sepme_core.evaluation.judge import load_judge
 from sepme_core.increments.increment import Increment
@@ -123,10 +126,23 @@ def test_the_certificate_holds_what_was_measured(cat: Increment, sepia: Incremen
 def test_progress_is_told_and_the_work_can_be_ended_between_steps(base: DiffusionModel) -> None:
     request = ErasureRequest("cat", "object", ("cat",), settings=ErasureSettings(start="zero", max_steps=40))
     steps = erase(base, request, KNOWN, cache=memory(base))
-    told = [next(steps) for _ in range(5)]
+    told = [next(steps) for _ in range(6)]
     steps.close()
     assert [progress.step for progress in told if progress.step] == [1, 2, 3]
     assert told[-1].of == 40
+
+
+def test_what_is_left_is_told_in_passes_and_falls_but_where_a_loop_begins(base: DiffusionModel) -> None:
+    settings = ErasureSettings(start="zero", max_steps=40, batch_size=4)
+    request = ErasureRequest("cat", "object", ("cat",), settings=settings)
+    steps = erase(base, request, KNOWN, cache=memory(base))
+    left = [next(steps).passes_left or 0 for _ in range(6)]
+    steps.close()
+    planned = passes(THOROUGH, settings.pictures, CANDIDATES, len(TIMES))
+    assert left[0] == planned.time
+    assert left[:3] == sorted(left[:3], reverse=True)
+    assert left[2] == planned.certificate + planned.judging
+    assert left[3:] == [3 * 4 * (40 - step) + planned.judging for step in (1, 2, 3)]
 
 
 def test_a_word_that_the_model_does_not_know_is_refused(base: DiffusionModel) -> None:

@@ -36,7 +36,7 @@ def test_the_bases_pictures_of_a_concept_show_it_and_those_of_its_substitute_do_
     _, drawn = drawn_as(cache, concept, kind)
     assert (preferences(cache, drawn.sentences, [phrase], drawn.latents, drawn.seed) > 0).all()
     instead = [each.counterpart if phrase is None else each.with_phrase(phrase) for each in drawn.sentences]
-    others = draw_latents(cache.base, instead, picture_request(cache.base, drawn.seed))
+    others = draw_latents(cache.base, instead, picture_request(cache, drawn.seed))
     assert (preferences(cache, drawn.sentences, [phrase], others, drawn.seed) <= 0).all()
 
 

@@ -11,7 +11,8 @@ from sepme_core.erasure import (
     presence,
     run_to_end,
 )
-from sepme_core.erasure.presence import FEW, LEAST_STRENGTH, MANY
+from sepme_core.erasure.effort import THOROUGH
+from sepme_core.erasure.presence import LEAST_STRENGTH
 from sepme_core.erasure.sentences import Sentence, concept_sentences, spread_evenly, vocabulary
 from sepme_core.models.model import DiffusionModel
 
@@ -41,7 +42,7 @@ def test_what_is_clearly_drawn_is_looked_at_with_few_x_t_alone(
 ) -> None:
     counts = looked_at(monkeypatch)
     check(base, "cat")
-    assert counts == [FEW]
+    assert counts == [THOROUGH.few]
 
 
 def test_what_is_not_clearly_drawn_is_decided_on_with_many(
@@ -50,7 +51,7 @@ def test_what_is_not_clearly_drawn_is_decided_on_with_many(
     counts = looked_at(monkeypatch)
     with pytest.raises(ErasureRefused) as refusal:
         check(base, "wuggo flim")
-    assert counts == [FEW, MANY]
+    assert counts == [THOROUGH.few, THOROUGH.many]
     assert refusal.value.code == "concept-not-drawn"
     assert refusal.value.numbers["strength"] < refusal.value.numbers["limit"] == LEAST_STRENGTH
 

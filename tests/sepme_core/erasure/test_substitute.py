@@ -7,6 +7,7 @@ import pytest
 
 from sepme_core.erasure import ErasureCache, ErasureRefused, ErasureRequest, ErasureSettings, KnownConcept, draws
 from sepme_core.erasure.correlation import relative_correlation
+from sepme_core.erasure.effort import THOROUGH
 from sepme_core.erasure.evidence import draw_concept, fresh_latents
 from sepme_core.erasure.latents import predict_all
 from sepme_core.erasure.plan import shown_sentences
@@ -15,7 +16,6 @@ from sepme_core.erasure.substitute import (
     ABSENCE,
     AWAY,
     CANDIDATES,
-    LOOKED_AT,
     Substitute,
     allowed_phrases,
     leans_on,
@@ -86,10 +86,11 @@ def test_the_order_differs_from_concept_to_concept_and_not_from_time_to_time(cac
 def test_the_least_related_of_the_candidates_comes_first(base: DiffusionModel, cache: ErasureCache) -> None:
     candidates = list(islice(allowed_phrases(cache, CAT, ()), CANDIDATES))
     drawn = draw_concept(cache, CAT, shown_sentences(cache, CAT))
-    x = fresh_latents(cache, drawn).first(LOOKED_AT)
+    x = fresh_latents(cache, drawn).first(THOROUGH.candidate)
     related = {}
     for phrase in candidates:
-        texts = [drawn.sentences[place % len(drawn.sentences)].with_phrase(phrase) for place in range(LOOKED_AT)]
+        places = [place % len(drawn.sentences) for place in range(THOROUGH.candidate)]
+        texts = [drawn.sentences[place].with_phrase(phrase) for place in places]
         predicted = predict_all(base, x.noised, x.times, embed(base, texts))
         related[phrase] = float(relative_correlation(x, predicted))
     found = chosen_for(cache, CAT, count=CANDIDATES)
