@@ -13,8 +13,8 @@ FEW = ERASED[:8]
 SCENARIOS = {
     "none": "nothing masked",
     "hundred": "100 concepts masked",
-    "same": "one mask of four concepts for all",
-    "mixed": "another mask of eight concepts' subsets each",
+    "same": "the same four concepts for all requests",
+    "mixed": "another subset of eight concepts for each request",
 }
 STEPS, GUIDANCE, SIDE = 25, 4.0, 64
 """The service's defaults for the demo model, said aloud: other programs have others."""
@@ -27,12 +27,13 @@ class Asked:
     prompt: str
     erased: tuple[str, ...]
     seed: int
+    steps: int
 
 
-def asked(scenario: str, number: int) -> Asked:
+def asked(scenario: str, number: int, steps: int = STEPS) -> Asked:
     """The request with this number; the same for every system."""
     prompts = _prompts()
-    return Asked(prompts[number % len(prompts)], _mask(scenario, number), number)
+    return Asked(prompts[number % len(prompts)], _mask(scenario, number), number, steps)
 
 
 def _mask(scenario: str, number: int) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 import psutil
 
-from benchmarks.throughput.asked import ERASED, FEW, SCENARIOS
+from benchmarks.throughput.asked import ERASED, FEW, SCENARIOS, STEPS
 from benchmarks.throughput.loop import Load, Measured, quantile
 from benchmarks.throughput.peers import Peer, running
 from benchmarks.throughput.services import HERE, await_ready, make_state, serving
@@ -42,6 +42,7 @@ class Plan:
     seconds: float = 20.0
     lone: int = 25
     newcomers: int = 2
+    steps: int = STEPS
     peers_scenarios: Sequence[str] = ("same", "mixed", "hundred")
     quick: bool = False
 
@@ -93,7 +94,7 @@ def rounds(document: Document, plan: Plan, systems: Mapping[str, Sequence[System
     ]
     for place, (clients, system, scenario) in enumerate(reversed(cells) if number % 2 else cells):
         first = 100_000 * number + 1_000 * clients
-        measured = system.measure(Load(scenario, clients, plan.each[clients], plan.seconds, first))
+        measured = system.measure(Load(scenario, clients, plan.each[clients], plan.seconds, first, plan.steps))
         cell = {"round": number, "system": system.name, "scenario": scenario, "clients": clients, **figures(measured)}
         document["cells"].append(cell)
         said = f"{cell['per_second']:6.2f} a second, p50 {cell['p50']:6.2f} s, p95 {cell['p95']:6.2f} s"
@@ -103,7 +104,7 @@ def rounds(document: Document, plan: Plan, systems: Mapping[str, Sequence[System
         )
     for name in systems:
         scenario, system = taken(plan, name, systems[name], BUSY)[-1]
-        came = system.measure(Load(scenario, BUSY, 0, 0.0, 100_000 * number, newcomers=plan.newcomers)).newcomers
+        came = system.measure(Load(scenario, BUSY, 0, 0.0, 100_000 * number, plan.steps, plan.newcomers)).newcomers
         document["newcomers"].append({"round": number, "system": name, "clients": BUSY, "seconds": rounded(came)})
 
 
@@ -113,7 +114,7 @@ def lone(document: Document, plan: Plan, systems: Mapping[str, Sequence[System]]
     took: dict[tuple[str, str], list[float]] = {(system.name, scenario): [] for system, scenario in turns}
     for turn in range(plan.lone):
         for system, scenario in reversed(turns) if turn % 2 else turns:
-            measured = system.measure(Load(scenario, 1, 1, plan.seconds, 100_000 * number + turn))
+            measured = system.measure(Load(scenario, 1, 1, plan.seconds, 100_000 * number + turn, plan.steps))
             took[system.name, scenario] += measured.latencies
     for (name, scenario), seconds in took.items():
         document["lone"].append({"round": number, "system": name, "scenario": scenario, "seconds": rounded(seconds)})

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 
-from benchmarks.throughput.asked import Asked, asked
+from benchmarks.throughput.asked import STEPS, Asked, asked
 
 Ask = Callable[[Asked], None]
 """Has one picture drawn, and returns once its bytes are there."""
@@ -26,6 +26,7 @@ class Load:
     seconds: float
     first: int
     """The number of the first request; the others follow."""
+    steps: int = STEPS
     newcomers: int = 0
     """Instead of `each`: the clients go on until so many requests of one more client were answered, in turn."""
 
@@ -86,7 +87,7 @@ class _Going:
         return not self._load.newcomers and (done == self._load.each or time.perf_counter() > self._deadline)
 
     def _timed(self, ask: Ask) -> float:
-        request = asked(self._load.scenario, next(self._numbers))
+        request = asked(self._load.scenario, next(self._numbers), self._load.steps)
         began = time.perf_counter()
         try:
             ask(request)

@@ -57,4 +57,5 @@ def running(name: str, loras: Path, names: Sequence[str], log: Path) -> Iterator
     try:
         yield Peer(name, process, log)
     finally:
+        process.terminate()  # it holds nothing that would be lost
         process.communicate()

@@ -49,6 +49,7 @@ def _plot(document: Mapping[str, Any], file: Path, figure: str, unit: str, title
         axes.plot(at, medians, color=colour, marker=marker, linestyle=line, label=label, linewidth=2)
         axes.fill_between(at, least, most, color=colour, alpha=0.15, linewidth=0)
     plan, machine = document["plan"], document["machine"]
+    rounds = f"median and range of {plan['rounds']} rounds" if plan["rounds"] > 1 else "one round"
     axes.set(xlabel="clients, each asking again as soon as it is answered", ylabel=unit, xticks=clients)
     axes.set_xlim(0, max(clients) + 0.5)
     axes.set_ylim(bottom=0)
@@ -56,7 +57,7 @@ def _plot(document: Mapping[str, Any], file: Path, figure: str, unit: str, title
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_title(
         f"{title}, every request under another mask and prompt\n"
-        f"demo model, 64 px, 25 steps, {machine['cores']} cores; median and spread of {plan['rounds']} round(s)"
+        f"demo model, 64 px, {plan['steps']} steps, {machine['cores']} cores; {rounds}"
         f"{', a quick run' if plan['quick'] else ''}",
         fontsize=10,
         loc="left",

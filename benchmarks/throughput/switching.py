@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from diffusers import DDIMScheduler, StableDiffusionPipeline
 
-from benchmarks.throughput.asked import GUIDANCE, SIDE, STEPS, Asked
+from benchmarks.throughput.asked import GUIDANCE, SIDE, Asked
 from benchmarks.throughput.loop import Ask, Load, run
 from benchmarks.throughput.memory import watched
 from sepme_core.demo import MODEL_FOLDER
@@ -64,7 +64,7 @@ class Server:
             self._on = request.erased
         image = self._pipeline(
             request.prompt,
-            num_inference_steps=STEPS,
+            num_inference_steps=request.steps,
             guidance_scale=GUIDANCE,
             width=SIDE,
             height=SIDE,

@@ -75,11 +75,12 @@ def conditions(document: Document) -> str:
     """On what, of what, and how often."""
     machine, plan = document["machine"], document["plan"]
     libraries = ", ".join(f"{name} {number}" for name, number in machine["libraries"].items())
+    rounds = f"{plan['rounds']} round{'s' if plan['rounds'] > 1 else ''} of {plan['steps']} steps"
     before = f"; the earlier checkout is {document['before']}" if document["before"] else ""
     return (
         f"{'A quick run, good for nothing but a first look: ' if plan['quick'] else ''}"
         f"{machine['cores']} cores ({machine['processor']}), load {machine['load']} at the start, {machine['date']}, "
-        f"{plan['rounds']} round{'s' if plan['rounds'] > 1 else ''} of {document['commit']}{before}. "
+        f"{rounds}, of {document['commit']}{before}. "
         f"Python {machine['python']}, {libraries}."
     )
 
