@@ -74,7 +74,7 @@ def measure(plan: Plan, folder: Path, before: Path | None, keep: Callable[[Docum
     """Everything, in a folder for what it takes; `keep` is given what there is after each round."""
     document: Document = {"machine": machine(), "plan": asdict(plan), "cells": [], "lone": [], "newcomers": []}
     document["commit"] = commit(HERE)
-    document["before"] = commit(before) if before else None
+    document["before"] = commit(before) or "not known to git" if before else None
     with started(folder, before, masked_by_peers=plan.peers_scenarios) as systems:
         warm(systems)
         for number in range(plan.rounds):
@@ -210,6 +210,7 @@ def machine() -> Document:
     return {
         "cores": psutil.cpu_count(),
         "processor": platform.machine(),
+        "threads": int(os.environ.get("OMP_NUM_THREADS", psutil.cpu_count())),
         "python": platform.python_version(),
         "libraries": {name: version(name) for name in libraries},
         "load": round(os.getloadavg()[0], 1),

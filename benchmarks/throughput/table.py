@@ -79,7 +79,8 @@ def conditions(document: Document) -> str:
     before = f"; the earlier checkout is {document['before']}" if document["before"] else ""
     return (
         f"{'A quick run, good for nothing but a first look: ' if plan['quick'] else ''}"
-        f"{machine['cores']} cores ({machine['processor']}), load {machine['load']} at the start, {machine['date']}, "
+        f"{machine['cores']} cores ({machine['processor']}), {machine['threads']} threads draw, "
+        f"load {machine['load']} at the start, {machine['date']}, "
         f"{rounds}, of {document['commit']}{before}. "
         f"Python {machine['python']}, {libraries}."
     )
