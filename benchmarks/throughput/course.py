@@ -156,6 +156,7 @@ def started(
     if before:
         make_state(before, folder / "state-before")
         codes = {"before": before, **codes}
+    print(f"  registries filled after {time.monotonic() - began:.0f} s", flush=True)
     with ExitStack() as stack:
         peers = _peers(stack, folder, [FEW, ERASED] if "hundred" in masked_by_peers else [FEW])
         services = [
@@ -166,9 +167,10 @@ def started(
             peer.answer()
         for service in services:
             await_ready(service)
+        print(f"  everything answers after {time.monotonic() - began:.0f} s", flush=True)
         for service in services:
             service.await_quiet()
-        print(f"All are ready after {time.monotonic() - began:.0f} s.", flush=True)
+        print(f"  all is quiet after {time.monotonic() - began:.0f} s.", flush=True)
         yield {**peers, **{service.name: [service] for service in services}}
 
 
