@@ -35,7 +35,7 @@ def _plot(document: Mapping[str, Any], file: Path, figure: str, unit: str, title
     from matplotlib import pyplot as plt
 
     clients = list(document["plan"]["clients"])
-    sheet, axes = plt.subplots(figsize=(8, 4.8), layout="constrained")
+    sheet, axes = plt.subplots(figsize=(8, 5.4), layout="constrained")
     for system, label in SYSTEMS.items():
         scenario = "none" if system == "stock" else USUAL
         found = list(cells_of(document, system, scenario))
@@ -62,7 +62,7 @@ def _plot(document: Mapping[str, Any], file: Path, figure: str, unit: str, title
         fontsize=10,
         loc="left",
     )
-    axes.legend(frameon=False, fontsize=9)
+    sheet.legend(frameon=False, fontsize=9, loc="outside lower center", ncols=2)  # over no line, however they run
     sheet.savefig(file, dpi=110)
     plt.close(sheet)
     return file
