@@ -99,6 +99,11 @@ class Settings(BaseSettings):
         description="The folder of a CLIP model that looks at pictures besides the model itself, to decide whether a"
         " concept is forgotten. Unset: the judge that lies beside the model, if there is one.",
     )
+    compile: bool = Field(
+        default=False,
+        description="Generate workers compile the blocks of the U-Net, for each size of a batch when it is first met:"
+        " seconds to a minute, then pictures are faster. They round otherwise than plain ones. Needs a C++ compiler.",
+    )
     database_url: str = Field(
         default="",
         validate_default=True,
