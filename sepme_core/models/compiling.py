@@ -36,8 +36,6 @@ def compile_blocks(base: DiffusionModel, backend: str = BACKEND) -> DiffusionMod
     """
     if backend == BACKEND:
         check_compiles(base.device)
-    torch._dynamo.config.recompile_limit = SHAPES  # noqa: SLF001 - documented under this name
-    torch._dynamo.config.accumulated_recompile_limit = SHAPES  # noqa: SLF001
     for block in base.unet.modules():
         if isinstance(block, BasicTransformerBlock):
             _compile(block, backend)
@@ -69,8 +67,16 @@ def _compile(block: Any, backend: str) -> None:
     block.forward = torch.compile(block.forward, backend=backend, dynamic=False)
 
 
+def _expect_many_shapes() -> None:
+    """In the thread that calls: each has these settings of its own, and a worker draws in another than it loads in."""
+    config = torch._dynamo.config  # noqa: SLF001 - documented under this name
+    if config.recompile_limit != SHAPES:
+        config.recompile_limit = config.accumulated_recompile_limit = SHAPES
+
+
 def _hand_over(path: str) -> Callable[[nn.Module, Any, dict[str, Any]], tuple[Any, dict[str, Any]]]:
     def narrowed(_block: nn.Module, positional: Any, named: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        _expect_many_shapes()
         meant = named.get("cross_attention_kwargs") or {}
         if meant.get("given") is not None:
             key, value = meant["given"][path]
