@@ -92,7 +92,8 @@ class Settings(BaseSettings):
     device: str = Field(
         default="auto",
         pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
-        description="Where the model runs: auto, cpu, mps, cuda, cuda:1.",
+        description="Where the model runs: auto, cpu, mps, cuda, cuda:1. With auto and cuda `sepme serve` starts a"
+        " generate worker for each GPU that it sees, and spreads erase workers over them; cuda:1 keeps all on one.",
     )
     classifier: Path | None = Field(
         default=None,
