@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from sepme_core.models.compiling import compile_blocks
 from sepme_core.models.model import BaseNotSupported, DiffusionModel, load_base
 from sepme_core.settings import Settings
 from tests.sepme_core.increments.random import random_increment
-from worker.process import load_model
+from worker.process import load, load_model
 
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script_method:DeprecationWarning")  # inductor's own use
 REQUEST = PictureRequest("a cat in ink style", seed=3, steps=2, guidance_scale=4.0, width=64, height=64)
@@ -74,13 +75,15 @@ def test_a_model_says_whether_it_is_compiled_and_keeps_its_name(base: DiffusionM
     assert compiled.digest == base.digest
 
 
-def test_where_nothing_can_be_compiled_the_worker_says_what_to_do() -> None:
-    nowhere = torch._inductor.config.patch({"cpp.cxx": (None, "/nowhere/g++")})
-    with (
-        nowhere,
-        pytest.raises(BaseNotSupported, match=r"SEPME_COMPILE is set.*No working C\+\+ compiler.*install.*or unset"),
-    ):
-        load_model(Settings(compile=True), compiled=True)
+def test_where_nothing_can_be_compiled_the_generate_worker_says_what_to_do_and_others_need_not(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, compile=True)
+    with torch._inductor.config.patch({"cpp.cxx": (None, "/nowhere/g++")}):
+        reason = r"SEPME_COMPILE is set.*No working C\+\+ compiler.*install.*or unset"
+        with pytest.raises(BaseNotSupported, match=reason):
+            load(settings, "generate@here", "generate")
+        erasing = load(settings, "erase@here", "erase")
+    assert not erasing.base.compiled
+    erasing.engine.dispose()
 
 
 @pytest.mark.slow
