@@ -92,7 +92,8 @@ class Settings(BaseSettings):
     device: str = Field(
         default="auto",
         pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
-        description="Where the model runs: auto, cpu, mps, cuda, cuda:1.",
+        description="Where the model runs: auto, cpu, mps, cuda, cuda:1. With auto and cuda `sepme serve` starts a"
+        " generate worker for each GPU that it sees, and spreads erase workers over them; cuda:1 keeps all on one.",
     )
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         default="auto",
@@ -103,6 +104,11 @@ class Settings(BaseSettings):
         default=None,
         description="The folder of a CLIP model that looks at pictures besides the model itself, to decide whether a"
         " concept is forgotten. Unset: the judge that lies beside the model, if there is one.",
+    )
+    compile: bool = Field(
+        default=False,
+        description="Generate workers compile the blocks of the U-Net, for each size of a batch when it is first met:"
+        " seconds to a minute, then pictures are faster. They round otherwise than plain ones. Needs a C++ compiler.",
     )
     database_url: str = Field(
         default="",

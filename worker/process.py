@@ -21,6 +21,7 @@ from sepme_core.evaluation.classifier import Classifier, open_classifier
 from sepme_core.increments.increment import Increment, IncrementDamaged, IncrementForAnotherBase
 from sepme_core.increments.mask import MaskCache
 from sepme_core.models.devices import ask_for_the_same_bytes, pick_device
+from sepme_core.models.compiling import compile_blocks
 from sepme_core.models.loading import first_line
 from sepme_core.models.model import BaseNotSupported, DiffusionModel, load_base, model_folder
 from sepme_core.registry import audit_heads, jobs
@@ -187,7 +188,7 @@ def load(settings: Settings, node: str, queue: str) -> WorkerProcess:
     audit_heads.keep(engine, settings.audit_heads)
     migrate(engine)
     blobs = open_blobs(settings.blob_url)
-    base = load_model(settings)
+    base = load_model(settings, compiled=settings.compile and queue == "generate")
     logger.info("Loaded %s (%s) on %s.", base.name, base.digest, base.device)
     return WorkerProcess(
         name=f"{node}:{os.getpid()}",  # two state folders on one host have equal nodes
@@ -204,11 +205,11 @@ def load(settings: Settings, node: str, queue: str) -> WorkerProcess:
     )
 
 
-def load_model(settings: Settings) -> DiffusionModel:
-    """The model that the settings name, once it has drawn a trial picture.
+def load_model(settings: Settings, *, compiled: bool = False) -> DiffusionModel:
+    """The model that the settings name, once it has drawn a trial picture, its U-Net compiled or plain.
 
     Raises:
-        BaseNotSupported: it cannot be loaded, or cannot draw.
+        BaseNotSupported: it cannot be loaded, cannot draw, or cannot be compiled.
     """
     for library in (diffusers, transformers):
         library.utils.logging.disable_progress_bar()  # a log is no terminal
@@ -222,6 +223,9 @@ def load_model(settings: Settings) -> DiffusionModel:
         dtype=settings.dtype,
     )
     check_draws(base)
+    if compiled:
+        base = compile_blocks(base)
+        check_draws(base, side=base.picture_side)  # what a first picture would wait for is compiled now
     try:
         base.describe()  # what the front end is told must be there to be told
     except Exception as error:

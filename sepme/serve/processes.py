@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from sepme.serve import broker
+from sepme.serve import broker, devices
 from sepme.serve.child import ChildPlan
 from sepme_core.demo import DEMO
 from sepme_core.settings import Settings
@@ -19,7 +19,7 @@ SPARE_SECONDS = 5.0  # beyond what a child allows itself, before it is killed
 
 
 def children(settings: Settings, home: Path) -> list[ChildPlan]:
-    """The children of `sepme serve` in the order of their start.
+    """The children of `sepme serve` in the order of their start, with a worker for `generate` on each device.
 
     Raises:
         broker.BrokerMissing: no broker URL is set and no server was found to start.
@@ -32,13 +32,25 @@ def children(settings: Settings, home: Path) -> list[ChildPlan]:
         environment["SEPME_BROKER_URL"] = broker.url(socket_file)
         planned.append(_broker(socket_file, home))
     planned.append(_front_end(settings, environment))
-    planned.append(_worker("generate", "generate", settings, environment))
+    spread = devices.count(settings.device)
+    for number in range(max(spread, 1)):
+        where = _device(number, spread)
+        planned.append(_worker(_name("generate", number), "generate", settings, {**environment, **where}))
     erase_workers = settings.erase_workers or (DEMO_ERASE_WORKERS if settings.model == DEMO else 1)
     erasing = {**environment, **_threads(erase_workers)}
-    for number in range(1, erase_workers + 1):
-        name = "erase" if number == 1 else f"erase-{number}"
-        planned.append(_worker(name, "erase", settings, erasing))
+    for number in range(erase_workers):
+        where = _device(spread - 1 - number, spread)  # the first device shows the desktop, where there is one
+        planned.append(_worker(_name("erase", number), "erase", settings, {**erasing, **where}))
     return planned
+
+
+def _name(queue: str, number: int) -> str:
+    return f"{queue}-{number + 1}" if number else queue
+
+
+def _device(number: int, spread: int) -> dict[str, str]:
+    """The device of a worker, counted round; its number is that among the visible ones, as the worker sees them."""
+    return {"SEPME_DEVICE": f"cuda:{number % spread}"} if spread > 1 else {}
 
 
 def _threads(workers: int) -> dict[str, str]:

@@ -20,6 +20,7 @@ class PictureRecordDocument(TypedDict):
 
     warnings: NotRequired[list[str]]
     batches: NotRequired[list[BatchSpan]]
+    compiled: NotRequired[bool]
     prompt: str
     negative_prompt: str
     seed: int

@@ -11,9 +11,6 @@ them. They stand in its record.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from inspect import signature
-from typing import Any
 
 import torch
 from diffusers.utils.torch_utils import randn_tensor
@@ -27,7 +24,7 @@ from sepme_core.drawing.request import Picture, PictureRequest, make_record
 from sepme_core.increments.mask import Mask
 from sepme_core.models.cross_attention import KeysAndValues
 from sepme_core.models.model import DiffusionModel
-from sepme_core.models.schedulers import make_scheduler
+from sepme_core.models.schedulers import make_scheduler, step_arguments
 
 SIZES = (1, 2, 4, 8, 12, 16)
 """Pictures in a batch. On the CPUs seen, products of 1 to 4, 8, 12 and more rows round each row by itself, and 5 to 11
@@ -70,7 +67,7 @@ class Row:
         self._scheduler = make_scheduler(request.scheduler, base.scheduler)
         self._scheduler.set_timesteps(request.steps)  # on the CPU: to look up a time is no synchronisation
         self._generator = torch.Generator().manual_seed(request.seed + place)
-        self._further = further_arguments(type(self._scheduler), self._generator)
+        self._further = step_arguments(self._scheduler, self._generator)
         self._done = 0
         size = (1, base.unet.config.in_channels, request.height // base.downscale, request.width // base.downscale)
         noise = randn_tensor(size, generator=self._generator, device=base.device, dtype=base.dtype)
@@ -129,18 +126,6 @@ class Row:
         (image,) = decode(base, self.latents)
         record = make_record(base, self.request, self.mask.applied, row=self.place, batches=self.batches)
         return Picture(image, record)
-
-
-def further_arguments(kind: type, generator: torch.Generator) -> dict[str, Any]:
-    """What the stock pipeline gives to a scheduler's ``step`` besides, where it takes it."""
-    takes = _arguments(kind)
-    offered = {"eta": 0.0, "generator": generator}
-    return {name: value for name, value in offered.items() if name in takes}
-
-
-@lru_cache
-def _arguments(kind: type) -> frozenset[str]:
-    return frozenset(signature(kind.step).parameters)  # type: ignore[attr-defined]
 
 
 def begin(base: DiffusionModel, conditioner: Conditioner, request: PictureRequest, mask: Mask) -> list[Row]:

@@ -127,6 +127,8 @@ def make_record(
         "dtype": str(base.dtype).removeprefix("torch."),
         "libraries": dict(LIBRARIES),
     }
+    if base.compiled:
+        record["compiled"] = True
     if batches:
         record["batches"] = [{**span} for span in batches]
     return {"warnings": warnings, **record} if warnings else record

@@ -14,13 +14,13 @@ PROMPT = "a picture"
 LATENTS = 8  # a side
 
 
-def check_draws(base: DiffusionModel) -> None:
-    """Take one step at the smallest size, and see that every number on the way is finite.
+def check_draws(base: DiffusionModel, side: int | None = None) -> None:
+    """Take one step at the smallest size, or at that of ``side``, and see that every number on the way is finite.
 
     Raises:
         BaseNotSupported: naming the part that fails.
     """
-    side = min(base.picture_side, LATENTS * base.downscale)
+    side = side or min(base.picture_side, LATENTS * base.downscale)
     request = PictureRequest(PROMPT, steps=1, width=side, height=side)
     part = "text encoder"
     try:

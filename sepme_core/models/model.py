@@ -72,6 +72,8 @@ class DiffusionModel:
     scheduler: Mapping[str, Any]
     suggestions: Suggestions = field(default_factory=Suggestions)
     captions: tuple[str, ...] = ()
+    compiled: bool = False
+    """Whether blocks of the U-Net are compiled (`sepme_core.models.compiling`): pictures round otherwise then."""
 
     @property
     def device(self) -> torch.device:

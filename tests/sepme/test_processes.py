@@ -8,7 +8,7 @@ from sepme_core.settings import Settings
 
 
 def settings(home: Path, **more: object) -> Settings:
-    return Settings.model_validate({"home": home, **more})
+    return Settings.model_validate({"home": home, "device": "cpu", **more})
 
 
 def test_a_broker_of_its_own_comes_first_and_everyone_is_told_where_it_listens(tmp_path: Path) -> None:
