@@ -9,6 +9,7 @@ again, so the visibility timeout does not matter.
 import logging
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,9 +37,14 @@ VISIBLE_AGAIN_SECONDS = 300
 
 @dataclass
 class Started:
-    """What this worker process runs with, from worker_init on."""
+    """What this worker process runs with, from worker_init on.
+
+    The model is loaded, and works, in a thread of its own: the OpenMP of PyTorch's builds for CPUs lets its threads
+    wait for each other asleep, at half the speed and less, once two threads of a process have had parallel work to do.
+    """
 
     worker: WorkerProcess | None = None
+    model_thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "model"))
     heartbeat: Heartbeat | None = None
     preparation: LookAhead = field(default_factory=lambda: LookAhead(iter(())))
 
@@ -96,6 +102,10 @@ def look(*_of_earlier_releases: Any) -> None:
     worker = started.worker
     if worker is None:
         raise RuntimeError("the model is loaded when a worker starts; tasks run nowhere else")
+    started.model_thread.submit(_work_off, worker).result()
+
+
+def _work_off(worker: WorkerProcess) -> None:
     started.preparation.stop()
     try:
         while work.do_next(worker, lambda: doorbell.ring(application, worker.queue)):
@@ -115,7 +125,7 @@ def _load(sender: Any, **_signal: Any) -> None:
         keep_touching(settings.pulse_file)
     queue = _queue(sender.app)
     try:
-        started.worker = load(settings, sender.hostname, queue)
+        started.worker = started.model_thread.submit(load, settings, sender.hostname, queue).result()
     except (BaseNotSupported, ClassifierNotUsable) as reason:
         raise _give_up(
             f"The worker for {queue} cannot start with SEPME_MODEL={settings.model}: {' '.join(str(reason).split())}"

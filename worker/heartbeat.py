@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -109,8 +110,9 @@ class Heartbeat:
 
     def _capacity(self, known: Sequence[KnownDocument], protected: Sequence[KnownDocument]) -> Capacity:
         """What the model's room is once all of this is protected; measured again only when it changes."""
-        tolerance = ErasureSettings().tolerance
-        return measure_capacity(self._worker.cache, as_known(known), as_known(protected), tolerance)
+        asked = (self._worker.cache, as_known(known), as_known(protected), ErasureSettings().tolerance)
+        with ThreadPoolExecutor(1, "measuring") as passing:  # it ends: see `worker.application.Started`
+            return passing.submit(measure_capacity, *asked).result()
 
 
 def _left_alone(session: Session) -> tuple[list[KnownDocument], list[KnownDocument]]:

@@ -162,9 +162,13 @@ class Lease:
     ) -> LeaseLost | Cancelled | None:
         """Say in a transaction how far the work is; returns why it is to end now, where it is."""
         if not jobs.report(session, self.claim, step, of, message, data):
-            self._lost.set()
-            return LeaseLost()
+            return self.lose()
         return Cancelled() if jobs.cancel_requested(session, self.claim.job_id) else None
+
+    def lose(self) -> LeaseLost:
+        """The claim was found to hold no more: whatever looks at this from now on learns it too."""
+        self._lost.set()
+        return LeaseLost()
 
     def check(self) -> None:
         """See, without asking the database, whether the work may go on.

@@ -20,8 +20,8 @@ from sepme_core.erasure import ErasureCache, MadeIncrement
 from sepme_core.evaluation.classifier import Classifier, open_classifier
 from sepme_core.increments.increment import Increment, IncrementDamaged, IncrementForAnotherBase
 from sepme_core.increments.mask import MaskCache
-from sepme_core.models.devices import ask_for_the_same_bytes, pick_device
 from sepme_core.models.compiling import compile_blocks
+from sepme_core.models.devices import ask_for_the_same_bytes, pick_device
 from sepme_core.models.loading import first_line
 from sepme_core.models.model import BaseNotSupported, DiffusionModel, load_base, model_folder
 from sepme_core.registry import audit_heads, jobs

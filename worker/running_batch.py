@@ -8,6 +8,8 @@ import logging
 import time
 from collections.abc import Callable, Collection, Sequence
 
+from sqlalchemy.orm import Session
+
 from sepme_core.drawing.batch import Batch, Row, Shape, largest_size, shape_of
 from sepme_core.drawing.memory import free_and_total, is_out_of_memory, release
 from sepme_core.drawing.request import Picture
@@ -15,13 +17,15 @@ from sepme_core.registry import jobs
 from sepme_core.registry.database import writing
 from worker import ending, generate, problems
 from worker.generate import Drawing
-from worker.lease import Interrupted, Lease
+from worker.lease import Cancelled, Interrupted, Lease, LeaseLost
 from worker.process import WorkerProcess
 from worker.trouble import is_trouble, said
 
 LOOK_SECONDS = 0.05
 """So long the queue is left alone once nothing was found in it."""
-REPORT_SECONDS = 0.5
+LOOK_AFTER_SECONDS = 0.5
+TELL_SECONDS = 1.0
+"""How often it is seen which are not wanted any more, and how often all say how far they are: that takes longer."""
 logger = logging.getLogger(__name__)
 
 
@@ -39,7 +43,7 @@ class RunningBatch:
         self._drawings: list[Drawing] = []  # in the order in which they were claimed
         self._batches: dict[Shape, Batch] = {}  # the first is the next in turn
         self._joined: dict[Row, Drawing] = {}  # what is in them
-        self._looked = self._reported = float("-inf")
+        self._looked = self._looked_after = self._told = float("-inf")
         self._pause_seconds: float | None = None  # once what the work stands on fails
 
     def run(self, claim: jobs.Claim) -> None:
@@ -141,25 +145,28 @@ class RunningBatch:
                 self._leave(drawing, self._explained(failed.error, drawing))
 
     def _report(self) -> None:
-        """Say how far all are, in one transaction, and see which are to end; at times, and where one is at its end."""
-        at_an_end = any(all(row.drawn for row in drawing.rows) for drawing in self._drawings)
-        if not at_an_end and time.monotonic() - self._reported < REPORT_SECONDS:
+        """See at times which are to end, and say how far the others are: all in one transaction."""
+        at_its_end = [each for each in self._drawings if all(row.drawn for row in each.rows)]
+        now = time.monotonic()
+        if not at_its_end and now - self._looked_after < LOOK_AFTER_SECONDS:
             return
-        self._reported = time.monotonic()
+        self._looked_after = now
+        telling = list(self._drawings) if now - self._told >= TELL_SECONDS else at_its_end
         try:
             with writing(self._worker.engine) as session:
-                told = [
-                    (drawing, drawing.lease.report(session, *drawing.progress))
-                    for drawing in sorted(self._drawings, key=lambda each: each.lease.claim.job_id)
-                ]
+                ending = _interrupted(session, self._drawings)
+                for drawing in sorted(telling, key=lambda each: each.lease.claim.job_id):
+                    if drawing not in ending:
+                        drawing.lease.report(session, *drawing.progress)
         except Exception as error:
             if not is_trouble(error):
                 raise
             logger.warning("How far the pictures are could not be told, and is told later: %s", said(error))
             return
-        for drawing, interrupted in told:
-            if interrupted is not None:
-                self._leave(drawing, interrupted)
+        if telling != at_its_end:
+            self._told = now
+        for drawing, interrupted in ending.items():
+            self._leave(drawing, interrupted)
 
     def _finish(self) -> None:
         """Decode what is drawn; publish what is complete."""
@@ -210,3 +217,15 @@ class RunningBatch:
             lease.end()
         if seconds is not None:
             self._pause_seconds = max(self._pause_seconds or 0.0, seconds)
+
+
+def _interrupted(session: Session, drawings: Sequence[Drawing]) -> dict[Drawing, LeaseLost | Cancelled]:
+    """Those that are to end now, and why."""
+    lost, cancelled = jobs.interrupted(session, [each.lease.claim for each in drawings])
+    ending: dict[Drawing, LeaseLost | Cancelled] = {}
+    for drawing in drawings:
+        if drawing.lease.claim.job_id in lost:
+            ending[drawing] = drawing.lease.lose()
+        elif drawing.lease.claim.job_id in cancelled:
+            ending[drawing] = Cancelled()
+    return ending

@@ -13,13 +13,14 @@ from time import monotonic
 
 from sepme_core.registry.jobs import Mark
 
-LEAST_PAUSE_SECONDS = 0.005
+LEAST_PAUSE_SECONDS = 0.01
 MOST_PAUSE_SECONDS = 0.1
-PATIENCE = 1 / 40
+PATIENCE = 1 / 20
 """The pause after a look, as a share of how long the last to come has waited: who waits for a picture hears of it
 within milliseconds, and who waits for minutes does not keep the database busy."""
-RESTS = 4
-"""How often as long as a look takes the pause is at least: looking fills no more than a fifth of the time."""
+RESTS = 9
+"""How often as long as a look takes the pause is at least: looking fills no more than a tenth of the time, which the
+workers beside it would draw in."""
 MOST_REST_SECONDS = 0.5
 """But a look that was held up, by a database that was away for seconds, is not followed by a rest of minutes."""
 

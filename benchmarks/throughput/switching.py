@@ -38,16 +38,13 @@ class Server:
     """
 
     def __init__(self, way: str, loras: Path, names: Sequence[str]) -> None:
-        unchecked = {"safety_checker": None, "requires_safety_checker": False}
-        pipeline = StableDiffusionPipeline.from_pretrained(str(MODEL_FOLDER), dtype=torch.float32, **unchecked)
-        pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config)
-        pipeline.set_progress_bar_config(disable=True)
-        self._way, self._loras, self._pipeline = way, loras, pipeline
-        self._on: tuple[str, ...] = ()
         self._queue = ThreadPoolExecutor(1)
+        self._pipeline = self._queue.submit(_open).result()  # where it draws: OpenMP is slower in a second thread
+        self._way, self._loras = way, loras
+        self._on: tuple[str, ...] = ()
         if way == "set":
             self._queue.submit(self._load, names).result()
-            pipeline.disable_lora()
+            self._pipeline.disable_lora()
 
     @contextmanager
     def connect(self) -> Iterator[Ask]:
@@ -91,6 +88,14 @@ class Server:
     def _load(self, names: Sequence[str]) -> None:
         for name in names:
             self._pipeline.load_lora_weights(str(self._loras / f"{name}.safetensors"), adapter_name=name)
+
+
+def _open() -> StableDiffusionPipeline:
+    unchecked = {"safety_checker": None, "requires_safety_checker": False}
+    pipeline = StableDiffusionPipeline.from_pretrained(str(MODEL_FOLDER), dtype=torch.float32, **unchecked)
+    pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
 
 
 def main(way: str, loras: Path, names: Sequence[str]) -> None:

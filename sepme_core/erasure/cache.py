@@ -1,7 +1,7 @@
 """What erasures on one base have in common, remembered: embeddings above all.
 
 The sentences of one concept are the swaps and the regular sentences of the others, and every concept protects the same
-listed prompts. A worker keeps one `ErasureCache` for its base, so that many concepts cost little more than their own steps.
+listed prompts. A worker keeps one `ErasureCache` for its base: many concepts cost little more than their own steps.
 """
 
 import sys

@@ -121,7 +121,7 @@ def test_guided_and_unguided_ones_take_turns_and_neither_waits_for_the_other(
 
 
 def test_a_cancel_takes_one_out_and_leaves_the_others(drawer: WorkerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("worker.running_batch.REPORT_SECONDS", 0.0)
+    monkeypatch.setattr("worker.running_batch.LOOK_AFTER_SECONDS", 0.0)
     staying, leaving = asked_for(drawer, [], steps=12), asked_for(drawer, [], steps=200)
 
     def cancel() -> None:
@@ -137,7 +137,7 @@ def test_a_cancel_takes_one_out_and_leaves_the_others(drawer: WorkerProcess, mon
 def test_a_lost_lease_takes_one_out_and_leaves_the_others(
     drawer: WorkerProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.running_batch.REPORT_SECONDS", 0.0)
+    monkeypatch.setattr("worker.running_batch.LOOK_AFTER_SECONDS", 0.0)
     staying, lost = asked_for(drawer, [], steps=12), asked_for(drawer, [], steps=200)
 
     def lose() -> None:

@@ -100,6 +100,21 @@ def cancel_requested(session: Session, job_id: str) -> bool:
     return bool(session.scalars(asked).one_or_none())
 
 
+def interrupted(session: Session, claims: Sequence[Claim]) -> tuple[set[str], set[str]]:
+    """Tell which of these jobs are not held any more, and which of the others are no longer wanted, by their ids."""
+    asked = select(Job.id, Job.state, Job.attempt, Job.cancel_requested).where(
+        Job.id.in_(each.job_id for each in claims)
+    )
+    found = {row.id: row for row in session.execute(asked)}
+    held = {
+        each.job_id
+        for each in claims
+        if each.job_id in found and (found[each.job_id].state, found[each.job_id].attempt) == ("running", each.attempt)
+    }
+    lost = {each.job_id for each in claims} - held
+    return lost, {job_id for job_id in held if found[job_id].cancel_requested}
+
+
 def finish_cancelled(session: Session, claim: Claim) -> bool:
     """End the job as cancelled. False: the lease is lost."""
     return _finish(session, claim, "cancelled", {})
