@@ -44,4 +44,4 @@ class Bounded(Generic[Key, Value]):
 def storage_bytes(tensors: Iterable[Tensor]) -> int:
     """What tensors keep in memory: a view keeps the whole of what it is a view of, and two of the same keep it once."""
     storages = [tensor.untyped_storage() for tensor in tensors]
-    return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
+    return sum({storage._cdata: storage.nbytes() for storage in storages}.values())  # noqa: SLF001  (not all have addresses)

@@ -64,7 +64,7 @@ def prepare(worker: WorkerProcess, lease: Lease) -> Drawing:
     """
     mask = _mask(worker, cast("PinnedMask", lease.claim.pinned))
     increments = usable_increments(worker.increments, mask["concepts"])
-    asked: Mapping[str, Any] = {**lease.claim.request, "batches": lease.claim.request.get("batches") or ()}
+    asked: Mapping[str, Any] = {"batches": (), **lease.claim.request}
     request = PictureRequest(**{name: asked[name] for name in PictureRequest.__dataclass_fields__})
     return Drawing(lease, request, mask, begin(worker.base, worker.conditioner, request, worker.masks.get(increments)))
 

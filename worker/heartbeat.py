@@ -111,7 +111,9 @@ class Heartbeat:
     def _capacity(self, known: Sequence[KnownDocument], protected: Sequence[KnownDocument]) -> Capacity:
         """What the model's room is once all of this is protected; measured again only when it changes."""
         asked = (self._worker.cache, as_known(known), as_known(protected), ErasureSettings().tolerance)
-        with ThreadPoolExecutor(1, "measuring") as passing:  # it ends: see `worker.application.Started`
+        with ThreadPoolExecutor(
+            1, f"measuring of {self._worker.name}"
+        ) as passing:  # it ends: see `worker.application.Started`
             return passing.submit(measure_capacity, *asked).result()
 
 

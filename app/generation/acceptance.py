@@ -122,6 +122,8 @@ def complete(
     for name, default in model["defaults"].items():
         if request.get(name, default) is None:
             request[name] = default
+    if request["batches"] is None:
+        del request["batches"]
     if request["seed"] is None:
         request["seed"] = secrets.randbelow(DRAWN_SEEDS)
     asked, names = cast("PictureRequestDocument", request), field_names or {}

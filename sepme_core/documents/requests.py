@@ -111,7 +111,7 @@ class PictureRequestDocument(TypedDict):
     width: int
     height: int
     scheduler: str
-    batches: NotRequired[list[BatchSpan] | None]
+    batches: NotRequired[list[BatchSpan]]
 
 
 RequestDocument = ErasureRequestDocument | ProtectRequest | ReprojectRequest | PictureRequestDocument

@@ -230,7 +230,8 @@ class Batch:
         ways = len(rows[0].conditions)
         stacked = self._stack(padded)
         latents = torch.cat([row.scaled() for row in padded] * ways)
-        times = torch.tensor([float(row.time) for row in padded] * ways)
+        pinned = self.base.device.type == "cuda"  # else a copy is waited for
+        times = torch.tensor([float(row.time) for row in padded] * ways, pin_memory=pinned)
         predicted: Tensor = self.base.unet(
             latents,
             times.to(latents.device, non_blocking=True),

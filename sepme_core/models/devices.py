@@ -15,6 +15,8 @@ PRECISIONS: dict[Precision, torch.dtype] = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
+LARGE = 256
+"""A side, in pixels."""
 
 
 def pick_device(device: str) -> torch.device:
@@ -47,12 +49,16 @@ def place(part: nn.Module, device: torch.device, precision: torch.dtype) -> None
 
 
 def place_autoencoder(autoencoder: AutoencoderKL, device: torch.device, precision: torch.dtype) -> None:
-    """Move the autoencoder. One whose configuration says ``force_upcast`` overflows in float16: it stays in float32.
+    """Move the autoencoder, which decodes large pictures one at a time: a batch of them takes gigabytes.
+
+    One whose configuration says ``force_upcast`` overflows in float16: it stays in float32.
 
     Latents come in the U-Net's precision; it takes them in any.
     """
     whole = precision == torch.float16 and autoencoder.config.force_upcast
     place(autoencoder, device, torch.float32 if whole else precision)
+    if autoencoder.config.sample_size >= LARGE:
+        autoencoder.enable_slicing()
     if whole:
         first = autoencoder.decoder.conv_in if autoencoder.post_quant_conv is None else autoencoder.post_quant_conv
         first.register_forward_pre_hook(_in_own_precision)

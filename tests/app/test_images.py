@@ -46,22 +46,57 @@ def test_the_record_of_a_picture_is_json(client: httpx.Client, picture: dict[str
 
 
 @pytest.mark.usefixtures("model")
-def test_a_picture_of_a_batch_says_how_the_batch_is_made_again(
+def test_a_picture_says_in_batches_of_which_sizes_it_is_made_again(
     client: httpx.Client, engine: Engine, blobs: Blobs
 ) -> None:
     working.erase(engine, blobs, client.post("/concepts/cat/erase").json()["id"])
     job = client.post("/generate", json={"prompt": "a cat", "count": 3, "steps": 4}).json()
-    working.draw(engine, blobs, job["id"])
+    spans = [{"size": 4, "steps": 3}, {"size": 8, "steps": 1}]
+    working.draw(engine, blobs, job["id"], batches=spans)
     client.delete("/concepts/cat")
+    third = client.get(f"/jobs/{job['id']}").json()["result"]["images"][2]
+    replay = client.get(third["url"], headers={"Accept": JSON}).json()["replay"]
+    assert replay["row"] == 0
+    again = client.post("/generate", json=replay["request"]).json()
+    asked = {**job["request"], "erased": ["cat"], "seed": third["seed"], "count": 1, "batches": spans}
+    assert again["request"] == asked
+    working.draw(engine, blobs, again["id"], batches=spans)
+    (made,) = client.get(f"/jobs/{again['id']}").json()["result"]["images"]
+    assert {**made, "id": "", "url": ""} == {**third, "id": "", "url": ""}
+
+
+@pytest.mark.usefixtures("model")
+def test_a_picture_of_an_earlier_release_is_made_again_with_its_whole_batch(
+    client: httpx.Client, engine: Engine, blobs: Blobs
+) -> None:
+    """Its record names no sizes: all pictures of its request were drawn in one batch."""
+    working.erase(engine, blobs, client.post("/concepts/cat/erase").json()["id"])
+    job = client.post("/generate", json={"prompt": "a cat", "count": 3, "steps": 4}).json()
+    working.draw(engine, blobs, job["id"])
     third = client.get(f"/jobs/{job['id']}").json()["result"]["images"][2]
     replay = client.get(third["url"], headers={"Accept": JSON}).json()["replay"]
     assert replay["row"] == 2
     again = client.post("/generate", json=replay["request"]).json()
-    assert again["request"] == {**job["request"], "erased": ["cat"]}
+    assert again["request"] == {**job["request"], "erased": ["cat"], "batches": [{"size": 3, "steps": 4}]}
     working.draw(engine, blobs, again["id"])
     result = client.get(f"/jobs/{again['id']}").json()["result"]
-    assert [concept["name"] for concept in result["mask"]["concepts"]] == ["cat"]
     assert {**result["images"][replay["row"]], "id": "", "url": ""} == {**third, "id": "", "url": ""}
+
+
+@pytest.mark.parametrize(
+    ("batches", "pointer"),
+    [
+        ([], "#/batches"),
+        ([{"size": 17, "steps": 1}], "#/batches/0/size"),
+        ([{"size": 0, "steps": 1}], "#/batches/0/size"),
+        ([{"size": 4, "steps": 2}, {"size": 4}], "#/batches/1/steps"),
+        ([{"size": 4, "steps": 2, "row": 1}], "#/batches/0/row"),
+    ],
+)
+def test_sizes_of_batches_that_there_are_not_are_named(client: httpx.Client, batches: object, pointer: str) -> None:
+    answer = client.post("/generate", json={"prompt": "a cat", "batches": batches})
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
 
 
 def test_pictures_that_were_drawn_to_look_at_an_erasure_are_no_request_of_anybody(

@@ -2,7 +2,7 @@
 
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from threading import Event, Thread
@@ -104,13 +104,14 @@ def _stored(blobs: Blobs, data: bytes, base_digest: str, reason: str) -> StoredI
     )
 
 
-def draw(engine: Engine, blobs: Blobs, job_id: str) -> None:
-    draw_claimed(engine, blobs, claim(engine, job_id))
+def draw(engine: Engine, blobs: Blobs, job_id: str, batches: Sequence[Mapping[str, int]] = ()) -> None:
+    draw_claimed(engine, blobs, claim(engine, job_id), batches)
 
 
-def draw_claimed(engine: Engine, blobs: Blobs, claimed: Claim) -> None:
+def draw_claimed(engine: Engine, blobs: Blobs, claimed: Claim, batches: Sequence[Mapping[str, int]] = ()) -> None:
+    """Draw them in batches of those sizes, as the records say; none: by a worker of an earlier release."""
     request, pinned = cast("PictureRequestDocument", claimed.request), cast("PinnedMask", claimed.pinned)
-    pictures = [_picture(blobs, request, position) for position in range(request["count"])]
+    pictures = [_picture(blobs, request, position, batches) for position in range(request["count"])]
     with writing(engine) as session:
         assert jobs.publish_pictures(
             session, claimed, images=pictures, mask=pinned["mask"], base_digest=pinned["base_digest"]
@@ -136,9 +137,13 @@ def fail_with_pictures(engine: Engine, blobs: Blobs, job_id: str, problem: Any) 
 DO = {"erase": erase, "reproject": reproject, "protect": protect, "generate": draw}
 
 
-def _picture(blobs: Blobs, request: PictureRequestDocument, position: int) -> PictureRecord:
+def _picture(
+    blobs: Blobs, request: PictureRequestDocument, position: int, batches: Sequence[Mapping[str, int]]
+) -> PictureRecord:
     seed = request["seed"] + position
-    record = {"seed": seed, "row": position, "batch_size": request["count"], "steps": request["steps"]}
+    record: dict[str, Any] = {"seed": seed, "row": position, "batch_size": request["count"], "steps": request["steps"]}
+    if batches:
+        record["batches"] = list(batches)
     return _drawn(blobs, seed, (request["width"], request["height"]), record)
 
 

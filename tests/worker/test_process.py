@@ -43,7 +43,7 @@ def test_an_increment_counts_with_its_file_and_with_its_factors(worker: WorkerPr
 def test_a_worker_keeps_masks_and_prompts_of_its_own_base(
     worker: WorkerProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.process.load_model", lambda _settings: worker.base)
+    monkeypatch.setattr("worker.process.load_model", lambda _settings, **_compiled: worker.base)
     loaded = load(worker.settings, "generate@tests", "generate")
     try:
         (fox,) = stored(loaded, "fox")
