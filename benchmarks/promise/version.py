@@ -24,7 +24,7 @@ RELAID = {LAID_OUT_ANEW: BEFORE, BOUNDED: BEFORE}
 LAID_OUT_ANEW has other modules. Nine concepts were erased through the service by either: six in turn, two jointly, one
 by the published variant. All 39 versions, the certificates and 32 pictures under four masks were equal.
 
-BOUNDED sums moments by parts, bounds its caches, scales half-precision gradients and takes fewer passes of large models.
+BOUNDED sums moments by parts, bounds its caches, scales half-precision gradients, and takes large models fewer passes.
 In float32 on the CPU the demo model's bytes are the same: an object and a style alone and beside known ones, one by the
 published variant and a group of two had equal increments, certificates and pictures by either.
 """
