@@ -79,6 +79,7 @@ def measure(plan: Plan, folder: Path, before: Path | None, keep: Callable[[Docum
         warm(systems)
         for number in range(plan.rounds):
             rounds(document, plan, systems, number)
+            document["plan"]["rounds"] = number + 1  # those that are done: the rest may never be
             keep(document)
     return document
 
