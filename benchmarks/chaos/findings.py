@@ -81,15 +81,17 @@ def find(service: Service, accepted: Sequence[Accepted]) -> Findings:
 
 
 def replay(client: httpx.Client, drawn: Sequence[tuple[Accepted, dict[str, Any]]]) -> tuple[list[str], int]:
-    """Draw some pictures again, alone: under the same mask they must have the same pixels."""
+    """Draw some pictures again, alone, as their records say: under the same mask they must have the same pixels."""
     wrong, replayed = [], 0
     pictures = [(each, job) for each, job in drawn if each.kind == "generate"]
     for each, job in pictures[:: max(len(pictures) // REPLAYED, 1)]:
-        again = client.post("/generate", json=each.body, headers={"Prefer": "wait=60"}).json()
+        drawn_first = job["result"]["images"][0]
+        how = client.get(drawn_first["url"], headers={"Accept": "application/json"}).json()["replay"]
+        again = client.post("/generate", json=how["request"], headers={"Prefer": "wait=60"}).json()
         if again["state"] != "succeeded" or again["result"]["mask"]["digest"] != job["result"]["mask"]["digest"]:
             continue  # what is active is something else by now
         replayed += 1
-        before, now = (result["result"]["images"][0]["sha256"] for result in (job, again))
+        before, now = drawn_first["sha256"], again["result"]["images"][how["row"]]["sha256"]
         if before != now:
             wrong.append(f"{each.job_id}: {before}, again {now}")
     return wrong, replayed
