@@ -66,9 +66,9 @@ def served(chosen: dict[str, str]) -> Iterator[tuple[httpx.Client, float]]:
             service.wait()
 
 
-def await_ready(client: httpx.Client) -> None:
+def await_ready(client: httpx.Client, patience: float = PATIENCE) -> None:
     """Wait until every queue has a worker."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         try:
             answer = client.get("/readyz")

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import psutil
 
+from benchmarks import service_speed
 from benchmarks.throughput.asked import ERASED, GUIDANCE, SIDE, Asked
 from benchmarks.throughput.loop import Ask, Load, Measured, run
 from benchmarks.throughput.memory import watched
@@ -116,17 +117,12 @@ def serving(name: str, code: Path, state: Path, home: Path, settings: Mapping[st
 
 def await_ready(service: Service) -> None:
     """Wait until every queue has a worker."""
-    deadline = time.monotonic() + PATIENCE
     with httpx.Client(base_url=service.address, timeout=10, trust_env=False) as client:
-        while time.monotonic() < deadline:
-            try:
-                answer = client.get("/readyz")
-                if answer.is_success and answer.json()["status"] == "ready":
-                    return
-            except httpx.TransportError:
-                pass
-            time.sleep(0.2)
-    raise SystemExit(f"{service.name} did not become ready:\n{(service.home / 'terminal.log').read_text()[-2000:]}")
+        try:
+            service_speed.await_ready(client, PATIENCE)
+        except SystemExit as reason:
+            log = (service.home / "terminal.log").read_text()[-2000:]
+            raise SystemExit(f"{service.name}: {reason}\n{log}") from None
 
 
 def _environment(code: Path) -> dict[str, str]:
