@@ -10,7 +10,7 @@ import diffusers
 import transformers
 from sqlalchemy import Engine
 
-from sepme_core.bounded import Bounded
+from sepme_core.bounded import BoundedCache
 from sepme_core.canonical import digest_of
 from sepme_core.documents.requests import NamedIncrement, ServingDocument
 from sepme_core.drawing.conditioning import Conditioner
@@ -45,7 +45,7 @@ class IncrementCache:
     def __init__(self, blobs: Blobs, base: DiffusionModel, most_bytes: int = INCREMENT_BYTES) -> None:
         self._blobs = blobs
         self._base = base
-        self._loaded: Bounded[str, Increment] = Bounded(most_bytes)
+        self._loaded: BoundedCache[str, Increment] = BoundedCache(most_bytes)
 
     def get(self, digest: str) -> Increment:
         """The increment with this digest, checked when it is read.

@@ -17,7 +17,7 @@ ONLY_SAYING = {"__init__.py", "request.py", "refusals.py", "finishing.py"}
 
 BEFORE = "sha256:639c03c5fb95114c7f317dc1a2d1e18000e9c87a37423dedb39ead8eabb6aa01"
 LAID_OUT_ANEW = "sha256:f29f36c6a22e35510ac10885290ec4c6bba567f55a7b364cb756569571ff495f"
-BOUNDED = "sha256:0f2eb08dc9ea324c6cefd990e1948cb7e1376a19f20e53143f908c1a033c4f64"
+BOUNDED = "sha256:9e7e4d482d8c2bc1d258925009d9f559b31dec82cfef82139c16174141b657f9"
 RELAID = {LAID_OUT_ANEW: BEFORE, BOUNDED: BEFORE}
 """Methods that make the same bytes as the one that was measured: by digest, that of the latter.
 

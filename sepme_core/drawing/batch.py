@@ -68,7 +68,7 @@ class Row:
         self._scheduler.set_timesteps(request.steps)  # on the CPU: to look up a time is no synchronisation
         self._generator = torch.Generator().manual_seed(request.seed + place)
         self._further = step_arguments(self._scheduler, self._generator)
-        self._done = 0
+        self.done = 0  # steps
         size = (1, base.unet.config.in_channels, request.height // base.downscale, request.width // base.downscale)
         noise = randn_tensor(size, generator=self._generator, device=base.device, dtype=base.dtype)
         self.latents = noise * self._scheduler.init_noise_sigma  # (1, channels, height, width)
@@ -79,19 +79,14 @@ class Row:
         return len(self._scheduler.timesteps)
 
     @property
-    def done(self) -> int:
-        """How many steps are done."""
-        return self._done
-
-    @property
     def drawn(self) -> bool:
         """Whether all are."""
-        return self._done == self.steps
+        return self.done == self.steps
 
     @property
     def time(self) -> Tensor:
         """Where in the noise schedule the next step is, a number on the CPU."""
-        time: Tensor = self._scheduler.timesteps[self._done]
+        time: Tensor = self._scheduler.timesteps[self.done]
         return time
 
     @property
@@ -100,7 +95,7 @@ class Row:
         before = 0
         for span in self.request.batches:
             before += span["steps"]
-            if self._done < before:
+            if self.done < before:
                 return span["size"]
         return self.request.batches[-1]["size"] if self.request.batches else None
 
@@ -116,7 +111,7 @@ class Row:
             unconditioned = predicted[:1]
             noise = unconditioned + self.request.guidance_scale * (noise - unconditioned)
         self.latents = self._scheduler.step(noise, self.time, self.latents, **self._further, return_dict=False)[0]
-        self._done += 1
+        self.done += 1
         if not self.batches or self.batches[-1]["size"] != size:
             self.batches.append({"size": size, "steps": 0})
         self.batches[-1]["steps"] += 1

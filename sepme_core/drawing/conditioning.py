@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sepme_core.bounded import Bounded, storage_bytes
+from sepme_core.bounded import BoundedCache, bytes_held
 from sepme_core.increments.mask import NO_INCREMENTS, Mask
 from sepme_core.models.cross_attention import KeysAndValues, keys_and_values
 from sepme_core.models.model import DiffusionModel
@@ -33,15 +33,15 @@ class Conditioner:
 
     def __init__(self, base: DiffusionModel, most_bytes: int = CONDITIONING_BYTES) -> None:
         self._base = base
-        self._embeddings: Bounded[str, Tensor] = Bounded(most_bytes // EMBEDDINGS_SHARE)
-        self._given: Bounded[tuple[str, str], KeysAndValues] = Bounded(most_bytes - self._embeddings.most_bytes)
+        self._embeddings: BoundedCache[str, Tensor] = BoundedCache(most_bytes // EMBEDDINGS_SHARE)
+        self._given: BoundedCache[tuple[str, str], KeysAndValues] = BoundedCache(most_bytes - self._embeddings.most)
         self.hits = 0
         self.misses = 0
 
     @property
     def held_bytes(self) -> int:
         """What the embeddings, K and V keep in memory."""
-        return self._embeddings.held_bytes + self._given.held_bytes
+        return self._embeddings.held + self._given.held
 
     def condition(self, text: str, mask: Mask) -> Conditioning:
         """What ``text`` says under ``mask``; the empty prompt says the same under all, as no increment touches it."""
@@ -51,7 +51,7 @@ class Conditioner:
         if given is None:
             self.misses += 1
             given = self._keys_and_values(embedding, mask if key[0] != NO_INCREMENTS else None)
-            self._given.keep(key, given, storage_bytes(each for pair in given.values() for each in pair))
+            self._given.keep(key, given, bytes_held([each for pair in given.values() for each in pair]))
         else:
             self.hits += 1
         return Conditioning(embedding, given)
@@ -60,7 +60,7 @@ class Conditioner:
         embedding = self._embeddings.get(text)
         if embedding is None:
             embedding = embed(self._base, [text])
-            self._embeddings.keep(text, embedding, storage_bytes([embedding]))
+            self._embeddings.keep(text, embedding, bytes_held([embedding]))
         return embedding
 
     @torch.no_grad()

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from sepme_core.bounded import storage_bytes
+from sepme_core.bounded import bytes_held
 from sepme_core.canonical import canonical_json, digest_of_bytes
 from sepme_core.documents.certificates import Certificate, IncrementMetadata
 from sepme_core.increments.format import DIRECTIONS, FORMAT, METADATA_ENTRY, WEIGHT_PREFIX, read_metadata
@@ -75,7 +75,7 @@ class Increment:
     @property
     def held_bytes(self) -> int:
         """What its factors and its file keep in memory."""
-        return storage_bytes([self.directions, *self.weights.values()]) + len(self.data)
+        return bytes_held([self.directions, *self.weights.values()]) + len(self.data)
 
     @classmethod
     def from_bytes(cls, data: bytes, *, digest: str | None = None, base: DiffusionModel | None = None) -> "Increment":

@@ -7,7 +7,7 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
-from sepme_core.bounded import Bounded, storage_bytes
+from sepme_core.bounded import BoundedCache, bytes_held
 from sepme_core.canonical import digest_of
 from sepme_core.documents.pictures import AppliedIncrement
 from sepme_core.increments.increment import Increment, check_base
@@ -39,7 +39,7 @@ class Mask:
     @property
     def held_bytes(self) -> int:
         """What its factors keep in memory."""
-        return storage_bytes([self.directions, *self.weights.values()])
+        return bytes_held([self.directions, *self.weights.values()])
 
 
 @torch.no_grad()
@@ -89,12 +89,12 @@ class MaskCache:
 
     def __init__(self, base: DiffusionModel, most_bytes: int = MASK_BYTES) -> None:
         self._base = base
-        self._masks: Bounded[tuple[str, ...], Mask] = Bounded(most_bytes)
+        self._masks: BoundedCache[tuple[str, ...], Mask] = BoundedCache(most_bytes)
 
     @property
     def held_bytes(self) -> int:
         """What the masks keep in memory."""
-        return self._masks.held_bytes
+        return self._masks.held
 
     def get(self, increments: Sequence[Increment]) -> Mask:
         """The mask of ``increments``, whatever order they come in; made when it is asked for first.
