@@ -18,6 +18,7 @@ from celery.signals import worker_init, worker_ready, worker_shutdown, worker_sh
 from pydantic import ValidationError
 
 from sepme_core.doorbell import task_of
+from sepme_core.drawing.memory import keep_freed_memory
 from sepme_core.erasure import prepare
 from sepme_core.models.model import BaseNotSupported
 from sepme_core.pulse import keep_touching
@@ -124,6 +125,7 @@ def _load(sender: Any, **_signal: Any) -> None:
     if settings.pulse_file is not None:
         keep_touching(settings.pulse_file)
     queue = _queue(sender.app)
+    keep_freed_memory()
     try:
         started.worker = started.model_thread.submit(load, settings, sender.hostname, queue).result()
     except (BaseNotSupported, ClassifierNotUsable) as reason:

@@ -88,6 +88,7 @@ def publish(worker: WorkerProcess, drawing: Drawing) -> None:
             mask=drawing.mask,
             base_digest=worker.base.digest,
             warnings=warnings,
+            said=drawing.progress,
         ),
     )
     if not published:

@@ -145,13 +145,15 @@ class RunningBatch:
                 self._leave(drawing, self._explained(failed.error, drawing))
 
     def _report(self) -> None:
-        """See at times which are to end, and say how far the others are: all in one transaction."""
-        at_its_end = [each for each in self._drawings if all(row.drawn for row in each.rows)]
+        """See at times which are to end, and say how far the others are: all in one transaction.
+
+        How those that are drawn ended is said as they are published.
+        """
         now = time.monotonic()
-        if not at_its_end and now - self._looked_after < LOOK_AFTER_SECONDS:
+        if now - self._looked_after < LOOK_AFTER_SECONDS:
             return
         self._looked_after = now
-        telling = list(self._drawings) if now - self._told >= TELL_SECONDS else at_its_end
+        telling = list(self._drawings) if now - self._told >= TELL_SECONDS else []
         try:
             with writing(self._worker.engine) as session:
                 ending = _interrupted(session, self._drawings)
@@ -163,7 +165,7 @@ class RunningBatch:
                 raise
             logger.warning("How far the pictures are could not be told, and is told later: %s", said(error))
             return
-        if telling != at_its_end:
+        if telling:
             self._told = now
         for drawing, interrupted in ending.items():
             self._leave(drawing, interrupted)

@@ -18,7 +18,7 @@ from sepme_core.documents.answers import JobDocument
 from sepme_core.registry import jobs
 from sepme_core.terms import FINISHED
 
-STEP_SECONDS = 0.25
+STEP_SECONDS = 0.5
 """How often somebody who waits looks whether there is still a reason to; the database is not asked for that."""
 KEEP_ALIVE_SECONDS = 10
 RECONNECT_MILLISECONDS = 1000

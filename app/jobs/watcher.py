@@ -13,11 +13,11 @@ from time import monotonic
 
 from sepme_core.registry.jobs import Mark
 
-LEAST_PAUSE_SECONDS = 0.01
+LEAST_PAUSE_SECONDS = 0.03
 MOST_PAUSE_SECONDS = 0.1
 PATIENCE = 1 / 20
 """The pause after a look, as a share of how long the last to come has waited: who waits for a picture hears of it
-within milliseconds, and who waits for minutes does not keep the database busy."""
+within hundredths of a second, and who waits for minutes does not keep the database busy."""
 RESTS = 9
 """How often as long as a look takes the pause is at least: looking fills no more than a tenth of the time, which the
 workers beside it would draw in."""

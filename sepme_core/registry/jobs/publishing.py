@@ -24,7 +24,7 @@ from sepme_core.registry.documents import concept_documents
 from sepme_core.registry.images import PictureRecord
 from sepme_core.registry.images import add as add_images
 from sepme_core.registry.images import document as image_document
-from sepme_core.registry.jobs.leases import Claim, held_row, put_back, put_back_if_overtaken
+from sepme_core.registry.jobs.leases import Claim, held_row, put_back, put_back_if_overtaken, report
 from sepme_core.registry.jobs.reprojections import enqueue_reprojections
 from sepme_core.registry.jobs.rows import cancel_now, finish
 from sepme_core.registry.jobs.surroundings import newcomers
@@ -244,6 +244,7 @@ def publish_pictures(
     mask: MaskDocument,
     base_digest: str,
     warnings: Sequence[str] = (),
+    said: tuple[int, int, str] | None = None,
 ) -> bool:
     """End a job with its pictures, whose PNG blobs are already stored.
 
@@ -254,6 +255,7 @@ def publish_pictures(
         mask: `{"digest", "concepts": [{"name", "version", "digest"}]}` as it was applied.
         base_digest: the base that made them.
         warnings: what they were drawn without although it was asked for.
+        said: the last step, of how many, and that in words, where that was not reported.
 
     Returns:
         False where nothing was published: the lease was lost; or cancelling was asked for, and the job is cancelled; or
@@ -269,6 +271,8 @@ def publish_pictures(
     if irrevocable_besides(session, mask):
         put_back(session, job)
         return False
+    if said is not None:
+        report(session, claim, *said)
     rows = add_images(session, job.id, job.actor, images, [mask] * len(images), base_digest)
     pictures = [image_document(row) for row in rows]
     result: PicturesDocument = {
