@@ -50,8 +50,8 @@ class Plan:
 QUICK = Plan(
     rounds=1,
     clients=(1, BUSY),
-    each={1: 3, BUSY: 2},
-    seconds=8.0,
+    each={1: 3, BUSY: 3},
+    seconds=15.0,
     lone=5,
     newcomers=1,
     peers_scenarios=("mixed",),
@@ -87,12 +87,7 @@ def measure(plan: Plan, folder: Path, before: Path | None, keep: Callable[[Docum
 def rounds(document: Document, plan: Plan, systems: Mapping[str, Sequence[System]], number: int) -> None:
     """One round: what is sent singly, the cells, the newcomers."""
     lone(document, plan, systems, number)
-    cells = [
-        (clients, system, scenario)
-        for clients in plan.clients
-        for name in systems
-        for scenario, system in taken(plan, name, systems[name], clients)
-    ]
+    cells = in_turn(plan, systems)
     for place, (clients, system, scenario) in enumerate(reversed(cells) if number % 2 else cells):
         first = 100_000 * number + 1_000 * clients
         measured = system.measure(Load(scenario, clients, plan.each[clients], plan.seconds, first, plan.steps))
@@ -107,6 +102,20 @@ def rounds(document: Document, plan: Plan, systems: Mapping[str, Sequence[System
         scenario, system = taken(plan, name, systems[name], BUSY)[-1]
         came = system.measure(Load(scenario, BUSY, 0, 0.0, 100_000 * number, plan.steps, plan.newcomers)).newcomers
         document["newcomers"].append({"round": number, "system": name, "clients": BUSY, "seconds": rounded(came)})
+
+
+def in_turn(plan: Plan, systems: Mapping[str, Sequence[System]]) -> list[tuple[int, System, str]]:
+    """The cells in an order in which what a ratio is of is near in time: a shared machine's pace changes by the minute.
+
+    Scenario by scenario; the systems of one forwards and of the next backwards.
+    """
+    cells: list[tuple[int, System, str]] = []
+    for clients in plan.clients:
+        takers = [taken(plan, name, systems[name], clients) for name in systems]
+        for place, scenario in enumerate(SCENARIOS):
+            of_scenario = [(clients, system, each) for taker in takers for each, system in taker if each == scenario]
+            cells += reversed(of_scenario) if place % 2 else of_scenario
+    return cells
 
 
 def lone(document: Document, plan: Plan, systems: Mapping[str, Sequence[System]], number: int) -> None:
