@@ -7,17 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from anyio import to_thread
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from app import audit, health, model, pages, rate_limits
+from app import audit, health, holders, model, pages, rate_limits
 from app.collector import Collector
 from app.concepts import routes as concepts
 from app.generation import openai
 from app.generation import routes as generation
 from app.images import routes as images
 from app.jobs import routes as jobs
+from app.keys import routes as keys
 from app.middleware import (
     BodyMiddleware,
     CrossOriginMiddleware,
@@ -45,6 +46,7 @@ ROUTERS = (
     images.router,
     model.router,
     audit.router,
+    keys.router,
     problems.router,
     health.router,
     pages.router,
@@ -74,6 +76,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         generate_unique_id_function=_operation_id,
+        dependencies=[Depends(holders.check_scope)],
     )
     application.state.services = services
     for router in ROUTERS:
@@ -98,7 +101,7 @@ def _describe(application: FastAPI) -> None:
                 license_info=application.license_info,
                 routes=application.routes,
             )
-            application.openapi_schema = rate_limits.describe(move_to_problem_type(document))
+            application.openapi_schema = holders.describe(rate_limits.describe(move_to_problem_type(document)))
         return application.openapi_schema
 
     application.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI documents
@@ -107,6 +110,7 @@ def _describe(application: FastAPI) -> None:
 def _add_middleware(application: FastAPI, services: Services) -> None:
     """The one added last is outermost: metrics see every answer, the incident's included."""
     application.add_middleware(BodyMiddleware)
+    application.add_middleware(holders.HolderMiddleware, services=services)
     application.add_middleware(CrossOriginMiddleware)
     application.add_middleware(HostMiddleware, settings=services.settings)
     application.add_middleware(IncidentMiddleware)

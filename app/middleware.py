@@ -97,9 +97,9 @@ def _is_own_address(host: str, scope: Scope) -> bool:
 class CrossOriginMiddleware:
     """Answers 403 where a request that may change something was sent by a page of another site.
 
-    There are no keys yet: whoever reaches the service may change things. A browser on the same machine reaches it on
-    behalf of any page it shows, and a POST without a body needs no permission. Browsers say where such requests come
-    from; other clients say nothing and are let through.
+    Until the first key is made the machine itself may change things without one. A browser there reaches the service
+    on behalf of any page it shows, and a POST without a body needs no permission. Browsers say where such requests
+    come from; other clients say nothing and are let through.
     """
 
     def __init__(self, app: ASGIApp) -> None:

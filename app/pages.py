@@ -2,8 +2,10 @@
 
 import json
 import re
+from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from hashlib import sha256
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,18 @@ from app.middleware import root_of
 
 TEMPLATES = Path(__file__).parent / "templates"
 TEMPLATE = (TEMPLATES / "documentation.html").read_text(encoding="utf-8")
+SCRIPT = """
+const shown = document.querySelectorAll(".key");
+document.getElementById("key").addEventListener("input", event => {
+    for (const each of shown) each.textContent = event.target.value.trim() || "$SEPME_KEY";
+});
+"""
+"""Writes the key that is typed into the page's lines to copy."""
+POLICY = (
+    f"default-src 'none'; script-src 'sha256-{b64encode(sha256(SCRIPT.encode()).digest()).decode()}'; "
+    "style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""Of that page: this one script runs, and can send nothing anywhere."""
 HOME = (TEMPLATES / "home.html").read_text(encoding="utf-8")
 Schema = Mapping[str, Any]
 router = APIRouter(include_in_schema=False)
@@ -23,7 +37,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/docs")
 async def get_documentation(request: Request) -> HTMLResponse:
     """The calls, for people. Swagger's page would have to be loaded from elsewhere, which many places cannot."""
-    return HTMLResponse(page(request.app.openapi()))
+    return HTMLResponse(page(request.app.openapi()), headers={"Content-Security-Policy": POLICY})
 
 
 @router.get("/")
@@ -44,7 +58,12 @@ def page(document: Schema) -> str:
             tagged[operation["tags"][0]].append(_operation(method.upper(), path, operation, document))
     sections = (f"<h2>{escape(tag)}</h2>\n{''.join(entries)}" for tag, entries in tagged.items())
     schemas = (_schema(name, schema) for name, schema in document["components"]["schemas"].items())
-    parts = {"description": _words(document["info"]["description"]), "sections": sections, "schemas": schemas}
+    parts = {
+        "script": [SCRIPT],
+        "description": _words(document["info"]["description"]),
+        "sections": sections,
+        "schemas": schemas,
+    }
     text = TEMPLATE
     for name, part in parts.items():
         text = text.replace("{" + name + "}", "".join(part))
@@ -52,7 +71,7 @@ def page(document: Schema) -> str:
 
 
 def _operation(method: str, path: str, operation: Schema, document: Schema) -> str:
-    parts = [f"<p>{_words(operation['description'])}</p>"]
+    parts = [f"<p>{_words(operation['description'])}</p>", _needs(operation)]
     if "parameters" in operation:
         rows = (
             (p["name"], f"{p['in']}: {kind(p['schema'])}", p.get("description", "")) for p in operation["parameters"]
@@ -60,11 +79,20 @@ def _operation(method: str, path: str, operation: Schema, document: Schema) -> s
         parts.append(_table(("parameter", "where", ""), rows))
     if "requestBody" in operation:
         schema = operation["requestBody"]["content"]["application/json"]["schema"]
-        parts.append(f"<p>Body: {kind(schema)}</p>{_example(method, path, schema, document)}")
+        keyed = bool(operation.get("security"))
+        parts.append(f"<p>Body: {kind(schema)}</p>{_example(method, path, schema, document, keyed)}")
     answers = ((status, _content(answer), answer["description"]) for status, answer in operation["responses"].items())
     parts.append(_table(("answer", "body", ""), answers))
     head = f'<span class="method">{method}</span> <code>{escape(path)}</code>'
     return f'<details id="{operation["operationId"]}"><summary>{head}</summary>{"".join(parts)}</details>\n'
+
+
+def _needs(operation: Schema) -> str:
+    """Which key it takes."""
+    scopes = [scope for needed in operation.get("security", []) for scope in needed["key"]]
+    if not operation.get("security"):
+        return "<p>Needs no key.</p>"
+    return f"<p>Needs a key with <code>{escape(', '.join(scopes))}</code>.</p>" if scopes else "<p>Needs a key.</p>"
 
 
 def _schema(name: str, schema: Schema) -> str:
@@ -110,13 +138,14 @@ def _content(answer: Schema) -> str:
     )
 
 
-def _example(method: str, path: str, schema: Schema, document: Schema) -> str:
+def _example(method: str, path: str, schema: Schema, document: Schema, keyed: bool) -> str:
     named = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[-1]]
     if "examples" not in named:
         return ""
     url = re.sub(r"{(\w+)}", lambda match: match[1].upper(), path)
     body = escape(json.dumps(named["examples"][0]))
-    return f"<pre>curl -X {method} $URL{url} -H 'Content-Type: application/json' \\\n     -d '{body}'</pre>"
+    key = """ -H "Authorization: Bearer <span class="key">$SEPME_KEY</span>" \\\n    """ if keyed else ""
+    return f"<pre>curl -X {method} $URL{url} -H 'Content-Type: application/json' \\\n    {key} -d '{body}'</pre>"
 
 
 def _table(head: Iterable[str], rows: Iterable[tuple[str, str, str]]) -> str:

@@ -1,4 +1,4 @@
-"""What the routes work with: settings, database, blobs, doorbell, metrics, made once an application; and who asks."""
+"""What the routes work with: settings, database, blobs, doorbell, metrics, made once an application."""
 
 import signal
 from collections.abc import Callable, Collection
@@ -19,23 +19,10 @@ from sepme_core.registry import audit_heads, database, jobs
 from sepme_core.registry.blobs import Blobs, open_blobs
 from sepme_core.settings import Settings
 
-ANONYMOUS = "anonymous"
 Answer = TypeVar("Answer")
 READS = 16
 WRITES = 8
 """How many are under way at once in this process; a database has one writer at a time, or little more."""
-
-
-async def get_actor() -> str:
-    """Who asks. There are no keys yet, so everyone is the same.
-
-    Everything that belongs to somebody (jobs, pictures, idempotency keys, audit entries) is written by actor already:
-    when keys come, this is the place that changes.
-    """
-    return ANONYMOUS
-
-
-Actor = Annotated[str, Depends(get_actor)]
 
 
 def is_draining() -> bool:

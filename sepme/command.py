@@ -1,10 +1,10 @@
-"""The command `sepme`; `sepme verify` runs its checks in a process of their own, with a service's settings."""
+"""The command `sepme`; `sepme verify` and `sepme keys` run in processes of their own, with a service's settings."""
 
 import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pydantic import ValidationError
 
@@ -37,6 +37,11 @@ def verify(settings: Settings, *, concept: str | None = None, as_json: bool = Fa
         command.append("--repair")
     quiet = {"TRANSFORMERS_VERBOSITY": "error"}  # it would speak of parts that this model has no use for
     environment = {**quiet, **os.environ, **child_environment(settings, settings.home.resolve())}
+    return _run(command, environment)
+
+
+def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run another program of ours to its end; returns its exit status."""
     with subprocess.Popen(command, env=environment) as process:
         try:
             return _status(process.wait())
@@ -58,7 +63,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns: the exit status: 0; 1 where `verify` finds what does not hold; 2 where it cannot be done as asked.
     """
-    chosen = _parser().parse_args(arguments)
+    asked = list(sys.argv[1:] if arguments is None else arguments)
+    if asked[:1] == ["keys"]:  # it reads the rest itself, and needs nothing that a front end does not have
+        return _run([sys.executable, "-m", "app.keys", *asked[1:]], dict(os.environ))
+    chosen = _parser().parse_args(asked)
     if chosen.command == "version":
         print(f"sepme {__version__}")
         return 0
@@ -66,13 +74,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse(lacking)
     os.environ.update({OPTIONS[name]: value for name, value in vars(chosen).items() if name in OPTIONS and value})
     try:
-        if chosen.command == "verify":
-            return verify(Settings(), concept=chosen.concept, as_json=chosen.json, repair=chosen.repair)
-        serve(Settings(), verbose=chosen.verbose)
+        return _start(Settings(), chosen)
     except ValidationError as refusal:
         return _refuse(_settings_problem(refusal))
     except CannotServe as refusal:
         return _refuse(str(refusal))
+
+
+def _start(settings: Settings, chosen: argparse.Namespace) -> int:
+    if chosen.command == "verify":
+        return verify(settings, concept=chosen.concept, as_json=chosen.json, repair=chosen.repair)
+    serve(settings, verbose=chosen.verbose)
     return 0
 
 
@@ -82,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("version", help="print the version")
+    commands.add_parser("keys", help="make, list, rotate and revoke keys: see `sepme keys --help`")
     serving = commands.add_parser(
         "serve",
         help="run the service: front end, workers and broker, until Ctrl+C",

@@ -106,6 +106,37 @@ CROSS_ORIGIN = ProblemType(
     "Pages of other sites may not change anything",
     "Send the request from a program, or from a page that this service serves.",
 )
+KEY_MISSING = ProblemType(
+    "key-missing",
+    401,
+    "A key is needed",
+    "Send `Authorization: Bearer sepme_…`. Operators make keys with `sepme keys create NAME --scope …`, or at "
+    "POST /keys. Without any key the service answers its own machine alone.",
+)
+KEY_INVALID = ProblemType(
+    "key-invalid",
+    401,
+    "The key is not good",
+    "Send the whole key as it was shown when it was made or rotated; where it is lost, revoked or expired, ask the "
+    "operator for another.",
+)
+SCOPE_MISSING = ProblemType(
+    "scope-missing", 403, "The key is not good for this", "Use a key that has the scopes in `needed`."
+)
+BELOW_THE_FLOOR = ProblemType(
+    "below-the-floor",
+    403,
+    "The mask lacks what this key can never go without",
+    "Add what is named in `missing` to `erased`, or leave `erased` out where all that is erased is wanted.",
+)
+KEY_NOT_FOUND = ProblemType("key-not-found", 404, "No such key", "GET /keys lists them.")
+KEY_NAME_TAKEN = ProblemType(
+    "key-name-taken",
+    409,
+    "There is a key of this name, or was",
+    "Choose another name, since jobs and pictures belong to it; or rotate the one there is.",
+)
+KEY_REVOKED = ProblemType("key-revoked", 409, "The key was revoked", "Make another one, under another name.")
 PRECONDITION_FAILED = ProblemType(
     "precondition-failed",
     412,
@@ -350,6 +381,13 @@ CATALOGUE: tuple[ProblemType, ...] = (
     HOST_NOT_SERVED,
     HTTP_ERROR,
     CROSS_ORIGIN,
+    KEY_MISSING,
+    KEY_INVALID,
+    SCOPE_MISSING,
+    BELOW_THE_FLOOR,
+    KEY_NOT_FOUND,
+    KEY_NAME_TAKEN,
+    KEY_REVOKED,
     PRECONDITION_FAILED,
     IDEMPOTENCY_KEY_REUSED,
     CONCEPT_NOT_FOUND,

@@ -41,11 +41,11 @@ class Settings(BaseSettings):
         validate_default=True,
         description="The state folder: database, blobs, broker and pid files by default.",
     )
-    allow_unauthenticated: bool = Field(
-        default=False,
-        description="Listen on other addresses than loopback although there are no keys: behind a proxy only.",
+    host: str = Field(
+        default="127.0.0.1",
+        description="The address to listen on. Until a key is made (`sepme keys create`) requests from the machine"
+        " itself alone are answered, whatever it is.",
     )
-    host: str = Field(default="127.0.0.1", description="The address to listen on.", validate_default=True)
     port: int = Field(default=8000, ge=1, le=65535, description="The port to listen on.")
     public_url: str = Field(
         default="",
@@ -133,6 +133,12 @@ class Settings(BaseSettings):
         description="The file in which the end of the audit's chain is noted after each change, to notice where the"
         " chain was cut off: best on a disk that whoever reaches the database cannot write to. Unset: in the state"
         " folder.",
+    )
+    keys_secret: Path = Field(
+        default=Path(),
+        validate_default=True,
+        description="The file of 32 random bytes that keys are hashed with, made with the first key; all front ends"
+        " need the same. Without it no key is good any more. Unset: in the state folder.",
     )
     batch_pictures: int = Field(
         default=16,
@@ -248,16 +254,6 @@ class Settings(BaseSettings):
     def _expanded_folder(cls, folder: Path | None) -> Path | None:
         return None if folder is None else Path(_expand(folder))
 
-    @field_validator("host")
-    @classmethod
-    def _loopback(cls, host: str, info: ValidationInfo) -> str:
-        if info.data.get("allow_unauthenticated") or addresses.is_loopback(host):
-            return host
-        raise ValueError(
-            f"{host} can be reached from other machines, and there are no keys yet, so anyone there could erase and "
-            "restore. Use 127.0.0.1; or set SEPME_ALLOW_UNAUTHENTICATED=true where a proxy decides who comes in"
-        )
-
     @field_validator("public_url")
     @classmethod
     def _reachable(cls, url: str) -> str:
@@ -331,6 +327,11 @@ class Settings(BaseSettings):
     @classmethod
     def _audit_heads(cls, file: Path, info: ValidationInfo) -> Path:
         return _home(info) / "audit-heads.txt" if file == Path() else file.expanduser().absolute()
+
+    @field_validator("keys_secret")
+    @classmethod
+    def _keys_secret(cls, file: Path, info: ValidationInfo) -> Path:
+        return _home(info) / "keys-secret" if file == Path() else file.expanduser().absolute()
 
     @field_validator("blob_url")
     @classmethod

@@ -1,6 +1,7 @@
 """Words that front end, registry, method and workers agree on: names, kinds, states, queues. No torch."""
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
 SLUG = r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$"
@@ -27,6 +28,37 @@ JOB_STATES: tuple[JobState, ...] = get_args(JobState)
 LIVE_STATES: tuple[JobState, ...] = ("queued", "running")
 FINISHED = frozenset(JOB_STATES) - frozenset(LIVE_STATES)
 QUEUES: tuple[Queue, ...] = get_args(Queue)
+
+Scope = Literal[
+    "generate",
+    "mask:choose",
+    "concepts:write",
+    "protected:write",
+    "jobs:read",
+    "evidence:read",
+    "audit:read",
+    "files:read",
+    "metrics:read",
+    "admin",
+]
+"""What a key may be good for."""
+
+SCOPES: Mapping[Scope, str] = {
+    "generate": "ask for pictures, under the floor of the key",
+    "mask:choose": "choose the mask of a picture, above the floor; without it masks are `active` and the floor itself",
+    "concepts:write": "erase, restore and purge concepts",
+    "protected:write": "protect prompts, and give them up",
+    "jobs:read": "see the jobs and pictures of all keys; without it one's own",
+    "evidence:read": "see the pictures by which erasures were decided, which show what is erased",
+    "audit:read": "read the audit",
+    "files:read": "download increments, as LoRA files",
+    "metrics:read": "read the metrics",
+    "admin": "all of these; make and revoke keys; files and evidence of what is erased for good",
+}
+"""What each stands for, in words."""
+
+Floor = Literal["active", "none"] | Sequence[str]
+"""What a key's pictures can never lack: all that is erased at the time, nothing, or these concepts."""
 
 CONCEPT_WORK: tuple[JobKind, ...] = ("erase", "reproject")
 """The jobs that make an increment of the concept they are about."""

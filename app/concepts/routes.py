@@ -9,15 +9,17 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
+from app import permissions
 from app.concepts.schemas import AgainBody, ConceptDocument, ConceptPage, ErasureBody, ErasuresBody
 from app.fields import PageDependency, PageQuery, SlugInPath
 from app.headers import IfMatch, json_response
+from app.holders import Actor, HolderDependency
 from app.jobs.schemas import JOB_RESPONSES, JOBS_RESPONSES, JobDocument, JobList
 from app.jobs.submission import Submission, SubmissionDependency
 from app.model import served_model
 from app.problems.problem import PROBLEM_RESPONSE, InvalidField, Problem, invalid
 from app.problems.refusals import NOT_ITSELF
-from app.services import Actor, Services, ServicesDependency
+from app.services import Services, ServicesDependency
 from sepme_core import problems
 from sepme_core.registry import concepts, increments, json_text, serving
 from sepme_core.registry.errors import BlobDamaged, BlobMissing, ConceptNamedTwice, SameAsItself
@@ -80,12 +82,19 @@ async def get_concept(name: SlugInPath, services: ServicesDependency) -> Respons
         }
     },
 )
-async def get_lora(name: SlugInPath, query: Annotated[LoraQuery, Query()], services: ServicesDependency) -> Response:
+async def get_lora(
+    name: SlugInPath, query: Annotated[LoraQuery, Query()], services: ServicesDependency, holder: HolderDependency
+) -> Response:
     """The concept's increment as a LoRA file (safetensors), restored or not, by the names of the program it is for.
 
     It belongs to the model whose digest stands in its metadata. `ETag` is the increment's digest, and the format.
     """
-    digest = await services.read(lambda session: stored_digest(session, name))
+
+    def found(session: Session) -> str:
+        permissions.check_file(session, holder, name)
+        return stored_digest(session, name)
+
+    digest = await services.read(found)
     data = await to_thread.run_sync(read_lora, services, name, digest, query)
     headers = {
         "ETag": query.tag(digest),

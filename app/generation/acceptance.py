@@ -7,7 +7,9 @@ from typing import Literal, cast
 from sqlalchemy.orm import Session
 
 from app.generation.schemas import GenerateBody
+from app.holders import Holder
 from app.model import served_model
+from app.permissions import check_mask
 from app.problems import Problem
 from app.problems.problem import InvalidField, invalid, pointer
 from sepme_core import problems
@@ -17,47 +19,51 @@ from sepme_core.registry import concepts, further_names, jobs
 from sepme_core.registry.concepts import MaskResolution
 
 
-def accept(session: Session, body: GenerateBody, actor: str, field_names: Mapping[str, str] | None = None) -> str:
+def accept(session: Session, body: GenerateBody, holder: Holder, field_names: Mapping[str, str] | None = None) -> str:
     """Write the job; names become digests here, so that a later restore does not change the pictures asked for.
 
     Args:
         session: Of `database.writing`.
         body: The request.
-        actor: Who asks.
+        holder: Who asks.
         field_names: Names of fields where the client's body has others.
 
     Returns:
         The job's id.
 
     Raises:
-        Problem: Where the request is out of the model's range, or its mask cannot be had.
+        Problem: Where the request is out of the model's range, or its mask cannot be had, or not by this holder.
     """
     model = served_model(session)
     request = complete(body, model, field_names)
-    pinned = pin_mask(session, body.erased, model["base_digest"])
+    pinned = pin_mask(session, holder, body.erased, model["base_digest"])
     job = jobs.enqueue(
         session,
         kind="generate",
         request=request,
         pinned=pinned,
         concept=None,
-        actor=actor,
+        actor=holder.name,
         base_digest=pinned["base_digest"],
     )
     return job.id
 
 
-def pin_mask(session: Session, erased: Literal["active"] | Sequence[str], base_digest: str) -> PinnedMask:
+def pin_mask(
+    session: Session, holder: Holder, erased: Literal["active"] | Sequence[str], base_digest: str
+) -> PinnedMask:
     """Resolve what is to be erased to increments of the base that is served.
 
     Raises:
-        Problem: `unknown-concepts`, `concept-in-progress` or `increment-for-another-base`.
+        Problem: `unknown-concepts`, `concept-in-progress` or `increment-for-another-base`; `below-the-floor` or
+            `scope-missing` where the holder may not have it.
     """
     mask = concepts.resolve_mask(session, erased)
     if mask.missing:
         raise _unknown(mask.missing, erased)
     if mask.in_progress:
         raise _in_progress(session, mask.in_progress)
+    check_mask(session, holder, erased, mask)
     others = mask.for_another_base(base_digest)
     if others:
         raise _for_another_base(mask, others, base_digest)

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from app.fields import Body, Seed, Text
 from app.generation.acceptance import accept
 from app.generation.schemas import Erased, GenerateBody
+from app.holders import Holder
 from app.images.routes import read_png
 from app.jobs.submission import Submission, SubmissionDependency, failure
 from app.middleware import root_of
@@ -115,16 +116,16 @@ async def generate_openai_images(submission: SubmissionDependency, body: OpenAII
     """Draw pictures, in the shape of OpenAI's images API."""
     limit = submission.services.settings.wait_limit_seconds
     await wait_for_model(submission.services, submission.request, submission.deadline(limit))
-    accepted = await submission.accept(body, lambda session: [_accept(session, body, submission.actor)])
+    accepted = await submission.accept(body, lambda session: [_accept(session, body, submission.holder)])
     (job,) = await submission.wait(accepted, limit)
     return await _answer(submission, body, job)
 
 
-def _accept(session: Session, body: OpenAIImagesBody, actor: str) -> str:
+def _accept(session: Session, body: OpenAIImagesBody, holder: Holder) -> str:
     served = served_model(session)["name"]
     if body.model not in (None, served):
         raise Problem(problems.MODEL_NOT_FOUND, f"This service serves {served!r}, not {body.model!r}.", served=served)
-    return accept(session, body.generation(), actor, FIELD_NAMES)
+    return accept(session, body.generation(), holder, FIELD_NAMES)
 
 
 async def _answer(submission: Submission, body: OpenAIImagesBody, job: JobDocument) -> Response:

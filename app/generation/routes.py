@@ -17,5 +17,5 @@ router = APIRouter(tags=["generation"], responses=PROBLEM_RESPONSE)
 async def generate(submission: SubmissionDependency, body: GenerateBody) -> Response:
     """Draw pictures with the given concepts erased. The mask is pinned when the request is accepted."""
     await wait_for_model(submission.services, submission.request, submission.deadline())
-    accepted = await submission.accept(body, lambda session: [accept(session, body, submission.actor)])
+    accepted = await submission.accept(body, lambda session: [accept(session, body, submission.holder)])
     return await submission.answer(accepted)

@@ -13,7 +13,9 @@ from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
 from app.headers import negotiate
+from app.holders import Holder, HolderDependency
 from app.jobs.schemas import Mask, Picture
+from app.permissions import check_picture
 from app.problems import Problem
 from app.problems.problem import PROBLEM_RESPONSE
 from app.services import Services, ServicesDependency
@@ -116,10 +118,11 @@ async def get_image(
     image_id: Annotated[str, Depends(get_image_id)],
     wanted: Annotated[ImageRequest, Depends(get_image_request)],
     services: ServicesDependency,
+    holder: HolderDependency,
 ) -> Response:
     """A finished picture as PNG; with `Accept: application/json` its record."""
     media_type = wanted.media_type
-    image = await services.read(lambda session: _document(session, image_id))
+    image = await services.read(lambda session: _document(session, holder, image_id))
     tag = f'"{image["digest"]}"' if media_type == PNG else f'"{image["digest"]}+json"'
     headers = {"ETag": tag, "Cache-Control": FOR_EVER, "Vary": "Accept"}
     if wanted.has(tag):
@@ -145,8 +148,9 @@ def read_png(services: Services, digest: str) -> bytes:
         raise Problem(problems.IMAGE_DAMAGED, f"The bytes have the digest {error.found}.", digest=digest) from error
 
 
-def _document(session: Session, image_id: str) -> pictures.ImageDocument:
+def _document(session: Session, holder: Holder, image_id: str) -> pictures.ImageDocument:
     image = images.get(session, image_id)
+    check_picture(session, holder, image)
     return {
         **images.document(image),
         "job": f"/jobs/{image.job_id}",

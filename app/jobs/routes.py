@@ -10,14 +10,17 @@ from fastapi.responses import JSONResponse, Response
 from sqlalchemy.orm import Session
 
 from app.headers import PreferenceDependency, json_response
+from app.holders import Holder, HolderDependency
 from app.jobs import waiting
 from app.jobs.schemas import CancelBody, JobDocument, JobPage, JobQuery
 from app.jobs.submission import SubmissionDependency
-from app.jobs.waiting import finished_jobs
+from app.jobs.waiting import finished_jobs, read_jobs
+from app.permissions import check_cancelling, check_job
 from app.problems import Problem
 from app.problems.problem import PROBLEM_RESPONSE
 from app.services import ServicesDependency
 from sepme_core import problems
+from sepme_core.documents import answers
 from sepme_core.registry import jobs, json_text
 
 router = APIRouter(tags=["jobs"], responses=PROBLEM_RESPONSE)
@@ -34,24 +37,37 @@ JobId = Annotated[str, Depends(get_job_id)]
 
 
 @router.get("/jobs", response_model=JobPage)
-async def list_jobs(query: Annotated[JobQuery, Query()], services: ServicesDependency) -> Response:
-    """Jobs, the newest first."""
-    return await services.read(lambda session: json_response(_page(session, query)))
+async def list_jobs(
+    query: Annotated[JobQuery, Query()], services: ServicesDependency, holder: HolderDependency
+) -> Response:
+    """Jobs, the newest first: one's own; with the scope `jobs:read` everybody's."""
+    return await services.read(lambda session: json_response(_page(session, query, holder)))
 
 
-def _page(session: Session, query: JobQuery) -> str:
-    page = jobs.page_of_texts(session, **query.model_dump())
+def _page(session: Session, query: JobQuery, holder: Holder) -> str:
+    actor = None if holder.has("jobs:read") else holder.name
+    page = jobs.page_of_texts(session, actor=actor, **query.model_dump())
     items = json_text.array(each.text for each in page.items)
     return json_text.document({"next_cursor": page.next_cursor}, {"items": items})
 
 
 @router.get("/jobs/{job_id}", response_model=JobDocument)
 async def get_job(
-    job_id: JobId, request: Request, services: ServicesDependency, preference: PreferenceDependency
+    job_id: JobId,
+    request: Request,
+    services: ServicesDependency,
+    holder: HolderDependency,
+    preference: PreferenceDependency,
 ) -> Response:
     """A job. `Prefer: wait=N` holds the line until it has finished; a failed job is an answer like any other here."""
-    (job,) = await finished_jobs(services, request, [job_id], monotonic() + (preference.wait or 0))
+    known = await services.read(lambda session: _seen(session, holder, job_id))
+    (job,) = await finished_jobs(services, request, [job_id], monotonic() + (preference.wait or 0), known)
     return JSONResponse(job, headers=preference.applied)
+
+
+def _seen(session: Session, holder: Holder, job_id: str) -> list[answers.JobDocument]:
+    check_job(session, holder, job_id)
+    return read_jobs(session, [job_id])
 
 
 @router.get(
@@ -66,9 +82,10 @@ async def get_job(
     },
 )
 async def follow_job(
-    job_id: JobId, services: ServicesDependency, last_event_id: waiting.LastEventId = None
+    job_id: JobId, services: ServicesDependency, holder: HolderDependency, last_event_id: waiting.LastEventId = None
 ) -> Response:
     """Follow a job by server-sent events; what came after `Last-Event-ID` is sent again."""
+    await services.read(lambda session: check_job(session, holder, job_id))
     return await waiting.stream(services, job_id, int(last_event_id or 0))
 
 
@@ -79,7 +96,12 @@ async def cancel_job(
     body: Annotated[CancelBody, Body(default_factory=CancelBody)],
 ) -> Response:
     """Cancel a job: at once where it is queued, at its next step where it runs. A finished job cannot be cancelled."""
-    accepted = await submission.accept(body, lambda session: [jobs.request_cancel(session, job_id).id])
+
+    def cancel(session: Session) -> list[str]:
+        check_cancelling(session, submission.holder, job_id)
+        return [jobs.request_cancel(session, job_id).id]
+
+    accepted = await submission.accept(body, cancel)
     (job,) = await submission.wait(accepted)
     headers = {"Location": f"/jobs/{job_id}", **submission.preference.applied}
     return JSONResponse(job, HTTPStatus.ACCEPTED, headers)

@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session
 
 from app import rate_limits
 from app.headers import Preference, PreferenceDependency
+from app.holders import Holder, HolderDependency
 from app.jobs import retries
 from app.jobs.waiting import finished_jobs, read_jobs
 from app.problems import Problem, document_response
-from app.services import Actor, Services, ServicesDependency
+from app.services import Services, ServicesDependency
 from app.storage import refuse_where_full
 from sepme_core import problems
 from sepme_core.canonical import digest_of
@@ -93,12 +94,17 @@ class Submission:
 
     request: Request
     services: Services
-    actor: str
+    holder: Holder
     preference: Preference
     idempotency_key: str | None = None
     arrived: float = field(init=False, default_factory=monotonic)
     counted: retries.Try | None = field(init=False, default=None)
     waiting: list[jobs.Waiting] = field(init=False, default_factory=list)
+
+    @property
+    def actor(self) -> str:
+        """By whom what this makes is."""
+        return self.holder.name
 
     def deadline(self, seconds: float = 0) -> float:
         """Until when the client waits (`time.monotonic`): as it asked for, else `seconds` from its arrival."""
@@ -201,12 +207,12 @@ class Submission:
 async def get_submission(
     request: Request,
     services: ServicesDependency,
-    actor: Actor,
+    holder: HolderDependency,
     preference: PreferenceDependency,
     idempotency_key: IdempotencyKey = None,
 ) -> Submission:
     """The request that may make jobs."""
-    return Submission(request, services, actor, preference, idempotency_key)
+    return Submission(request, services, holder, preference, idempotency_key)
 
 
 SubmissionDependency = Annotated[Submission, Depends(get_submission)]

@@ -34,7 +34,7 @@ def install(application: FastAPI) -> None:
     application.add_exception_handler(RequestValidationError, _answer_validation)
     application.add_exception_handler(HTTPException, _answer_http)
     for kind in (OperationalError, InterfaceError, PoolTimeoutError, DBAPIError):
-        application.add_exception_handler(kind, _answer_database)
+        application.add_exception_handler(kind, answer_database)
 
 
 def respond(request: Request, problem: Problem) -> Response:
@@ -135,8 +135,8 @@ def allowed_methods(request: Request) -> list[str]:
     ]
 
 
-async def _answer_database(request: Request, error: Exception) -> Response:
-    """A lost connection or a lock is a reason to wait; any other database error is a fault of ours."""
+async def answer_database(request: Request, error: Exception) -> Response:
+    """Answer a lost connection or a lock as a reason to wait, and any other database error as a fault of ours."""
     lost = isinstance(error, OperationalError | InterfaceError | PoolTimeoutError)
     if not lost and not (isinstance(error, DBAPIError) and error.connection_invalidated):
         return respond(request, incident(request.scope, error))

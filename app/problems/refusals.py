@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from app import rate_limits
 from app.problems import Problem
 from app.problems.handlers import respond
-from app.problems.problem import InvalidField, invalid
+from app.problems.problem import InvalidField, invalid, pointer
 from sepme_core import problems
 from sepme_core.registry import errors
 from sepme_core.registry.jobs import Waiting
@@ -88,6 +88,32 @@ def _unknown_protected(error: errors.UnknownProtected) -> Problem:
     return Problem(problems.PROTECTED_NOT_FOUND, f"No protected prompts are named {error.name!r}.")
 
 
+def _unknown_key(error: errors.UnknownKey) -> Problem:
+    return Problem(problems.KEY_NOT_FOUND, f"No key is named {error.name!r}.", key=error.name)
+
+
+def _key_name_taken(error: errors.KeyNameTaken) -> Problem:
+    return Problem(problems.KEY_NAME_TAKEN, f"A key is, or was, named {error.name!r}.", key=error.name)
+
+
+def _key_revoked(error: errors.KeyRevoked) -> Problem:
+    return Problem(problems.KEY_REVOKED, f"The key {error.name!r} was revoked.", key=error.name)
+
+
+def _floor_unknown(error: errors.FloorUnknown) -> Problem:
+    return invalid(
+        *(
+            InvalidField(
+                location="body",
+                pointer=pointer(["floor", place]),
+                detail=f"{name!r} has no increment: erase it first, a floor of it would refuse every picture",
+            )
+            for place, name in enumerate(error.floor)
+            if name in error.names
+        )
+    )
+
+
 def _key_reused(error: errors.IdempotencyKeyReused) -> Problem:
     return Problem(problems.IDEMPOTENCY_KEY_REUSED, f"The key {error.key!r} came before with another body.")
 
@@ -111,6 +137,10 @@ PROBLEMS: dict[type[errors.RegistryError], Callable[[Any], Problem]] = {
     errors.QueueFull: _queue_full,
     errors.UnknownImage: _unknown_image,
     errors.UnknownProtected: _unknown_protected,
+    errors.UnknownKey: _unknown_key,
+    errors.KeyNameTaken: _key_name_taken,
+    errors.KeyRevoked: _key_revoked,
+    errors.FloorUnknown: _floor_unknown,
     errors.IdempotencyKeyReused: _key_reused,
     errors.CursorInvalid: _cursor,
 }

@@ -10,12 +10,13 @@ from sqlalchemy.orm import Session
 
 from app.fields import PageDependency, SlugInPath
 from app.headers import Preference
+from app.holders import Actor
 from app.jobs.schemas import JOB_RESPONSES
 from app.jobs.submission import SubmissionDependency, failure, job_response
 from app.problems import document_response
 from app.problems.problem import PROBLEM_RESPONSE
 from app.protected.schemas import ProtectedBody, ProtectedDocument, ProtectedPage
-from app.services import Actor, ServicesDependency
+from app.services import ServicesDependency
 from sepme_core.documents import answers
 from sepme_core.documents.answers import Answer, JobDocument
 from sepme_core.registry import protected

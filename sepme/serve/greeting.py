@@ -17,6 +17,8 @@ class Example:
 
     style: str
     prompt: str
+    keyed: bool = False
+    """Whether only who has a key is answered."""
 
     @property
     def name(self) -> str:
@@ -53,25 +55,27 @@ def lines_to_try(address: str, chosen: Example) -> list[str]:
     """The lines shown once the service is ready: erase, draw without and with, restore."""
     erase = {"kind": "style", "prompts": [chosen.style]}
     draw = {"prompt": chosen.prompt, "seed": 7}
+    key = ' -H "Authorization: Bearer $SEPME_KEY"' if chosen.keyed else ""
     return [
+        *(["  # only who has a key is answered (sepme keys): SEPME_KEY=sepme_…", ""] if chosen.keyed else []),
         "  # erase a style",
-        *_post(f"{address}/concepts/{chosen.name}/erase", 120, erase),
+        *_post(f"{address}/concepts/{chosen.name}/erase", 120, erase, key),
         "",
         "  # draw without it, and as if it had never been erased",
-        *_post(f"{address}/generate", 60, draw),
-        *_post(f"{address}/generate", 60, {**draw, "erased": []}),
+        *_post(f"{address}/generate", 60, draw, key),
+        *_post(f"{address}/generate", 60, {**draw, "erased": []}, key),
         "",
         "  # give it back",
-        f"  curl -sX DELETE {address}/concepts/{chosen.name}",
+        f"  curl -sX DELETE {address}/concepts/{chosen.name}{key}",
         "",
         f"The answers name each picture's address: open {address}/images/… in a browser.",
         f"Everything else: {address}/docs",
     ]
 
 
-def _post(url: str, wait: int, body: Mapping[str, Any]) -> list[str]:
+def _post(url: str, wait: int, body: Mapping[str, Any], key: str) -> list[str]:
     return [
-        f"  curl -s {url} -H 'Prefer: wait={wait}' -H 'Content-Type: application/json' \\",
+        f"  curl -s {url} -H 'Prefer: wait={wait}' -H 'Content-Type: application/json'{key} \\",
         f"       -d {_quoted(json.dumps(body))}",
     ]
 

@@ -6,7 +6,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +175,8 @@ def _greet(where: str) -> None:
 
 def _example(where: str) -> greeting.Example:
     try:
-        return greeting.example(httpx.get(f"{where}/model", timeout=ANSWER_SECONDS, trust_env=False).json())
+        answer = httpx.get(f"{where}/model", timeout=ANSWER_SECONDS, trust_env=False)
+        return replace(greeting.example(answer.json()), keyed=answer.status_code == HTTPStatus.UNAUTHORIZED)
     except (httpx.HTTPError, ValueError):
         return greeting.example({})
 

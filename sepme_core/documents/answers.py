@@ -164,6 +164,22 @@ class AuditDocument(TypedDict):
     hash: str
 
 
+class KeyDocument(TypedDict):
+    """A key without its secret; the registry writes it and clients read it."""
+
+    id: str
+    name: str
+    scopes: list[str]
+    floor: str | list[str]
+    quotas: dict[str, Any]
+    made_by: str
+    created_at: str
+    rotated_at: str | None
+    expires_at: str | None
+    revoked_at: str | None
+    used_at: str | None
+
+
 class ModelDefaults(TypedDict):
     """What a request for pictures gets that does not say."""
 

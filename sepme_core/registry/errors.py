@@ -5,13 +5,14 @@ RegistryError
 ├── ConceptBusy, ConceptIrrevocable, ConceptMoved, ConceptNamedTwice
 ├── ConceptNeverErased, ConceptOfItsOwn, FurtherNameOnly, SameAsItself
 ├── JobFinished, QueueFull
+├── UnknownKey, KeyNameTaken, KeyRevoked, FloorUnknown
 ├── IdempotencyKeyReused
 ├── CursorInvalid
 ├── BlobMissing, BlobDamaged
 └── DatabaseNewer, MigrationRefused
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 
 class RegistryError(Exception):
@@ -138,6 +139,39 @@ class UnknownProtected(RegistryError):
     def __init__(self, name: str) -> None:
         super().__init__(f"no protected prompts are named {name!r}")
         self.name = name
+
+
+class UnknownKey(RegistryError):
+    """No key has this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no key is named {name!r}")
+        self.name = name
+
+
+class KeyNameTaken(RegistryError):
+    """There is a key with this name, or was: what belongs to it must not come to another."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"a key is or was named {name!r}")
+        self.name = name
+
+
+class KeyRevoked(RegistryError):
+    """The key was revoked, for good."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the key {name!r} was revoked")
+        self.name = name
+
+
+class FloorUnknown(RegistryError):
+    """A floor names what has no increment; `names` are those, of all in `floor`."""
+
+    def __init__(self, names: Collection[str], floor: Sequence[str]) -> None:
+        super().__init__(f"no increment for {', '.join(names)}")
+        self.names = list(names)
+        self.floor = list(floor)
 
 
 class IdempotencyKeyReused(RegistryError):

@@ -25,6 +25,7 @@ from sepme_core.documents.certificates import Certificate
 from sepme_core.documents.pictures import PictureRecordDocument
 from sepme_core.documents.requests import KnownDocument, MaskDocument
 from sepme_core.registry.types import ID_LENGTH, Moment, Words, database_time
+from sepme_core.terms import Floor
 
 NAME = Words(64)
 ID = Words(ID_LENGTH)
@@ -243,6 +244,30 @@ class AuditEntry(Table):
     details: Mapped[dict[str, Any]]
     previous_hash: Mapped[str] = mapped_column(DIGEST)
     hash: Mapped[str] = mapped_column(DIGEST, unique=True)
+
+
+class Key(Table):
+    """What somebody asks with. Of its secret only a keyed hash is here; its name is the holder of what is made with it.
+
+    A row stays for good once it is revoked, so that nobody else comes by its name, and by what belongs to it.
+    """
+
+    __tablename__ = "keys"
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)  # the part of the key that may be shown
+    name: Mapped[str] = mapped_column(NAME, unique=True)
+    hash: Mapped[str] = mapped_column(DIGEST)
+    previous_hash: Mapped[str | None] = mapped_column(DIGEST)  # of before it was rotated
+    previous_until: Mapped[datetime | None]
+    scopes: Mapped[list[str]]
+    floor: Mapped[Floor] = mapped_column(DOCUMENT, nullable=False)
+    quotas: Mapped[dict[str, Any]]
+    made_by: Mapped[str] = mapped_column(ACTOR)
+    created_at: Mapped[datetime] = mapped_column(default=database_time())
+    rotated_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    used_at: Mapped[datetime | None]
 
 
 class IdempotencyRecord(Table):

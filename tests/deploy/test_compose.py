@@ -23,7 +23,8 @@ from tests.sepme.service import free_port
 
 CHECKOUT = Path(__file__).parents[2]
 COMPOSE = CHECKOUT / "docker-compose.yml"
-OURS = ("api", "worker-erase", "worker-generate", "worker-erase-gpu", "worker-generate-gpu")
+ROLES = ("api", "worker-erase", "worker-generate", "worker-erase-gpu", "worker-generate-gpu")
+OURS = ("first-key", *ROLES)
 VARIABLE = re.compile(r"\$\{(\w+):-([^}]*)\}")
 
 
@@ -42,7 +43,7 @@ def settings_of(service: dict[str, Any]) -> Settings:
 
 def test_a_plain_start_brings_the_parts_that_the_readme_names() -> None:
     started = [name for name, service in services().items() if not service.get("profiles")]
-    assert sorted(started) == ["api", "postgres", "redis", "worker-erase", "worker-generate"]
+    assert sorted(started) == ["api", "first-key", "postgres", "redis", "worker-erase", "worker-generate"]
 
 
 def test_the_profile_gpu_adds_both_workers_each_with_a_device() -> None:
@@ -79,7 +80,7 @@ def test_the_front_end_has_an_image_of_its_own_and_workers_the_whole_one() -> No
     built = {name: service for name, service in services().items() if "build" in service}
     assert set(built) == set(OURS)
     targets = {name: service["build"].get("target", "worker") for name, service in built.items()}  # the last stage
-    assert targets == {name: "front-end" if name == "api" else "worker" for name in OURS}
+    assert targets == {name: "front-end" if name in ("api", "first-key") else "worker" for name in OURS}
     assert set(targets.values()) <= set(stages())
 
 
@@ -122,6 +123,7 @@ def outside(service: dict[str, Any], database_url: str, redis_port: int, home: P
         "SEPME_BROKER_URL": inside["SEPME_BROKER_URL"].replace("redis:6379", f"127.0.0.1:{redis_port}"),
         "SEPME_BLOB_URL": (home / "blobs").as_uri(),
         "SEPME_HOME": str(home),
+        "SEPME_KEYS_SECRET": str(home / "keys-secret"),
         "SEPME_PORT": str(port),
         "SEPME_DEVICE": "cpu",
         "PYTHONPATH": str(CHECKOUT),
@@ -138,13 +140,20 @@ def test_every_start_command_works_outside_a_container_and_together_they_draw(
     database_url, port = postgresql_url("postgres"), free_port()
     with ExitStack() as stack:
         redis_port = stack.enter_context(redis_server(services()["redis"]["command"], tmp_path))
-        for name in OURS:
+        first = services()["first-key"]
+        command = [word.replace("/var/lib/sepme/keys", str(tmp_path)) for word in first["command"]]
+        with running(*command, env=outside(first, database_url, redis_port, tmp_path, port)) as making:
+            assert making.wait(timeout=60) == 0
+        key = (tmp_path / "admin-key").read_text().strip()
+        for name in ROLES:
             service = services()[name]
             environment = outside(service, database_url, redis_port, tmp_path, port)
             stack.enter_context(logged(service["command"], environment, tmp_path / f"{name}.log"))
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120, trust_env=False) as client:
             until(lambda: workers_seen(client) == "2 seen in the last 10 seconds" * 2, seconds=180)
             body = {"prompt": "a cat", "steps": 2, "seed": 7}
+            assert client.post("/generate", json=body).status_code == 401
+            client.headers["Authorization"] = f"Bearer {key}"
             job = client.post("/generate", json=body, headers={"Prefer": "wait=60"}).json()
             assert job["state"] == "succeeded", job
         healthcheck = [word.replace("8000", str(port)) for word in services()["api"]["healthcheck"]["test"][1:]]

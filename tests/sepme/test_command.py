@@ -53,7 +53,6 @@ def test_a_state_folder_that_cannot_be_made_is_refused(tmp_path: Path, capsys: p
     [
         ("SEPME_PORT", "seventy", "integer"),
         ("SEPME_BROKER_URL", "sqla+sqlite:///queue.db", "loses messages"),
-        ("SEPME_HOST", "0.0.0.0", "SEPME_ALLOW_UNAUTHENTICATED"),
     ],
 )
 def test_settings_that_cannot_work_are_refused_by_name_and_reason(

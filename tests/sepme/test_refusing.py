@@ -100,5 +100,5 @@ def test_a_state_folder_that_cannot_be_made(home: str) -> None:
 
 
 def test_a_host_that_nobody_knows(tmp_path: Path) -> None:
-    unknown = {"SEPME_HOST": "no-such-host.invalid", "SEPME_ALLOW_UNAUTHENTICATED": "true"}
+    unknown = {"SEPME_HOST": "no-such-host.invalid"}
     assert "no-such-host.invalid is no address" in refused(tmp_path / "home", **unknown)
