@@ -3,6 +3,7 @@
 While no key was ever made, requests from this machine alone are answered, and may do everything.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -58,6 +59,8 @@ NEEDED: Mapping[tuple[str, str], terms.Scope | None] = {
     ("POST", "/jobs/{job_id}/cancel"): None,
     ("GET", "/images/{image_id}"): None,
     ("GET", "/model"): None,
+    ("GET", "/v1/models"): None,
+    ("GET", "/v1/models/{model_id}"): None,
     ("GET", "/audit"): "audit:read",
     ("GET", "/metrics"): "metrics:read",
     ("GET", "/keys"): "admin",
@@ -150,7 +153,7 @@ class HolderMiddleware:
 
     def _pepper(self) -> bytes:
         try:
-            return key_secrets.read_pepper(self.services.settings.keys_secret)
+            return key_secrets.read_pepper(self.services.settings.keys_pepper)
         except key_secrets.PepperUnusable as reason:
             raise Problem(problems.STORAGE_UNUSABLE, f"Keys cannot be told: {reason}.") from reason
 
@@ -196,13 +199,18 @@ async def get_actor(holder: HolderDependency) -> str:
 Actor = Annotated[str, Depends(get_actor)]
 
 
+def documented(path: str) -> str:
+    """A route's path as the OpenAPI document has it: without the converters of its parameters."""
+    return re.sub(r":\w+}", "}", path)
+
+
 async def check_scope(request: Request) -> None:
     """Refuse what the key is not good for. Every route has this.
 
     Raises:
         Problem: `scope-missing`.
     """
-    route = (request.method, request.scope["route"].path)
+    route = (request.method, documented(request.scope["route"].path))
     if route in OPEN:
         return
     holder, needed = await get_holder(request), NEEDED.get(route, "admin")

@@ -58,7 +58,8 @@ CONTRACT_VERSION = "1.0.0"
 SUMMARY = "Erases concepts from a text-to-image diffusion model and gives them back."
 DESCRIPTION = """\
 Long work is a job: requests answer 202 with its `Location`, or hold the line with `Prefer: wait=N`. Errors are problem
-documents (RFC 9457), their types are listed at `/problems`. Every POST and PUT takes an `Idempotency-Key`.
+documents (RFC 9457), their types are listed at `/problems`. Every POST and PUT takes an `Idempotency-Key`,
+except those below `/keys`: what shows a key is kept nowhere.
 """
 
 

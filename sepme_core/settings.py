@@ -134,7 +134,7 @@ class Settings(BaseSettings):
         " chain was cut off: best on a disk that whoever reaches the database cannot write to. Unset: in the state"
         " folder.",
     )
-    keys_secret: Path = Field(
+    keys_pepper: Path = Field(
         default=Path(),
         validate_default=True,
         description="The file of 32 random bytes that keys are hashed with, made with the first key; all front ends"
@@ -328,10 +328,10 @@ class Settings(BaseSettings):
     def _audit_heads(cls, file: Path, info: ValidationInfo) -> Path:
         return _home(info) / "audit-heads.txt" if file == Path() else file.expanduser().absolute()
 
-    @field_validator("keys_secret")
+    @field_validator("keys_pepper")
     @classmethod
-    def _keys_secret(cls, file: Path, info: ValidationInfo) -> Path:
-        return _home(info) / "keys-secret" if file == Path() else file.expanduser().absolute()
+    def _keys_pepper(cls, file: Path, info: ValidationInfo) -> Path:
+        return _home(info) / "keys-pepper" if file == Path() else file.expanduser().absolute()
 
     @field_validator("blob_url")
     @classmethod

@@ -113,7 +113,7 @@ def _create(session: Session, settings: Settings, chosen: argparse.Namespace) ->
         quotas=quotas,
         expires_at=None if days is None else datetime.now(UTC) + timedelta(days=days),
     )
-    made = keys.create(session, wanted, key_secrets.make_pepper(settings.keys_secret), OPERATOR)
+    made = keys.create(session, wanted, key_secrets.make_pepper(settings.keys_pepper), OPERATOR)
     return {**keys.document(made.key), "key": made.text}
 
 
@@ -122,7 +122,7 @@ def _first(session: Session, settings: Settings, chosen: argparse.Namespace) -> 
     if keys.any_made(session):
         return {"made": False, "file": str(chosen.file)}
     wanted = keys.Wanted(FIRST, ["admin"], "none", {})
-    made = keys.create(session, wanted, key_secrets.make_pepper(settings.keys_secret), OPERATOR)
+    made = keys.create(session, wanted, key_secrets.make_pepper(settings.keys_pepper), OPERATOR)
     try:
         chosen.file.parent.mkdir(parents=True, exist_ok=True)
         chosen.file.unlink(missing_ok=True)
@@ -150,7 +150,7 @@ def _revoke(session: Session, _settings: Settings, chosen: argparse.Namespace) -
 def _rotate(session: Session, settings: Settings, chosen: argparse.Namespace) -> Mapping[str, Any]:
     if not chosen.overlap_seconds >= 0:
         raise CannotDo(f"--overlap-seconds must be 0 or more, not {chosen.overlap_seconds:g}")
-    pepper = key_secrets.read_pepper(settings.keys_secret)
+    pepper = key_secrets.read_pepper(settings.keys_pepper)
     made = keys.rotate(session, chosen.name, pepper, OPERATOR, chosen.overlap_seconds)
     return {**keys.document(made.key), "key": made.text}
 
@@ -202,8 +202,8 @@ def _explained(reason: Exception) -> str:
 
 def _lines(answer: Mapping[str, Any]) -> list[str]:
     if "file" in answer:
-        said = f"A key for admin lies in {answer['file']}." if answer["made"] else "There are keys: none was made."
-        return [said]
+        made = f"A key for admin lies in {answer['file']}."
+        return [made if answer["made"] else "There are keys: none was made."]
     if "items" in answer:
         return [_line(key) for key in answer["items"]] or ["No key was made yet: this machine alone is answered."]
     said = [_line(answer)]

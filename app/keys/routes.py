@@ -80,7 +80,7 @@ def pepper_of(services: Services) -> bytes:
         Problem: `storage-unusable`.
     """
     try:
-        return key_secrets.make_pepper(services.settings.keys_secret)
+        return key_secrets.make_pepper(services.settings.keys_pepper)
     except key_secrets.PepperUnusable as reason:
         raise Problem(problems.STORAGE_UNUSABLE, f"No key can be made: {reason}.") from reason
 

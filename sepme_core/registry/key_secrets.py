@@ -56,7 +56,7 @@ def read_pepper(file: Path) -> bytes:
         pepper = file.read_bytes()
     except FileNotFoundError:
         raise PepperUnusable(
-            f"{file} is not there: bring it back, or let SEPME_KEYS_SECRET name where it is. Without it no key that was"
+            f"{file} is not there: bring it back, or let SEPME_KEYS_PEPPER name where it is. Without it no key that was"
             " made can be told; a new one is made with the next key where none was made yet"
         ) from None
     except OSError as error:

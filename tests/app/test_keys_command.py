@@ -79,7 +79,7 @@ def test_revoking_is_for_good(run: Run) -> None:
         (("create", "shop", "--scope", "generate", "--floor", "none", "--floor", "cat"), "not some of each"),
         (("create", "shop", "--scope", "generate", "--erasures-a-day", "0"), "--erasures-a-day must be 1 or more"),
         (("create", "shop", "--scope", "generate", "--expires-in-days", "nan"), "must be more than 0"),
-        (("rotate", "shop"), "keys-secret is not there"),
+        (("rotate", "shop"), "keys-pepper is not there"),
         (("revoke", "shop"), "`sepme keys list` lists them"),
     ],
 )

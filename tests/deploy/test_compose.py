@@ -123,7 +123,7 @@ def outside(service: dict[str, Any], database_url: str, redis_port: int, home: P
         "SEPME_BROKER_URL": inside["SEPME_BROKER_URL"].replace("redis:6379", f"127.0.0.1:{redis_port}"),
         "SEPME_BLOB_URL": (home / "blobs").as_uri(),
         "SEPME_HOME": str(home),
-        "SEPME_KEYS_SECRET": str(home / "keys-secret"),
+        "SEPME_KEYS_PEPPER": str(home / "keys-pepper"),
         "SEPME_PORT": str(port),
         "SEPME_DEVICE": "cpu",
         "PYTHONPATH": str(CHECKOUT),

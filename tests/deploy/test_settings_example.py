@@ -19,6 +19,7 @@ SHOWN_OTHERWISE = {
     "public_url",
     "allowed_hosts",
     "trusted_proxies",
+    "keys_pepper",
 }  # defaults that depend, or are unset
 
 
