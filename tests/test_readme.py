@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 from PIL import Image
 
@@ -59,6 +60,20 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Followed]:
         yield Followed(folder, done.stdout)
 
 
+@pytest.fixture(scope="module")
+def followed_with_a_key(followed: Followed, tmp_path_factory: pytest.TempPathFactory) -> Followed:
+    """The same lines once more, on the service that the README's key has closed."""
+    del followed  # its service runs
+    folder = tmp_path_factory.mktemp("holder")
+    (keyed,) = blocks("README.md", "bash")
+    command = ("bash", "-e", "-o", "pipefail", "-c", f"{keyed}\n{lines_to_run()}")
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    answer = httpx.get(f"http://127.0.0.1:{port()}/concepts", trust_env=False)
+    assert answer.status_code == 401
+    return Followed(folder, done.stdout)
+
+
 def test_with_nothing_erased_the_cat_is_there_in_sepia(followed: Followed) -> None:
     assert followed.verdict("original.png") == Verdict("cat", "sepia")
 
@@ -84,6 +99,13 @@ def test_both_are_gone_where_all_that_is_erased_is_left_out(followed: Followed) 
 def test_after_restoring_the_pixels_are_the_first_ones(followed: Followed) -> None:
     first, last = (pixel_digest(followed.picture(name)) for name in ("original.png", "restored.png"))
     assert first == last
+
+
+def test_with_a_key_the_same_lines_give_the_same_pictures(followed: Followed, followed_with_a_key: Followed) -> None:
+    names = sorted(file.name for file in followed.folder.glob("*.png"))
+    assert len(names) == 5
+    for name in names:
+        assert pixel_digest(followed.picture(name)) == pixel_digest(followed_with_a_key.picture(name)), name
 
 
 def test_the_answers_are_those_that_the_readme_shows(followed: Followed) -> None:
