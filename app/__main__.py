@@ -1,19 +1,19 @@
 """The front end as a process of its own: `python -m app`, settings from the environment."""
 
 import gc
-import logging
 
 import uvicorn
 
 from app.main import create_app
 from app.server import configuration
+from sepme_core import logs
 from sepme_core.settings import Settings
 
 
 def main() -> None:
     """Serve until told to stop."""
     settings = Settings()
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.configure(settings)
     application = create_app(settings)
     gc.collect()
     gc.freeze()  # all of this stays: to look through it for garbage would hold up answers by a tenth of a second

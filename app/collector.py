@@ -17,6 +17,7 @@ from threading import Event, Thread
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.services import Services, open_services
+from sepme_core import logs
 from sepme_core.registry import database, retention
 from sepme_core.settings import Settings
 
@@ -124,7 +125,7 @@ def main() -> int:
     Returns: the exit status: 0, or 2 where the registry cannot be used.
     """
     settings = Settings()
-    logging.basicConfig(level=settings.log_level.upper())
+    logs.configure(settings)
     services = open_services(settings)
     try:
         Collector(services).collect()

@@ -1,11 +1,12 @@
 """Field types, and the bases of all bodies and queries: what a slug, a prompt, a number and a page may be."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Path, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
+from sepme_core import logs
 from sepme_core.terms import LARGEST_SEED, SLUG, is_slug
 
 LONGEST_PROMPT = 1000
@@ -17,7 +18,11 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 class Body(BaseModel):
     """A request body: JSON types as they are, unknown fields refused."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
+
+    def model_post_init(self, context: Any, /) -> None:  # noqa: ARG002  (pydantic's own form)
+        """Keep what it says out of the log."""
+        logs.keep_back(self.__dict__)
 
 
 def check_slug(value: str) -> str:

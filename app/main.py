@@ -11,7 +11,7 @@ from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from app import audit, health, holders, model, pages, rate_limits
+from app import audit, health, holders, model, pages, rate_limits, request_ids
 from app.collector import Collector
 from app.concepts import routes as concepts
 from app.generation import openai
@@ -60,6 +60,7 @@ DESCRIPTION = """\
 Long work is a job: requests answer 202 with its `Location`, or hold the line with `Prefer: wait=N`. Errors are problem
 documents (RFC 9457), their types are listed at `/problems`. Every POST and PUT takes an `Idempotency-Key`,
 except those below `/keys`: what shows a key is kept nowhere.
+A request may be sent with an `X-Request-Id`: its answer, its jobs and the log tell it by that.
 """
 
 
@@ -102,10 +103,17 @@ def _describe(application: FastAPI) -> None:
                 license_info=application.license_info,
                 routes=application.routes,
             )
-            application.openapi_schema = holders.describe(rate_limits.describe(move_to_problem_type(document)))
+            application.openapi_schema = _described(move_to_problem_type(document))
         return application.openapi_schema
 
     application.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI documents
+
+
+def _described(document: dict[str, Any]) -> dict[str, Any]:
+    """With what routes do not say themselves."""
+    for describe in (rate_limits.describe, holders.describe, request_ids.describe):
+        document = describe(document)
+    return document
 
 
 def _add_middleware(application: FastAPI, services: Services) -> None:
@@ -119,6 +127,7 @@ def _add_middleware(application: FastAPI, services: Services) -> None:
     application.add_middleware(HeadersMiddleware)
     application.add_middleware(MetricsMiddleware, measures=services.measures)
     application.add_middleware(HeadMiddleware)
+    application.add_middleware(request_ids.RequestIdMiddleware)
 
 
 @asynccontextmanager

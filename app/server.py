@@ -7,6 +7,7 @@ And a connection that ends with bytes unread would be reset, which takes back an
 """
 
 import json
+import logging
 import sys
 from asyncio import TimerHandle, Transport
 from collections.abc import Callable
@@ -21,7 +22,8 @@ from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
 from app.problems import MEDIA_TYPE, Problem
 from app.problems.handlers import respond
-from sepme_core import problems
+from app.request_ids import HEADER, RequestIdMiddleware
+from sepme_core import logs, problems
 from sepme_core.settings import Settings
 
 RESERVE = 16
@@ -177,7 +179,12 @@ class BoundedProtocol(H11Protocol):
 
     def _send(self, problem: Problem) -> None:
         status = problem.kind.status
-        headers = [("Content-Type", MEDIA_TYPE), ("Connection", "close"), *problem.headers.items()]
+        headers = [
+            ("Content-Type", MEDIA_TYPE),
+            ("Connection", "close"),
+            (HEADER, logs.new_request_id()),
+            *problem.headers.items(),
+        ]
         body = json.dumps(problem.document()).encode()
         for event in (
             h11.Response(
@@ -215,11 +222,19 @@ async def _answer_while_crowded(app: ASGIApp, scope: Scope, receive: Receive, se
     if scope["path"] in HEALTH:
         await app(scope, receive, send)
     else:
-        await respond(Request(scope), _crowded())(scope, receive, send)
+        await RequestIdMiddleware(respond(Request(scope), _crowded()))(scope, receive, send)
+
+
+def _without_query(record: logging.LogRecord) -> bool:
+    """Of what was asked log the path alone: what stands behind it may be about somebody."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(each.partition("?")[0] if isinstance(each, str) else each for each in record.args)
+    return True
 
 
 def configuration(application: FastAPI, settings: Settings) -> uvicorn.Config:
     """uvicorn's configuration by the settings. Forwarded headers are read of named proxies alone."""
+    logging.getLogger(logs.ACCESS).addFilter(_without_query)
     return uvicorn.Config(
         application,
         host=settings.host,
@@ -227,6 +242,7 @@ def configuration(application: FastAPI, settings: Settings) -> uvicorn.Config:
         http=bounded(settings.connections, settings.request_seconds),
         ws="none",
         lifespan="on",
+        log_config=None,  # as everything else in this process
         log_level=settings.log_level,
         proxy_headers=bool(settings.proxies),
         forwarded_allow_ips=settings.proxies,

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from sepme import __version__
 from sepme.serve.processes import child_environment
 from sepme.serve.run import CannotServe, serve
+from sepme_core import logs
 from sepme_core.extras import worker_lacking
 from sepme_core.settings import Settings
 
@@ -35,8 +36,7 @@ def verify(settings: Settings, *, concept: str | None = None, as_json: bool = Fa
         command.append("--json")
     if repair:
         command.append("--repair")
-    quiet = {"TRANSFORMERS_VERBOSITY": "error"}  # it would speak of parts that this model has no use for
-    environment = {**quiet, **os.environ, **child_environment(settings, settings.home.resolve())}
+    environment = {**os.environ, **child_environment(settings, settings.home.resolve())}
     return _run(command, environment)
 
 
@@ -84,6 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _start(settings: Settings, chosen: argparse.Namespace) -> int:
     if chosen.command == "verify":
         return verify(settings, concept=chosen.concept, as_json=chosen.json, repair=chosen.repair)
+    logs.configure(settings, level="warning")  # what it says itself is said to whoever sits before it
     serve(settings, verbose=chosen.verbose)
     return 0
 

@@ -236,6 +236,15 @@ class Settings(BaseSettings):
         " lists of what was known once that no job and no increment refers to.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged.")
+    log_format: Literal["text", "json"] = Field(
+        default="text",
+        description="How: lines to read, or a JSON object a line.",
+    )
+    log_prompts: bool = Field(
+        default=False,
+        description="Workers log what each job says: its prompts and wordings. Otherwise these are kept back from every"
+        " line, whoever writes it.",
+    )
 
     @field_validator("home")
     @classmethod

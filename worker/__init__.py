@@ -13,3 +13,6 @@ from sepme_core.extras import worker_lacking
 if lacking := worker_lacking():  # said here, before a module of this package fails to import it
     print(f"sepme: {lacking}", file=sys.__stderr__, flush=True)
     raise SystemExit(os.EX_CONFIG)
+
+# Before it is imported: it would speak of parts that these models have no use for, and before anything can log.
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")

@@ -14,9 +14,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_init, worker_ready, worker_shutdown, worker_shutting_down
+from celery.signals import (
+    celeryd_after_setup,
+    celeryd_init,
+    setup_logging,
+    worker_init,
+    worker_ready,
+    worker_shutdown,
+    worker_shutting_down,
+)
 from pydantic import ValidationError
 
+from sepme_core import logs
 from sepme_core.doorbell import task_of
 from sepme_core.drawing.memory import keep_freed_memory
 from sepme_core.erasure import prepare
@@ -26,7 +35,7 @@ from sepme_core.settings import Settings
 from sepme_core.terms import QUEUES
 from worker import doorbell, work
 from worker.heartbeat import Heartbeat
-from worker.process import ClassifierNotUsable, WorkerProcess, load
+from worker.process import ClassifierNotUsable, WorkerProcess, load, worker_name
 from worker.trouble import is_trouble, said
 from worker.work import LookAhead
 
@@ -87,7 +96,6 @@ def _application(broker_url: str | None) -> Celery:
         task_ignore_result=True,
         task_acks_late=True,
         worker_prefetch_multiplier=1,  # not worker_disable_prefetch: it leaves a free worker idle for up to a second
-        worker_hijack_root_logger=True,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,  # for ever: a worker without a broker waits for it
@@ -118,6 +126,21 @@ def _work_off(worker: WorkerProcess) -> None:
     finally:
         if not worker.drain.begun:
             started.preparation.start()
+
+
+def _log(sender: str, instance: Any, **_signal: Any) -> None:
+    """Log as every process of the service does, from before the model is loaded."""
+    logs.configure(settings, worker=worker_name(sender))
+    instance.quiet = settings.log_format == "json"  # Celery's banner is no line of a log
+
+
+def _log_level(loglevel: int, **_signal: Any) -> None:
+    """Celery's own set-up of logging is left out where somebody listens to this; its command line has a level."""
+    logging.getLogger().setLevel(loglevel)
+
+
+def _log_prints(**_signal: Any) -> None:
+    application.log.redirect_stdouts("WARNING")
 
 
 def _load(sender: Any, **_signal: Any) -> None:
@@ -172,6 +195,9 @@ def _withdraw(**_signal: Any) -> None:
 application = _application(settings.broker_url)
 for each in QUEUES:
     application.task(look, name=task_of(each))
+celeryd_init.connect(_log)
+setup_logging.connect(_log_level)
+celeryd_after_setup.connect(_log_prints)
 worker_init.connect(_load)
 worker_ready.connect(_look_ahead)
 worker_shutting_down.connect(_begin_drain)

@@ -60,16 +60,21 @@ def _put_back(worker: WorkerProcess, claim: jobs.Claim, error: Exception) -> flo
 
 def _fail_by(worker: WorkerProcess, claim: jobs.Claim, error: Exception) -> None:
     if isinstance(error, problems.Refused):
-        logger.info("Job %s: %s", claim.job_id, error)
+        _say_refused(claim, error.document["type"].rsplit("/", 1)[-1])
         _fail(worker, claim, error.document)
     elif isinstance(error, ErasureRefused):
-        logger.info("Job %s: %s", claim.job_id, error)
+        _say_refused(claim, error.code)
         address = f"http://{worker.settings.host}:{worker.settings.port}"
         _fail(worker, claim, problems.of_refusal(error, claim.request, address), error.pictures)
     else:
         document = problems.of_incident()
         logger.error("Job %s: incident %s", claim.job_id, document["incident"], exc_info=error)
         _fail(worker, claim, document)
+
+
+def _say_refused(claim: jobs.Claim, kind: str) -> None:
+    """By its kind alone: the detail may quote a part of what was asked for. The job has it."""
+    logger.info("Job %s is refused: %s.", claim.job_id, kind)
 
 
 def _fail(

@@ -5,12 +5,14 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from sepme_core import logs
 from sepme_core.registry import jobs
 from sepme_core.registry.database import writing
 
@@ -77,6 +79,11 @@ class PutBack(Interrupted):
 
 class GaveWay(Interrupted):
     """Another job has to be done first: this one goes back to the queue, to be done anew."""
+
+
+def about(claim: jobs.Claim) -> AbstractContextManager[None]:
+    """What is logged within is about this job, and holds nothing of what it says."""
+    return logs.about_job(claim.job_id, claim.request_id, claim.request, claim.pinned)
 
 
 class Lease:
@@ -183,6 +190,10 @@ class Lease:
             raise PutBack
 
     def _renew(self) -> None:
+        with about(self.claim):
+            self._go_on_renewing()
+
+    def _go_on_renewing(self) -> None:
         while not self._over.wait(self._seconds / RENEWALS_PER_LEASE):
             if self._clock() - self._sign > self._hang_seconds:
                 logger.critical(

@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Mapping
 from typing import cast
 
+from sepme_core import logs
 from sepme_core.documents.answers import ProblemDocument
 from sepme_core.documents.requests import ErasureDocument, RequestDocument
 from sepme_core.erasure import ErasureRefused
@@ -85,4 +86,6 @@ def of_incident() -> ProblemDocument:
     """An error nobody foresaw; the log holds it under the incident's id."""
     incident = secrets.token_hex(8)
     detail = "The worker met an error that it cannot explain to the caller."
-    return INTERNAL_ERROR.document(detail, INTERNAL_ERROR.remedy, incident=incident)
+    request_id = logs.request_id()
+    named = {} if request_id is None else {"request_id": request_id}
+    return INTERNAL_ERROR.document(detail, INTERNAL_ERROR.remedy, incident=incident, **named)

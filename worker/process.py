@@ -171,6 +171,11 @@ class WorkerProcess:
         )
 
 
+def worker_name(node: str) -> str:
+    """The name of this process by Celery's: two state folders on one host have equal nodes."""
+    return f"{node}:{os.getpid()}"
+
+
 def load(settings: Settings, node: str, queue: str) -> WorkerProcess:
     """Open the registry and load the model; seconds for the demo model, minutes for one that must be fetched.
 
@@ -191,7 +196,7 @@ def load(settings: Settings, node: str, queue: str) -> WorkerProcess:
     base = load_model(settings, compiled=settings.compile and queue == "generate")
     logger.info("Loaded %s (%s) on %s.", base.name, base.digest, base.device)
     return WorkerProcess(
-        name=f"{node}:{os.getpid()}",  # two state folders on one host have equal nodes
+        name=worker_name(node),
         queue=queue,
         settings=settings,
         engine=engine,
@@ -214,6 +219,8 @@ def load_model(settings: Settings, *, compiled: bool = False) -> DiffusionModel:
     for library in (diffusers, transformers):
         library.utils.logging.disable_progress_bar()  # a log is no terminal
         library.utils.logging.set_verbosity_error()  # what matters of their warnings is an error here
+        library.utils.logging.disable_default_handler()  # and is logged as everything is
+        library.utils.logging.enable_propagation()
     ask_for_the_same_bytes(pick_device(settings.device))
     base = load_base(
         settings.model,

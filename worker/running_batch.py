@@ -16,8 +16,9 @@ from sepme_core.drawing.request import Picture
 from sepme_core.registry import jobs
 from sepme_core.registry.database import writing
 from worker import ending, generate, problems
+from worker.beginning import say_begin
 from worker.generate import Drawing
-from worker.lease import Cancelled, Interrupted, Lease, LeaseLost
+from worker.lease import Cancelled, Interrupted, Lease, LeaseLost, about
 from worker.process import WorkerProcess
 from worker.trouble import is_trouble, said
 
@@ -86,13 +87,14 @@ class RunningBatch:
                 return
 
     def _take(self, claim: jobs.Claim) -> None:
-        logger.info("Job %s: %s, attempt %d.", claim.job_id, claim.kind, claim.attempt)
         lease = self._worker.hold(claim)
-        lease.begin()
-        try:
-            self._drawings.append(generate.prepare(self._worker, lease))
-        except Exception as error:  # noqa: BLE001  (whatever it is, the job's row says so)
-            self._end(lease, error)
+        with about(claim):
+            say_begin(self._worker, claim)
+            lease.begin()
+            try:
+                self._drawings.append(generate.prepare(self._worker, lease))
+            except Exception as error:  # noqa: BLE001  (whatever it is, the job's row says so)
+                self._end(lease, error)
 
     def _join(self) -> None:
         """Let rows in, in the order of their jobs: none overtakes another that waits for room."""
@@ -182,7 +184,8 @@ class RunningBatch:
         try:
             drawing.pictures[row.place] = self._decoded(row)
             if drawing.complete:
-                generate.publish(self._worker, drawing)
+                with about(drawing.lease.claim):
+                    generate.publish(self._worker, drawing)
                 self._leave(drawing)
         except Exception as error:  # noqa: BLE001  (whatever it is, the job's row says so)
             self._leave(drawing, self._explained(error, drawing))
@@ -214,7 +217,8 @@ class RunningBatch:
 
     def _end(self, lease: Lease, error: Exception | None) -> None:
         try:
-            seconds = ending.end(self._worker, lease.claim, error)
+            with about(lease.claim):
+                seconds = ending.end(self._worker, lease.claim, error)
         finally:
             lease.end()
         if seconds is not None:

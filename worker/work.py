@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from sepme_core.registry import jobs
 from sepme_core.registry.database import reading, writing
 from worker import ending, erase, protect, reproject
-from worker.lease import Lease
+from worker.beginning import say_begin
+from worker.lease import Lease, about
 from worker.process import WorkerProcess
 from worker.running_batch import RunningBatch
 
@@ -58,16 +59,21 @@ def do(worker: WorkerProcess, claim: jobs.Claim, claim_next: Callable[[], jobs.C
     if claim.kind == "generate":
         RunningBatch(worker, claim_next).run(claim)
         return
-    logger.info("Job %s: %s, attempt %d.", claim.job_id, claim.kind, claim.attempt)
+    with about(claim):
+        seconds = _done(worker, claim)
+    if seconds is not None:
+        ending.pause(worker, seconds)
+
+
+def _done(worker: WorkerProcess, claim: jobs.Claim) -> float | None:
+    """What `ending.end` says once a job that is done by itself has ended."""
+    say_begin(worker, claim)
     with worker.hold(claim) as lease:
         try:
             WORK[claim.kind](worker, lease)
         except Exception as error:  # noqa: BLE001  (whatever it is, the job's row says so)
-            seconds = ending.end(worker, claim, error)
-        else:
-            seconds = ending.end(worker, claim)
-    if seconds is not None:
-        ending.pause(worker, seconds)
+            return ending.end(worker, claim, error)
+        return ending.end(worker, claim)
 
 
 class LookAhead:

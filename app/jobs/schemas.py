@@ -72,6 +72,9 @@ class JobDocument(BaseModel):
     attempt: int = Field(description="How often a worker took it up.")
     cancel_requested: bool = Field(description="Whether it is to be cancelled; one that runs ends at its next step.")
     cancelled_by: str | None = Field(description="What cancelled it, or asked for that, in words.")
+    request_id: str | None = Field(
+        default=None, description="The `X-Request-Id` of the request that it is for; null where it is for none."
+    )
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None

@@ -5,6 +5,7 @@ import logging
 import secrets
 from asyncio import CancelledError
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
@@ -17,7 +18,7 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.problems.problem import Problem, document_response, invalid, invalid_fields
-from sepme_core import problems
+from sepme_core import logs, problems
 from sepme_core.documents.answers import OpenAIError, ProblemDocument
 
 logger = logging.getLogger(__name__)
@@ -149,7 +150,12 @@ def incident(scope: Scope, error: Exception) -> Problem:
     """Log an error nobody expected under a number, and tell the caller that number alone."""
     number = secrets.token_hex(8)
     logger.error("incident %s at %s %s", number, scope.get("method"), scope.get("path"), exc_info=error)
-    return Problem(problems.INTERNAL_ERROR, "An error that nobody foresaw was logged.", incident=number)
+    return Problem(problems.INTERNAL_ERROR, "An error that nobody foresaw was logged.", incident=number, **_named())
+
+
+def _named() -> dict[str, Any]:
+    request_id = logs.request_id()
+    return {} if request_id is None else {"request_id": request_id}
 
 
 class IncidentMiddleware:

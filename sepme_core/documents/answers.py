@@ -93,6 +93,7 @@ class ProblemDocument(TypedDict):
     instance: NotRequired[str]
     job: NotRequired[str]
     incident: NotRequired[str]
+    request_id: NotRequired[str]
     concept: NotRequired[str]
     concepts: NotRequired[list[str]]
     pictures: NotRequired[list[RefusalPicture]]
@@ -127,6 +128,7 @@ class JobDocument(TypedDict):
     attempt: int
     cancel_requested: bool
     cancelled_by: str | None
+    request_id: str | None
     created_at: str
     started_at: str | None
     finished_at: str | None

@@ -56,6 +56,7 @@ def make_engine(url: str, *, patience_seconds: float = BUSY_SECONDS, connections
             pool_pre_ping=True,
             isolation_level="READ COMMITTED",
             json_serializer=_json,
+            hide_parameters=True,  # errors would quote them, and they hold prompts
             connect_args={"connect_timeout": CONNECT_SECONDS},
             **sized,
         )
@@ -67,7 +68,9 @@ def make_engine(url: str, *, patience_seconds: float = BUSY_SECONDS, connections
             "processes of their own, so a database in memory would be another one for each"
         )
     Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(parsed, connect_args={"timeout": patience_seconds}, json_serializer=_json, **sized)
+    engine = create_engine(
+        parsed, connect_args={"timeout": patience_seconds}, json_serializer=_json, hide_parameters=True, **sized
+    )
     event.listen(engine, "connect", partial(_prepare_sqlite, patience_seconds))
     event.listen(engine, "begin", _begin_sqlite)
     return engine

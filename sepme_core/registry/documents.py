@@ -107,6 +107,7 @@ def job_document(job: Job) -> JobDocument:
         "attempt": job.attempt,
         "cancel_requested": job.cancel_requested,
         "cancelled_by": job.cancelled_by,
+        "request_id": job.request_id,
         "created_at": timestamp(job.created_at),
         "started_at": timestamp(job.started_at),
         "finished_at": timestamp(job.finished_at),

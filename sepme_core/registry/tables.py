@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from sepme_core import logs
 from sepme_core.documents.answers import Answer, ModelDescription
 from sepme_core.documents.certificates import Certificate
 from sepme_core.documents.pictures import PictureRecordDocument
@@ -173,6 +174,8 @@ class Job(Table):
     troubles: Mapped[int] = mapped_column(default=0, server_default="0")  # times put back: it was no fault of its own
     cancel_requested: Mapped[bool] = mapped_column(default=False)
     cancelled_by: Mapped[str | None]  # what asked for it first, in words
+    # Of the request that it was made for, or that made another one call for it.
+    request_id: Mapped[str | None] = mapped_column(Words(128), default=logs.request_id)
     step: Mapped[int] = mapped_column(default=0)
     of: Mapped[int] = mapped_column(default=0)
     message: Mapped[str] = mapped_column(default="")

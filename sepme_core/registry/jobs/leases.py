@@ -39,6 +39,7 @@ class Claim:
     concept: str | None
     worker: str
     losses: int = 0
+    request_id: str | None = None
 
 
 _CLAIMING = (  # built once: to build it again takes longer than the database takes
@@ -52,7 +53,7 @@ _CLAIMING = (  # built once: to build it again takes longer than the database ta
         lease_until=database_time(bindparam("seconds", type_=Float)),
         started_at=func.coalesce(Job.started_at, database_time()),
     )
-    .returning(Job.attempt, Job.kind, Job.request, Job.pinned, Job.concept, Job.losses)
+    .returning(Job.attempt, Job.kind, Job.request, Job.pinned, Job.concept, Job.losses, Job.request_id)
 )
 
 
@@ -67,7 +68,7 @@ def claim(session: Session, job_id: str, *, worker: str, lease_seconds: float) -
     if row is None:
         return None
     request, pinned = knowledge.whole(session, row.request), knowledge.unfolded(session, row.pinned)
-    return Claim(job_id, row.attempt, row.kind, request, pinned, row.concept, worker, row.losses)
+    return Claim(job_id, row.attempt, row.kind, request, pinned, row.concept, worker, row.losses, row.request_id)
 
 
 def _held(claim: Claim) -> ColumnElement[bool]:

@@ -25,6 +25,7 @@ _SPELT = {
     "attempt": Job.attempt,
     "cancel_requested": Job.cancel_requested,
     "cancelled_by": Job.cancelled_by,
+    "request_id": Job.request_id,
     "created_at": spelt(Job.created_at),
     "started_at": spelt(Job.started_at),
     "finished_at": spelt(Job.finished_at),

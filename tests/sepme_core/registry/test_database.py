@@ -320,3 +320,10 @@ def test_looking_whether_the_database_is_usable_waits_for_no_writer(engine: Engi
         check(another)
         assert time.monotonic() - started < 1
     another.dispose()
+
+
+def test_an_error_quotes_nothing_of_what_was_to_be_written(own_engine: Engine) -> None:
+    with pytest.raises(DBAPIError) as refused, own_engine.begin() as connection:
+        connection.execute(text("SELECT * FROM no_such_table WHERE prompt = :prompt"), {"prompt": "MARKED"})
+    assert "no_such_table" in str(refused.value)
+    assert "MARKED" not in str(refused.value)
