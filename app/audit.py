@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from app.fields import PageQuery, Slug
+from app.fields import Case, PageQuery, Slug
 from app.problems.problem import PROBLEM_RESPONSE
 from app.services import ServicesDependency
 from sepme_core.registry import audit
@@ -23,7 +23,8 @@ class AuditEntry(BaseModel):
     concept: str | None
     from_digest: str | None = Field(description="The increment that served before.")
     to_digest: str | None = Field(description="The increment that serves since.")
-    details: dict[str, Any]
+    details: dict[str, Any] = Field(description="Anything else: `case` and `reason` where they were given, among it.")
+    case: str | None = Field(default=None, description="That of `details`; left out where there is none.")
     previous_hash: str
     hash: str
 
@@ -39,10 +40,13 @@ class AuditQuery(PageQuery):
     """Which entries to list."""
 
     concept: Slug | None = None
+    case: Case | None = Field(default=None, description="Exactly this one; with `concept` too, entries of both.")
 
 
-@router.get("/audit", response_model=AuditPage)
+@router.get("/audit", response_model=AuditPage, response_model_exclude_unset=True)
 async def list_audit(query: Annotated[AuditQuery, Query()], services: ServicesDependency) -> dict[str, Any]:
     """Who changed what, when, from which digest to which."""
-    page = await services.read(lambda session: audit.page(session, query.cursor, query.limit, query.concept))
+    page = await services.read(
+        lambda session: audit.page(session, query.cursor, query.limit, query.concept, query.case)
+    )
     return {"items": [audit.document(entry) for entry in page.items], "next_cursor": page.next_cursor}

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app import permissions
 from app.concepts.schemas import AgainBody, ConceptDocument, ConceptPage, ErasureBody, ErasuresBody
-from app.fields import PageDependency, PageQuery, SlugInPath
+from app.fields import GroundsQuery, PageDependency, PageQuery, SlugInPath
 from app.headers import IfMatch, json_response
 from app.holders import Actor, HolderDependency
 from app.jobs.schemas import JOB_RESPONSES, JOBS_RESPONSES, JobDocument, JobList
@@ -23,6 +23,7 @@ from app.services import Services, ServicesDependency
 from sepme_core import problems
 from sepme_core.registry import concepts, increments, json_text, serving
 from sepme_core.registry.errors import BlobDamaged, BlobMissing, ConceptNamedTwice, SameAsItself
+from sepme_core.registry.grounds import Grounds
 
 MEDIA_TYPE = "application/octet-stream"  # safetensors has no registered media type
 router = APIRouter(tags=["concepts"], responses=PROBLEM_RESPONSE)
@@ -48,10 +49,8 @@ class LoraQuery(BaseModel):
         return f"{concept}.safetensors" if self.format == "diffusers" else f"{concept}-{self.format}.safetensors"
 
 
-class RestoreQuery(BaseModel):
-    """How far a concept is taken back. Parameters that are not known are refused: a slip would do the wrong thing."""
-
-    model_config = ConfigDict(extra="forbid")
+class RestoreQuery(GroundsQuery):
+    """How far a concept is taken back, and on what grounds."""
 
     purge: bool = Field(default=False, description="True: forget it altogether and give its capacity back.")
 
@@ -139,9 +138,9 @@ async def restore_concept(
     A further name cannot be restored; `purge=true` withdraws it alone.
     """
     if query.purge:
-        await services.write(lambda session: concepts.purge(session, name, actor, if_match))
+        await services.write(lambda session: concepts.purge(session, name, actor, if_match, query.grounds))
         return Response(status_code=HTTPStatus.NO_CONTENT)
-    concept = await services.write(lambda session: restore(session, name, actor, if_match))
+    concept = await services.write(lambda session: restore(session, name, actor, if_match, query.grounds))
     return json_response(concept.text, {"ETag": concept.etag})
 
 
@@ -159,7 +158,7 @@ async def erase_again(
     submission: SubmissionDependency, body: Annotated[AgainBody, Body(default_factory=AgainBody)]
 ) -> Response:
     """Erase all that is stored for another model again, for the one that is served. What is restored stays so."""
-    accepted = await submission.accept(body, lambda session: _accept_again(session, submission.actor))
+    accepted = await submission.accept(body, lambda session: _accept_again(session, body, submission.actor))
     return await submission.answer_all(accepted)
 
 
@@ -175,13 +174,13 @@ def page(session: Session, query: PageQuery) -> str:
     return json_text.document(rest, {"items": json_text.array(each.text for each in found.items)})
 
 
-def restore(session: Session, name: str, actor: str, if_match: str | None) -> concepts.ConceptText:
+def restore(session: Session, name: str, actor: str, if_match: str | None, grounds: Grounds) -> concepts.ConceptText:
     """Restore a concept; the concept as it is then.
 
     Raises:
         UnknownConcept, ConceptIrrevocable, ConceptMoved: As the registry says.
     """
-    concepts.restore(session, name, actor, if_match)
+    concepts.restore(session, name, actor, if_match, grounds)
     return concepts.text(session, name)
 
 
@@ -242,7 +241,7 @@ def refuse_lone_joint(body: ErasuresBody) -> None:
 
 
 def _accept(session: Session, body: ErasuresBody, submission: Submission) -> list[str]:
-    requests = [concept.request(concept.name) for concept in body.concepts]
+    requests = body.requests()
     try:
         accepted = concepts.accept_erasures(
             session, requests, submission.actor, joint=body.joint, blobs=submission.services.blobs
@@ -259,6 +258,6 @@ def _misnamed(place: int, field: str, detail: str) -> Problem:
     return invalid(InvalidField(location="body", pointer=f"#/concepts/{place}/{field}", detail=detail))
 
 
-def _accept_again(session: Session, actor: str) -> list[str]:
+def _accept_again(session: Session, body: AgainBody, actor: str) -> list[str]:
     base_digest = served_model(session)["base_digest"]
-    return [accepted.job.id for accepted in concepts.accept_again(session, base_digest, actor)]
+    return [accepted.job.id for accepted in concepts.accept_again(session, base_digest, actor, body.grounds)]

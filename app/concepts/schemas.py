@@ -5,13 +5,14 @@ from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from app.fields import MOST_PROMPTS, Body, Prompt, Prompts, Slug
+from app.fields import MOST_PROMPTS, GroundsBody, Prompt, Prompts, Slug
 from sepme_core.documents.requests import AskedErasure
 from sepme_core.options import ErasureOptions
+from sepme_core.registry.grounds import of_request
 from sepme_core.terms import ConceptState, Kind, Reason
 
 
-class ErasureBody(Body):
+class ErasureBody(GroundsBody):
     """How a concept is erased. Every field has a default: an empty body will do."""
 
     model_config = ConfigDict(
@@ -131,14 +132,20 @@ class NamedErasure(ErasureBody):
     name: Slug
 
 
-class ErasuresBody(Body):
-    """The concepts to erase: accepted all or none."""
+class ErasuresBody(GroundsBody):
+    """The concepts to erase: accepted all or none. `case` and `reason` are for those that do not say their own."""
 
     concepts: Annotated[list[NamedErasure], Field(min_length=1, max_length=100)]
     joint: bool = Field(
         default=False, description="True: optimise them together, balanced against each other; two at least."
     )
 
+    def requests(self) -> list[AskedErasure]:
+        """Each whole request, on its own grounds, or on those that all have in common."""
+        stated = self.grounds.said()
+        asked = [concept.request(concept.name) for concept in self.concepts]
+        return [cast("AskedErasure", {**each, **stated, **of_request(each).said()}) for each in asked]
 
-class AgainBody(Body):
-    """Nothing is to be said about erasing again; the body may be left out."""
+
+class AgainBody(GroundsBody):
+    """On what grounds all is erased again; the body may be left out."""

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.concepts.schemas import ConceptDocument
-from app.fields import Body, PageQuery, Slug
+from app.fields import Body, Case, PageQuery, Slug
 from app.problems.problem import PROBLEM_RESPONSE, Responses
 from app.protected.schemas import ProtectedDocument
 from sepme_core.terms import JobKind, JobState
@@ -68,6 +68,8 @@ class JobDocument(BaseModel):
     state: JobState
     concept: str | None = Field(default=None, description="The concept, or the protected entry, it is about, if any.")
     request: dict[str, Any] = Field(description="The request as it was accepted, defaults filled in.")
+    case: str | None = Field(description="Under which it was asked for, if that was said; no part of the request.")
+    reason: str | None = Field(description="Why it was asked for, if that was said.")
     progress: Progress
     attempt: int = Field(description="How often a worker took it up.")
     cancel_requested: bool = Field(description="Whether it is to be cancelled; one that runs ends at its next step.")
@@ -90,6 +92,7 @@ class JobQuery(PageQuery):
     state: JobState | None = None
     kind: JobKind | None = None
     concept: Slug | None = None
+    case: Case | None = Field(default=None, description="Exactly this one.")
 
 
 class CancelBody(Body):

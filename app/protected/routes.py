@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse, Response
 from sqlalchemy.orm import Session
 
-from app.fields import PageDependency, SlugInPath
+from app.fields import GroundsQuery, PageDependency, SlugInPath
 from app.headers import Preference
 from app.holders import Actor
 from app.jobs.schemas import JOB_RESPONSES
@@ -48,27 +48,27 @@ async def put_protected(name: SlugInPath, submission: SubmissionDependency, body
     The answer is a job where something is erased for good, which first sees whether that would be weakened; and where a
     prompt may be longer than the model reads (`prompt_tokens` of GET /model): one that is, is refused.
     """
-    answer, jobs = await submission.accept_once(
-        body, lambda session: ask(session, name, body.prompts, submission.actor)
-    )
+    answer, jobs = await submission.accept_once(body, lambda session: ask(session, name, body, submission.actor))
     submission.services.ring()
     return respond(answer, await submission.wait(jobs), submission.preference)
 
 
 @router.delete("/protected/{name}", status_code=HTTPStatus.NO_CONTENT)
-async def delete_protected(name: SlugInPath, services: ServicesDependency, actor: Actor) -> None:
+async def delete_protected(
+    name: SlugInPath, query: Annotated[GroundsQuery, Query()], services: ServicesDependency, actor: Actor
+) -> None:
     """Protect these prompts no longer; a job that is to protect prompts under this name is cancelled."""
-    await services.write(lambda session: protected.give_up(session, name, actor))
+    await services.write(lambda session: protected.give_up(session, name, actor, query.grounds))
 
 
-def ask(session: Session, name: str, prompts: list[str], actor: str) -> Answer:
+def ask(session: Session, name: str, body: ProtectedBody, actor: str) -> Answer:
     """Have the prompts protected, now or by a job.
 
     Returns:
         The job under `jobs`, or what is protected under `protected`; and whether it `is_new` under that name, which
         holds until the job has ended: whoever protects or gives up the name meanwhile calls the job off.
     """
-    accepted = protected.accept(session, name, prompts, actor)
+    accepted = protected.accept(session, name, body.prompts, actor, body.grounds)
     return {
         "jobs": [accepted.job.id] if accepted.job else [],
         "protected": protected.document(accepted.row) if accepted.row else None,

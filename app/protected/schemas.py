@@ -4,11 +4,11 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.fields import Body, Prompts
+from app.fields import GroundsBody, Prompts
 
 
-class ProtectedBody(Body):
-    """The prompts to protect."""
+class ProtectedBody(GroundsBody):
+    """The prompts to protect, and on what grounds."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"prompts": ["the Acme logo", "Acme watermark"]}]})
 

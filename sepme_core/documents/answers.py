@@ -124,6 +124,8 @@ class JobDocument(TypedDict):
     state: str
     concept: str | None
     request: AnsweredRequest
+    case: str | None
+    reason: str | None
     progress: ProgressDocument
     attempt: int
     cancel_requested: bool
@@ -162,6 +164,7 @@ class AuditDocument(TypedDict):
     from_digest: str | None
     to_digest: str | None
     details: dict[str, Any]
+    case: NotRequired[str]
     previous_hash: str
     hash: str
 

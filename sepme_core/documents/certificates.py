@@ -124,6 +124,8 @@ class Certificate(Measurements):
     seconds: NotRequired[float]
     pictures: NotRequired[list[EvidenceDocument]]
     audit: NotRequired[AuditedAs]
+    case: NotRequired[str | None]
+    stated_reason: NotRequired[str | None]
 
 
 class IncrementMetadata(TypedDict):

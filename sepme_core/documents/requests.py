@@ -15,6 +15,8 @@ class AskedErasure(TypedDict):
     irrevocable: NotRequired[bool]
     override: NotRequired[bool]
     options: NotRequired[dict[str, Any]]
+    case: NotRequired[str | None]
+    reason: NotRequired[str | None]
 
 
 class KnownDocument(TypedDict):
@@ -51,9 +53,11 @@ class ErasureRequestDocument(ErasureDocument):
 
 
 class NewErasure(ErasureRequestDocument):
-    """The same before the registry has settled of which concept it is; no job stores `same_as`."""
+    """The same before the registry has settled of which concept it is; no stored request has these members."""
 
     same_as: str | None
+    case: str | None
+    reason: str | None
 
 
 class KeptGroup(TypedDict):

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from sepme_core.canonical import digest_of
@@ -17,12 +17,28 @@ from sepme_core.documents.certificates import AuditedAs
 from sepme_core.registry import queries, types
 from sepme_core.registry.database import serialise
 from sepme_core.registry.errors import CursorInvalid
+from sepme_core.registry.grounds import UNSTATED, Grounds
 from sepme_core.registry.tables import AuditEntry
 
 FIRST_PREVIOUS = "sha256:" + 64 * "0"
 BATCH = 500
 LAST_SEQUENCE = 2**31 - 1  # what the column holds
 APPENDED = "sepme_audit_head"
+NOTED = "case-noted"
+SAYING = {
+    "erase": ("erase", "reactivate", "make-irrevocable", "further-name"),
+    "restore": ("restore",),
+    "protect": ("protect",),
+    "unprotect": ("unprotect",),
+}
+"""By which actions it is said on what grounds something was asked for, by what that was."""
+UNDOING = {
+    "erase": ("restore", "purge"),
+    "restore": ("erase", "reactivate"),
+    "protect": ("unprotect",),
+    "unprotect": ("protect",),
+}
+"""The actions after which it is so no more."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +78,7 @@ def append(
     from_digest: str | None = None,
     to_digest: str | None = None,
     details: dict[str, Any] | None = None,
+    grounds: Grounds = UNSTATED,
 ) -> AuditEntry:
     """Add an entry to the end of the chain, in the caller's transaction.
 
@@ -69,11 +86,12 @@ def append(
         session: of `database.writing`; writers take their turns until it ends.
         actor: the key holder.
         action: erase, reproject, substitute, reactivate, restore, purge, make-irrevocable, protect, unprotect,
-            further-name, withdraw-further-name.
+            further-name, withdraw-further-name, case-noted.
         concept: the concept, or the name of the protected prompts.
         from_digest: the increment that served before.
         to_digest: the increment that serves now.
         details: anything else; JSON.
+        grounds: on what it was asked for; they stand in the details too.
 
     Raises:
         ValueError: where `details` is not JSON.
@@ -88,7 +106,8 @@ def append(
         concept=concept,
         from_digest=from_digest,
         to_digest=to_digest,
-        details=details or {},
+        details={**(details or {}), **grounds.said()},
+        case=grounds.case,
         previous_hash=last.hash if last else FIRST_PREVIOUS,
     )
     entry.hash = hash_of(entry)
@@ -96,6 +115,43 @@ def append(
     session.flush()
     session.info[APPENDED] = Head(entry.sequence, entry.hash)
     return entry
+
+
+def note(
+    session: Session,
+    actor: str,
+    concept: str,
+    grounds: Grounds,
+    digest: str | None = None,
+    *,
+    of: str,
+    details: dict[str, Any],
+) -> None:
+    """Add an entry of further grounds for what is so already, on others or on none.
+
+    Args:
+        session: of `database.writing`.
+        actor: the key holder.
+        concept: the concept, or the name of the protected prompts.
+        grounds: where they state nothing, or were said since it became so, nothing is added.
+        digest: the increment that serves, before and after.
+        of: what was asked for once more: a key of `SAYING`.
+        details: anything else; JSON.
+    """
+    if grounds != UNSTATED and not _is_said(session, concept, grounds, of):
+        append(session, actor, NOTED, concept, digest, digest, {"of": of, **details}, grounds)
+
+
+def _is_said(session: Session, concept: str, grounds: Grounds, of: str) -> bool:
+    of_it = AuditEntry.concept == concept
+    undone = select(func.max(AuditEntry.sequence)).where(of_it, AuditEntry.action.in_(UNDOING[of])).scalar_subquery()
+    since = AuditEntry.sequence > func.coalesce(undone, 0)
+    asking = AuditEntry.action.in_((*SAYING[of], NOTED))
+    said = select(AuditEntry).where(of_it, since, asking, AuditEntry.case == grounds.case)
+    return any(
+        entry.details.get("reason") == grounds.reason and entry.details.get("of", of) == of
+        for entry in session.scalars(said)
+    )
 
 
 def appended(session: Session) -> Head | None:
@@ -113,7 +169,7 @@ def head(session: Session) -> Head | None:
 
 def document(entry: AuditEntry) -> AuditDocument:
     """Return the entry as JSON; all of it but `hash` is what `hash` is of."""
-    return {
+    found: AuditDocument = {
         "sequence": entry.sequence,
         "at": types.timestamp(entry.at),
         "actor": entry.actor,
@@ -125,6 +181,9 @@ def document(entry: AuditEntry) -> AuditDocument:
         "previous_hash": entry.previous_hash,
         "hash": entry.hash,
     }
+    if entry.case is not None:  # left out where there is none: entries were hashed without it before
+        found["case"] = entry.case
+    return found
 
 
 def hash_of(entry: AuditEntry) -> str:
@@ -155,8 +214,10 @@ def walk(session: Session, noted: Mapping[int, Collection[str]]) -> Walked:
             return Walked(entries, previous, None, min(missing, default=None))
 
 
-def page(session: Session, cursor: str | None, limit: int, concept: str | None = None) -> queries.Page[AuditEntry]:
-    """Return `limit` entries, oldest first.
+def page(
+    session: Session, cursor: str | None, limit: int, concept: str | None = None, case: str | None = None
+) -> queries.Page[AuditEntry]:
+    """Return `limit` entries, oldest first: of a concept, of a case, or those of both.
 
     Raises:
         CursorInvalid: where the cursor is not one of this listing.
@@ -169,6 +230,8 @@ def page(session: Session, cursor: str | None, limit: int, concept: str | None =
         found = found.where(AuditEntry.sequence > int(sequence))
     if concept is not None:
         found = found.where(AuditEntry.concept == concept)
+    if case is not None:
+        found = found.where(AuditEntry.case == case)
     entries = list(session.scalars(found))
     more = len(entries) > limit
     return queries.Page(entries[:limit], queries.encode(str(entries[limit - 1].sequence)) if more else None)

@@ -103,6 +103,8 @@ def job_document(job: Job) -> JobDocument:
         "state": job.state,
         "concept": job.concept,
         "request": answered_request(job.request),
+        "case": job.case,
+        "reason": job.reason,
         "progress": {"step": job.step, "of": job.of, "message": job.message},
         "attempt": job.attempt,
         "cancel_requested": job.cancel_requested,

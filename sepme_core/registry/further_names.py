@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from sepme_core.documents.answers import FurtherNameDocument
 from sepme_core.documents.requests import ErasureDocument, ErasureRequestDocument
 from sepme_core.registry import audit
+from sepme_core.registry.grounds import UNSTATED, Grounds
 from sepme_core.registry.tables import FurtherName
 from sepme_core.registry.types import timestamp
 
@@ -40,7 +41,9 @@ def by_concept(session: Session, concepts: Iterable[str]) -> dict[str, list[Furt
     return found
 
 
-def record(session: Session, name: str, concept: str, prompts: list[str], actor: str) -> bool:
+def record(
+    session: Session, name: str, concept: str, prompts: list[str], actor: str, grounds: Grounds = UNSTATED
+) -> bool:
     """Write down that a name stands for a concept, and how the thing is said; returns whether that says anything new.
 
     What was recorded before is kept: one notice does not take back another.
@@ -55,7 +58,8 @@ def record(session: Session, name: str, concept: str, prompts: list[str], actor:
     else:
         return False
     session.flush()
-    audit.append(session, actor, "further-name", concept, details={"name": name, "prompts": said})
+    details = {"name": name, "prompts": said}
+    audit.append(session, actor, "further-name", concept, details=details, grounds=grounds)
     return True
 
 
@@ -66,10 +70,10 @@ def hand_over(session: Session, before: str, concept: str) -> None:
     session.flush()
 
 
-def withdraw(session: Session, further: FurtherName, actor: str) -> None:
+def withdraw(session: Session, further: FurtherName, actor: str, grounds: Grounds = UNSTATED) -> None:
     """Forget a further name; its wordings stay in what was made with them."""
     details = {"name": further.name, "prompts": further.prompts}
-    audit.append(session, actor, "withdraw-further-name", further.concept, details=details)
+    audit.append(session, actor, "withdraw-further-name", further.concept, details=details, grounds=grounds)
     session.delete(further)
     session.flush()
 

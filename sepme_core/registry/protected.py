@@ -12,6 +12,7 @@ from sepme_core.documents.requests import Pinned, ProtectRequest
 from sepme_core.registry import audit, increments, knowledge, queries, serving, types
 from sepme_core.registry.database import serialise
 from sepme_core.registry.errors import UnknownProtected
+from sepme_core.registry.grounds import UNSTATED, Grounds, of_job
 from sepme_core.registry.jobs.leases import Claim, held_row, put_back_if_overtaken
 from sepme_core.registry.jobs.reprojections import enqueue_reprojections
 from sepme_core.registry.jobs.rows import cancel_now, enqueue, finish, live_protection
@@ -22,7 +23,9 @@ from sepme_core.registry.tables import Job, Protected
 from sepme_core.registry.types import new_id
 
 
-def put(session: Session, name: str, prompts: list[str], actor: str) -> tuple[Protected, bool]:
+def put(
+    session: Session, name: str, prompts: list[str], actor: str, grounds: Grounds = UNSTATED
+) -> tuple[Protected, bool]:
     """Protect prompts under a name, in place of what it held; returns the row and whether it is new.
 
     Concepts accepted from now on pin them. Increments that exist are re-projected: ring for the queue `erase`
@@ -34,15 +37,18 @@ def put(session: Session, name: str, prompts: list[str], actor: str) -> tuple[Pr
         row = Protected(name=name, prompts=prompts)
         session.add(row)
         session.flush()
-        audit.append(session, actor, "protect", name, details={"prompts": prompts})
+        audit.append(session, actor, "protect", name, details={"prompts": prompts}, grounds=grounds)
         enqueue_reprojections(session)
         return row, True
     if row.prompts != prompts:
-        audit.append(session, actor, "protect", name, details={"prompts": prompts, "before": row.prompts})
+        details = {"prompts": prompts, "before": row.prompts}
+        audit.append(session, actor, "protect", name, details=details, grounds=grounds)
         row.prompts = prompts
         row.updated_at = types.now(session)
         session.flush()
         enqueue_reprojections(session)
+    else:
+        audit.note(session, actor, name, grounds, of="protect", details={"prompts": prompts})
     return row, False
 
 
@@ -64,7 +70,7 @@ def list_page(session: Session, cursor: str | None, limit: int) -> queries.Page[
     return queries.page_by_name(session, Protected, cursor, limit)
 
 
-def delete(session: Session, name: str, actor: str) -> Protected:
+def delete(session: Session, name: str, actor: str, grounds: Grounds = UNSTATED) -> Protected:
     """Protect these prompts no longer; returns the row as it was.
 
     Raises:
@@ -74,7 +80,7 @@ def delete(session: Session, name: str, actor: str) -> Protected:
     row = get(session, name)
     session.delete(row)
     session.flush()
-    audit.append(session, actor, "unprotect", name, details={"before": row.prompts})
+    audit.append(session, actor, "unprotect", name, details={"before": row.prompts}, grounds=grounds)
     return row
 
 
@@ -103,7 +109,7 @@ class Accepted:
     is_new: bool
 
 
-def accept(session: Session, name: str, prompts: list[str], actor: str) -> Accepted:
+def accept(session: Session, name: str, prompts: list[str], actor: str, grounds: Grounds = UNSTATED) -> Accepted:
     """Protect prompts under a name, in place of what it held, or accept a job that does so if it may be.
 
     A job it takes where something is erased for good on the base that is served, and where a prompt may be longer than
@@ -116,11 +122,14 @@ def accept(session: Session, name: str, prompts: list[str], actor: str) -> Accep
         name: the name.
         prompts: all that is to be protected under it.
         actor: who asked.
+        grounds: on what; other ones for what is protected already, or about to be, are noted in the audit.
     """
     serialise(session)
     request: ProtectRequest = {"name": name, "prompts": prompts}
     row, live = session.get(Protected, name), live_protection(session, name)
     if live is not None and live.request == request and not live.cancel_requested:
+        if grounds != of_job(live):
+            audit.note(session, actor, name, grounds, of="protect", details={"job": live.id})
         return Accepted(None, live, row is None)
     pinned, successor = _pins(session, request), new_id()
     unchanged = row is not None and row.prompts == prompts
@@ -129,7 +138,7 @@ def accept(session: Session, name: str, prompts: list[str], actor: str) -> Accep
         other = "" if at_once else f", job {successor}"
         cancel_now(session, live, f"a later request to protect other prompts as {name!r}{other}")
     if at_once:
-        stored, is_new = put(session, name, prompts, actor)
+        stored, is_new = put(session, name, prompts, actor, grounds)
         return Accepted(stored, None, is_new)
     job = enqueue(
         session,
@@ -139,11 +148,12 @@ def accept(session: Session, name: str, prompts: list[str], actor: str) -> Accep
         concept=name,
         actor=actor,
         job_id=successor,
+        grounds=grounds,
     )
     return Accepted(None, job, row is None)
 
 
-def give_up(session: Session, name: str, actor: str) -> None:
+def give_up(session: Session, name: str, actor: str, grounds: Grounds = UNSTATED) -> None:
     """Protect the prompts of a name no longer, and call off the job that was to.
 
     Raises:
@@ -154,7 +164,9 @@ def give_up(session: Session, name: str, actor: str) -> None:
     if live is not None:
         cancel_now(session, live, f"a request to protect {name!r} no longer")
     if live is None or session.get(Protected, name) is not None:
-        delete(session, name, actor)
+        delete(session, name, actor, grounds)
+    else:
+        audit.note(session, actor, name, grounds, of="unprotect", details={"cancelled_job": live.id})
 
 
 def pin(session: Session, claim: Claim) -> Pinned | None:
@@ -194,7 +206,7 @@ def publish(session: Session, claim: Claim) -> bool:
     if put_back_if_overtaken(session, job, _pins(session, job.request)):
         return False
     request: ProtectRequest = job.request
-    row, _ = put(session, request["name"], request["prompts"], job.actor)
+    row, _ = put(session, request["name"], request["prompts"], job.actor, of_job(job))
     finish(session, job, "succeeded", {"result": document(row)})
     return True
 

@@ -32,6 +32,7 @@ NAME = Words(64)
 ID = Words(ID_LENGTH)
 DIGEST = Words(71)
 ACTOR = Words(128)
+CASE = Words(64)
 DOCUMENT = JSON(none_as_null=True)
 OneOfSeveral = Any
 """A document whose type is told by the kind of the job, or by whether `knowledge.unfold` has written out the row.
@@ -165,6 +166,8 @@ class Job(Table):
     request: Mapped[OneOfSeveral] = mapped_column(DOCUMENT, nullable=False)
     pinned: Mapped[OneOfSeveral] = mapped_column(DOCUMENT, nullable=False)
     actor: Mapped[str] = mapped_column("holder", ACTOR)
+    case: Mapped[str | None] = mapped_column(CASE)  # no part of the request: it changes nothing of what is made
+    reason: Mapped[str | None]
     attempt: Mapped[int] = mapped_column(default=0)
     losses: Mapped[int] = mapped_column(default=0)  # leases that ran out
     worker: Mapped[str | None] = mapped_column(ACTOR)
@@ -236,6 +239,7 @@ class AuditEntry(Table):
     """A link of the hash chain: who changed what, from which digest to which."""
 
     __tablename__ = "audit"
+    __table_args__ = (Index(None, "case", "sequence"),)
 
     sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     at: Mapped[datetime]
@@ -245,6 +249,7 @@ class AuditEntry(Table):
     from_digest: Mapped[str | None] = mapped_column(DIGEST)
     to_digest: Mapped[str | None] = mapped_column(DIGEST)
     details: Mapped[dict[str, Any]]
+    case: Mapped[str | None] = mapped_column(CASE)
     previous_hash: Mapped[str] = mapped_column(DIGEST)
     hash: Mapped[str] = mapped_column(DIGEST, unique=True)
 

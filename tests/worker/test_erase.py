@@ -41,8 +41,8 @@ def asked_for(name: str) -> ErasureRequest:
     return ErasureRequest(name, "object", (name,), settings=ErasureSettings.from_options(SHORT))
 
 
-def test_an_erasure_publishes_the_increment_that_the_method_makes(worker: WorkerProcess) -> None:
-    job_id = accepted_erasure(worker.engine, "cat", options=SHORT)
+def test_an_erasure_publishes_the_increment_that_the_method_makes_whatever_its_case(worker: WorkerProcess) -> None:
+    job_id = accepted_erasure(worker.engine, "cat", options=SHORT, case="2026-0117", reason="a notice")
     answer(worker, job_id)
     job = row(worker.engine, job_id)
     assert job.state == "succeeded", job.problem
@@ -53,6 +53,7 @@ def test_an_erasure_publishes_the_increment_that_the_method_makes(worker: Worker
     assert version.bytes == len(expected.to_bytes())
     assert version.certificate.items() >= dict(expected.certificate).items()
     assert version.certificate["seconds"] > 0
+    assert version.certificate.items() >= {"case": "2026-0117", "stated_reason": "a notice"}.items()
     assert version.settings == ErasureSettings.from_options(SHORT).to_options()
     assert job.result is not None
     assert job.result["state"] == "erased"

@@ -22,6 +22,7 @@ from sepme_core.registry.database import serialise
 from sepme_core.registry.documents import concept_documents
 from sepme_core.registry.errors import ConceptBusy
 from sepme_core.registry.further_names import worded
+from sepme_core.registry.grounds import UNSTATED, Grounds, of_job, of_request
 from sepme_core.registry.jobs import rows as job_rows
 from sepme_core.registry.knowledge import known_concepts, leaves_prompts_alone, made_together, protected_prompts
 from sepme_core.registry.tables import Concept, Increment, Job
@@ -81,6 +82,9 @@ def accept_erasures(
     - restored, and what is stored was made by the same request for the base that is served: it serves again at once;
     - else a job; what serves goes on to serve until that job publishes.
 
+    On what grounds it is asked (`case`, `reason`) is no part of the request: other ones for what is being erased or is
+    erased already are noted in the audit.
+
     What is stored counts as made by the same request only if all prompts protected now were protected then; and only if
     it draws nothing that is erased instead of its concept, and nothing else that is stored draws it. Where its
     bytes are gone or damaged there is a job too, which makes them again: from the same request, beside the same known
@@ -101,15 +105,17 @@ def accept_erasures(
         ValueError: where a name is malformed, or a joint erasure has one concept alone.
     """
     serialise(session)
-    requests = settle(session, [erasure_request(body) for body in bodies], actor)
+    asked = [erasure_request(body) for body in bodies]
+    requests = settle(session, asked, actor)
     requests = joined(requests) if joint else requests
     stored = knowledge.storable(session, requests)
-    accepted = [_accept(session, *each, actor, blobs) for each in zip(requests, stored, strict=True)]
+    grounds = [of_request(each) for each in asked]
+    accepted = [_accept(session, *each, actor, blobs) for each in zip(requests, stored, grounds, strict=True)]
     _pin(session, accepted)
     return accepted
 
 
-def accept_again(session: Session, base_digest: str, actor: str) -> list[Accepted]:
+def accept_again(session: Session, base_digest: str, actor: str, grounds: Grounds = UNSTATED) -> list[Accepted]:
     """Accept to erase again, for a base, all that is stored for another one, each by the request it was made by.
 
     What is restored stays so when its new version is published. What is being erased already goes on with that job.
@@ -120,7 +126,7 @@ def accept_again(session: Session, base_digest: str, actor: str) -> list[Accepte
     rows = session.execute(stored.order_by(Concept.name)).all()
     requests = [worded(session, knowledge.whole(session, increment.request)) for _, increment in rows]
     accepted = [
-        _accept_again(session, concept, request, actor)
+        _accept_again(session, concept, request, actor, grounds)
         for (concept, _), request in zip(rows, knowledge.storable(session, requests), strict=True)
     ]
     _pin(session, accepted)
@@ -136,7 +142,7 @@ def accept_repairs(session: Session, names: Collection[str], actor: str) -> list
     stored = [(concept, increments.trained(session, concept.name)) for concept in _stored(session, names)]
     requests = [worded(session, knowledge.whole(session, increment.request)) for _, increment in stored]
     accepted = [
-        _accept_again(session, concept, request, actor)
+        _accept_again(session, concept, request, actor, UNSTATED)
         for (concept, _), request in zip(stored, knowledge.storable(session, requests), strict=True)
     ]
     _pin(session, accepted)
@@ -175,36 +181,61 @@ def _moments(session: Session, jobs: Sequence[Job]) -> list[datetime]:
 
 
 def _accept(
-    session: Session, request: ErasureRequestDocument, to_store: StoredErasure, actor: str, blobs: Blobs | None
+    session: Session,
+    request: ErasureRequestDocument,
+    to_store: StoredErasure,
+    grounds: Grounds,
+    actor: str,
+    blobs: Blobs | None,
 ) -> Accepted:
     concept = session.get(Concept, request["name"], with_for_update=True, populate_existing=True)
     if concept is None:
         concept = _new_concept(session, request)
     running = _job_under_way(session, concept, request)
     if running is not None:
+        _note_on(session, running, concept, actor, grounds)
         return Accepted(running, concept, already_done=False)
     stored = increments.current(session, concept)
     if stored is not None and _still_holds(session, stored, request) and _is_whole(session, stored, blobs):
-        _serve_stored(session, concept, stored, request, actor)
+        _serve_stored(session, concept, stored, request, actor, grounds)
         result = concept_documents(session, [concept])[0]
         finished = job_rows.enqueue_finished(
-            session, kind="erase", request=to_store, concept=concept.name, actor=actor, result=result
+            session,
+            kind="erase",
+            request=to_store,
+            concept=concept.name,
+            actor=actor,
+            result=result,
+            grounds=grounds,
         )
         return Accepted(finished, concept, already_done=True)
     if concept.version is None:
         concept.kind, concept.prompts, concept.protect = request["kind"], request["prompts"], request["protect"]
-    return _enqueue(session, concept, to_store, actor, pinned={})
+    return _enqueue(session, concept, to_store, actor, {}, grounds)
 
 
-def _accept_again(session: Session, concept: Concept, to_store: StoredErasure, actor: str) -> Accepted:
+def _accept_again(
+    session: Session, concept: Concept, to_store: StoredErasure, actor: str, grounds: Grounds
+) -> Accepted:
     live = job_rows.wanted_erasure(session, concept.name)
     if live is not None:
+        _note_on(session, live, concept, actor, grounds)
         return Accepted(live, concept, already_done=False)
     pinned: StoredPins = {"keep_state": "restored"} if concept.state == "restored" else {}
-    return _enqueue(session, concept, to_store, actor, pinned)
+    return _enqueue(session, concept, to_store, actor, pinned, grounds)
 
 
-def _enqueue(session: Session, concept: Concept, to_store: StoredErasure, actor: str, pinned: StoredPins) -> Accepted:
+def _note_on(session: Session, live: Job, concept: Concept, actor: str, grounds: Grounds) -> None:
+    """Note other grounds than those that the job under way is known to have been asked for on."""
+    if grounds != of_job(live):
+        stored = increments.current(session, concept) if concept.state == "erased" else None
+        digest = stored.digest if stored else None
+        audit.note(session, actor, concept.name, grounds, digest, of="erase", details={"job": live.id})
+
+
+def _enqueue(
+    session: Session, concept: Concept, to_store: StoredErasure, actor: str, pinned: StoredPins, grounds: Grounds
+) -> Accepted:
     job = job_rows.enqueue(
         session,
         kind="erase",
@@ -213,6 +244,7 @@ def _enqueue(session: Session, concept: Concept, to_store: StoredErasure, actor:
         concept=concept.name,
         actor=actor,
         together=_together(to_store),
+        grounds=grounds,
     )
     moved(session, concept)
     return Accepted(job, concept, already_done=False)
@@ -271,16 +303,19 @@ def _is_whole(session: Session, stored: Increment, blobs: Blobs | None) -> bool:
     return blobs is None or not increments.lacking(session, blobs, stored)
 
 
-def _serve_stored(session: Session, concept: Concept, stored: Increment, request: ErasureDocument, actor: str) -> None:
+def _serve_stored(
+    session: Session, concept: Concept, stored: Increment, request: ErasureDocument, actor: str, grounds: Grounds
+) -> None:
     """Let the stored increment serve if it does not, and take on irrevocability, which is never given up again."""
     reactivated = concept.state != "erased"
     hardened = request["irrevocable"] and not concept.irrevocable
-    if not reactivated and not hardened:
-        return
     concept.state = "erased"
     concept.irrevocable = concept.irrevocable or request["irrevocable"]
-    moved(session, concept)
     details = {"version": stored.version, "base_digest": stored.base_digest, "irrevocable": concept.irrevocable}
+    if not reactivated and not hardened:
+        audit.note(session, actor, concept.name, grounds, stored.digest, of="erase", details=details)
+        return
+    moved(session, concept)
     action = "reactivate" if reactivated else "make-irrevocable"
     before = None if reactivated else stored.digest
-    audit.append(session, actor, action, concept.name, before, stored.digest, details)
+    audit.append(session, actor, action, concept.name, before, stored.digest, details, grounds)

@@ -17,18 +17,22 @@ from sepme_core.registry.errors import (
     SameAsItself,
     UnknownConcept,
 )
+from sepme_core.registry.grounds import Grounds, of_request
 from sepme_core.registry.jobs import rows as job_rows
 from sepme_core.registry.tables import Concept
 from sepme_core.terms import is_slug
 
 LATER_FIELDS: Mapping[str, Any] = {"substitute": None}
 """What requests did not say from the beginning, and what they meant."""
+UNSTORED = ("same_as", "case", "reason")
+"""What a request says beside what is to be made."""
 
 
 def erasure_request(body: AskedErasure) -> NewErasure:
     """Fill in the defaults of an erase body; `name` must be there, the rest may be.
 
-    `same_as` says where the request belongs and is no part of what a job stores: see `settle`.
+    `same_as` says where the request belongs, `case` and `reason` on what grounds it is made; none of them is part of
+    the request that a job stores: see `settle`.
 
     Raises:
         ValueError: where `name` is not 1–64 of `a-z 0-9 -` that start and end with a letter or digit.
@@ -46,6 +50,8 @@ def erasure_request(body: AskedErasure) -> NewErasure:
         "irrevocable": bool(body.get("irrevocable", False)),
         "override": bool(body.get("override", False)),
         "options": dict(body.get("options") or {}),
+        "case": body.get("case"),
+        "reason": body.get("reason"),
     }
 
 
@@ -124,20 +130,22 @@ def _concept(session: Session, request: NewErasure, place: int) -> str:
 
 
 def _asked(session: Session, request: NewErasure, name: str, actor: str) -> ErasureRequestDocument:
-    own = cast("ErasureRequestDocument", {key: value for key, value in request.items() if key != "same_as"})
+    own = cast("ErasureRequestDocument", {key: value for key, value in request.items() if key not in UNSTORED})
     if name == request["name"]:
         return further_names.worded(session, own)
-    return _further(session, own, name, actor)
+    return _further(session, own, name, actor, of_request(request))
 
 
-def _further(session: Session, request: ErasureRequestDocument, name: str, actor: str) -> ErasureRequestDocument:
+def _further(
+    session: Session, request: ErasureRequestDocument, name: str, actor: str, grounds: Grounds
+) -> ErasureRequestDocument:
     """Record the further name, and return the last request of its concept with all of its wordings."""
     concept = session.get(Concept, name, with_for_update=True, populate_existing=True)
     if concept is None:
         raise UnknownConcept(name)
     last = _last_request(session, concept)
     _give_up(session, request["name"], name)
-    if further_names.record(session, request["name"], name, request["prompts"], actor):
+    if further_names.record(session, request["name"], name, request["prompts"], actor, grounds):
         moved(session, concept)
     asked = cast("ErasureRequestDocument", {**LATER_FIELDS, **further_names.worded(session, last)})
     asked["irrevocable"] = last["irrevocable"] or request["irrevocable"]

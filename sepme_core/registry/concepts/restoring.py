@@ -8,15 +8,19 @@ from sepme_core.registry import audit, further_names, increments
 from sepme_core.registry.concepts.reading import etag, moved
 from sepme_core.registry.database import serialise
 from sepme_core.registry.errors import ConceptIrrevocable, ConceptMoved, FurtherNameOnly, UnknownConcept
+from sepme_core.registry.grounds import UNSTATED, Grounds
 from sepme_core.registry.jobs import rows as job_rows
 from sepme_core.registry.tables import Concept, FurtherName, Job
 
 
-def restore(session: Session, name: str, actor: str, if_match: str | None = None) -> Concept:
+def restore(
+    session: Session, name: str, actor: str, if_match: str | None = None, grounds: Grounds = UNSTATED
+) -> Concept:
     """Let the concept serve no longer, and cancel the job that is erasing it. Doing it again changes nothing.
 
     What was erased becomes `restored`; its increment stays stored, and goes on to be re-projected. What never was
-    erased stays `never-erased`. A job after which the concept is restored just as well is left alone.
+    erased stays `never-erased`. A job after which the concept is restored just as well is left alone. Other
+    grounds for what is restored already are noted in the audit.
 
     Raises:
         UnknownConcept: where there is none.
@@ -33,17 +37,18 @@ def restore(session: Session, name: str, actor: str, if_match: str | None = None
     by = f"the restore of {name!r}"
     cancelled = _cancel(session, live, by) if live and "keep_state" not in live.pinned else None
     if concept.state != "erased" and cancelled is None:
+        audit.note(session, actor, name, grounds, of="restore", details={"state": concept.state})
         return concept
     stored = increments.current(session, concept) if concept.state == "erased" else None
     if stored is not None:
         concept.state = "restored"
     moved(session, concept)
     details = {"cancelled_job": cancelled} if cancelled else {}
-    audit.append(session, actor, "restore", name, stored.digest if stored else None, None, details)
+    audit.append(session, actor, "restore", name, stored.digest if stored else None, None, details, grounds)
     return concept
 
 
-def purge(session: Session, name: str, actor: str, if_match: str | None = None) -> Concept:
+def purge(session: Session, name: str, actor: str, if_match: str | None = None, grounds: Grounds = UNSTATED) -> Concept:
     """Forget the concept and its versions altogether; returns it as it was.
 
     The increments' bytes stay: pictures and jobs may refer to them, so they are a garbage collector's business. What
@@ -58,7 +63,7 @@ def purge(session: Session, name: str, actor: str, if_match: str | None = None) 
     serialise(session)
     further = session.get(FurtherName, name)
     if further is not None:
-        return _withdraw(session, further, actor, if_match)
+        return _withdraw(session, further, actor, if_match, grounds)
     concept = _changeable(session, name, if_match)
     live = job_rows.live_erasure(session, name)
     by = f"the purge of {name!r}"
@@ -76,15 +81,15 @@ def purge(session: Session, name: str, actor: str, if_match: str | None = None) 
         "versions": increments.listed(session, [name])[name],
         "cancelled_job": cancelled,
     }
-    audit.append(session, actor, "purge", name, served, None, details)
+    audit.append(session, actor, "purge", name, served, None, details, grounds)
     session.delete(concept)  # its increments and further names go by the foreign keys
     session.flush()
     return concept
 
 
-def _withdraw(session: Session, further: FurtherName, actor: str, if_match: str | None) -> Concept:
+def _withdraw(session: Session, further: FurtherName, actor: str, if_match: str | None, grounds: Grounds) -> Concept:
     concept = _changeable(session, further.concept, if_match)
-    further_names.withdraw(session, further, actor)
+    further_names.withdraw(session, further, actor, grounds)
     moved(session, concept)
     return concept
 

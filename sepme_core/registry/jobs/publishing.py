@@ -21,6 +21,7 @@ from sepme_core.registry import increments, knowledge
 from sepme_core.registry.concepts.masks import irrevocable_besides
 from sepme_core.registry.database import serialise
 from sepme_core.registry.documents import concept_documents
+from sepme_core.registry.grounds import of_job
 from sepme_core.registry.images import PictureRecord
 from sepme_core.registry.images import add as add_images
 from sepme_core.registry.images import document as image_document
@@ -141,12 +142,12 @@ def publish_erasure(
         return Overtaken(others)
     pinned = cast("KeptKnowledge", {**job.pinned, "besides": sorted({*job.pinned["besides"], *left_out})})
     job.pinned = pinned
-    increment = add_version(session, job, concept.name, made, job.request, pinned)
+    increment = add_version(session, job, concept.name, made, job.request, pinned, of_job(job))
     call_off_reprojection(session, concept)
     before = served(session, concept)
     _serve(session, concept, increment, job)
     details = {"irrevocable": concept.irrevocable, "known_since": _known_since(session, job)}
-    audit_version(session, "erase", concept, before, increment, details)
+    audit_version(session, "erase", concept, before, increment, details, of_job(job))
     publish_remade(session, job, remade)
     _succeed(session, job, concept)
     return Published(increment.version)

@@ -12,6 +12,7 @@ from sepme_core.documents.answers import EndDocument, ResultDocument
 from sepme_core.documents.requests import JobPins, StoredRequest
 from sepme_core.registry import queries, types
 from sepme_core.registry.errors import CursorInvalid, JobFinished, UnknownJob
+from sepme_core.registry.grounds import UNSTATED, Grounds
 from sepme_core.registry.queries import Selected, find
 from sepme_core.registry.tables import Event, Job
 from sepme_core.registry.types import new_id
@@ -74,6 +75,7 @@ def enqueue(
     base_digest: str | None = None,
     together: str | None = None,
     job_id: str | None = None,
+    grounds: Grounds = UNSTATED,
 ) -> Job:
     """Accept work. Ring for its queue after the transaction has ended: before that no worker can see the row.
 
@@ -87,6 +89,7 @@ def enqueue(
         base_digest: the base whose workers alone may do it; None: those of any.
         together: what jobs have in common that one optimisation makes.
         job_id: its id, where something had to know it before.
+        grounds: on what it was asked for.
     """
     job = Job(
         id=job_id or new_id(),
@@ -96,6 +99,8 @@ def enqueue(
         pinned=pinned,
         concept=concept,
         actor=actor,
+        case=grounds.case,
+        reason=grounds.reason,
         base_digest=base_digest,
         together=together,
     )
@@ -120,6 +125,7 @@ def enqueue_finished(
     concept: str | None,
     actor: str,
     result: ResultDocument,
+    grounds: Grounds = UNSTATED,
 ) -> Job:
     """Answer a request that needs no work with a job that has already succeeded."""
     moment = types.now(session)
@@ -132,6 +138,8 @@ def enqueue_finished(
         pinned={},
         concept=concept,
         actor=actor,
+        case=grounds.case,
+        reason=grounds.reason,
         result=result,
         created_at=moment,
         started_at=moment,

@@ -22,6 +22,8 @@ _SPELT = {
     "kind": Job.kind,
     "state": Job.state,
     "concept": Job.concept,
+    "case": Job.case,
+    "reason": Job.reason,
     "attempt": Job.attempt,
     "cancel_requested": Job.cancel_requested,
     "cancelled_by": Job.cancelled_by,

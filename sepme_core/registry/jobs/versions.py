@@ -10,6 +10,7 @@ from sepme_core.documents.certificates import Certificate, EvidenceDocument
 from sepme_core.documents.requests import KeptKnowledge, MaskedConcept, StoredErasure
 from sepme_core.registry import audit, increments
 from sepme_core.registry.documents import mask_document
+from sepme_core.registry.grounds import UNSTATED, Grounds
 from sepme_core.registry.images import PictureRecord
 from sepme_core.registry.images import add as add_images
 from sepme_core.registry.jobs.rows import cancel_now, live_reprojection
@@ -40,7 +41,13 @@ class StoredIncrement:
 
 
 def add_version(
-    session: Session, job: Job, name: str, made: StoredIncrement, request: StoredErasure, pinned: KeptKnowledge
+    session: Session,
+    job: Job,
+    name: str,
+    made: StoredIncrement,
+    request: StoredErasure,
+    pinned: KeptKnowledge,
+    grounds: Grounds = UNSTATED,
 ) -> Increment:
     """Write the next version of a concept.
 
@@ -51,6 +58,7 @@ def add_version(
         made: the increment.
         request: the erase body that it was made by, as it is stored.
         pinned: what it was made to leave alone, as it is stored: what `knowledge.keep` gives, of these.
+        grounds: on what this concept was asked for; none of a version that another one's job made by the way.
     """
     version = increments.next_version(session, name)
     increment = Increment(
@@ -60,7 +68,7 @@ def add_version(
         base_digest=made.base_digest,
         bytes=made.bytes,
         reason=made.reason,
-        certificate={**made.certificate, "pictures": _add_evidence(session, job, name, made, version)},
+        certificate=_certificate(made, _add_evidence(session, job, name, made, version), grounds),
         settings=made.settings,
         request=request,
         pinned={"knowledge": pinned["knowledge"], "besides": pinned["besides"]},
@@ -69,6 +77,11 @@ def add_version(
     session.add(increment)
     session.flush()
     return increment
+
+
+def _certificate(made: StoredIncrement, pictures: list[EvidenceDocument], grounds: Grounds) -> Certificate:
+    """`reason` is taken: it says why there is the version, and not why the concept was asked for."""
+    return {**made.certificate, "pictures": pictures, "case": grounds.case, "stated_reason": grounds.reason}
 
 
 def _add_evidence(session: Session, job: Job, name: str, made: StoredIncrement, version: int) -> list[EvidenceDocument]:
@@ -103,7 +116,13 @@ def served(session: Session, concept: Concept) -> str | None:
 
 
 def audit_version(
-    session: Session, action: str, concept: Concept, before: str | None, increment: Increment, details: dict[str, Any]
+    session: Session,
+    action: str,
+    concept: Concept,
+    before: str | None,
+    increment: Increment,
+    details: dict[str, Any],
+    grounds: Grounds = UNSTATED,
 ) -> None:
     """Say which digest serves in place of `before`, by which job; the version's certificate names that entry's hash.
 
@@ -114,7 +133,7 @@ def audit_version(
     if concept.state != "erased":
         published["digest"] = increment.digest
     said = {**published, **details}
-    entry = audit.append(session, job.actor, action, concept.name, before, served(session, concept), said)
+    entry = audit.append(session, job.actor, action, concept.name, before, served(session, concept), said, grounds)
     named = audit.Head(entry.sequence, entry.hash).document()
     increment.certificate = {**increment.certificate, "audit": named}
     session.flush()

@@ -9,6 +9,7 @@ from sqlalchemy import Engine, delete, select, update
 from sepme_core.registry import audit, queries
 from sepme_core.registry.database import reading, writing
 from sepme_core.registry.errors import CursorInvalid
+from sepme_core.registry.grounds import Grounds
 from sepme_core.registry.tables import AuditEntry
 from tests.sepme_core.registry.work import at_once
 
@@ -42,6 +43,7 @@ def test_an_entry_says_who_did_what_when_from_which_to_which(engine: Engine) -> 
         "to_digest": DIGEST,
     }
     assert document["details"] == {"version": 1}
+    assert "case" not in document, "entries were hashed without it before there were cases"
 
 
 def test_the_hash_is_of_all_else_in_the_entry_and_can_be_checked_from_its_json(engine: Engine) -> None:
@@ -50,6 +52,44 @@ def test_the_hash_is_of_all_else_in_the_entry_and_can_be_checked_from_its_json(e
     found = document.pop("hash")
     spelled = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
     assert found == "sha256:" + hashlib.sha256(spelled).hexdigest()
+
+
+def test_the_case_by_which_an_entry_is_found_is_hashed_with_it(engine: Engine) -> None:
+    append(engine)
+    with writing(engine) as session:
+        entry = audit.append(session, "operator", "erase", "cat", grounds=Grounds("2026-0117", "a notice"))
+        assert entry.details == {"case": "2026-0117", "reason": "a notice"}
+        assert audit.document(entry)["case"] == "2026-0117"
+    assert broken_at(engine) is None
+    with writing(engine) as session:
+        session.execute(update(AuditEntry).where(AuditEntry.sequence == 2).values(case=None))
+    assert broken_at(engine) == 2, "an entry cannot be hidden from those who look for its case"
+
+
+@pytest.mark.parametrize("grounds", [Grounds("2026-0118", "a notice"), Grounds("2026-0117", "another"), Grounds("1")])
+def test_other_grounds_for_what_is_so_already_are_noted_once_until_it_is_undone(
+    engine: Engine, grounds: Grounds
+) -> None:
+    def note(said: Grounds) -> int:
+        with writing(engine) as session:
+            audit.note(session, "operator", "cat", said, DIGEST, of="erase", details={"version": 1})
+            return len(audit.page(session, None, 10).items)
+
+    with writing(engine) as session:
+        audit.append(session, "operator", "erase", "cat", None, DIGEST, grounds=Grounds("2026-0117", "a notice"))
+        audit.append(session, "operator", "reproject", "cat", DIGEST, DIGEST, {"reason": "refined"})
+    assert note(Grounds("2026-0117", "a notice")) == 2
+    assert note(Grounds()) == 2
+    assert note(Grounds(reason="refined")) == 3, "that of a re-projection was nobody's reason"
+    assert note(grounds) == 4
+    assert note(grounds) == 4
+    with writing(engine) as session:
+        audit.append(session, "operator", "restore", "cat", DIGEST, None)
+    assert note(grounds) == 6
+    with reading(engine) as session:
+        entry = audit.page(session, None, 10).items[-1]
+    assert (entry.action, entry.from_digest, entry.to_digest) == ("case-noted", DIGEST, DIGEST)
+    assert entry.details == {"of": "erase", "version": 1, **grounds.said()}
 
 
 def test_an_empty_and_an_honest_chain_hold(engine: Engine) -> None:
@@ -78,6 +118,7 @@ def test_a_long_chain_is_walked_to_its_end(engine: Engine, monkeypatch: pytest.M
         {"from_digest": DIGEST},
         {"to_digest": None},
         {"details": {"version": 2}},
+        {"case": "2026-0117"},
         {"previous_hash": DIGEST},
         {"hash": DIGEST},
         {"sequence": 7},
@@ -148,6 +189,7 @@ def test_entries_are_listed_oldest_first_in_pages_and_by_concept(engine: Engine)
         first = audit.page(session, None, 3)
         second = audit.page(session, first.next_cursor, 3)
         of_cat = audit.page(session, None, 3, concept="cat")
+        assert audit.page(session, None, 3, case="2026-0117").items == []
         assert [entry.sequence for entry in first.items] == [1, 2, 3]
         assert [entry.sequence for entry in second.items] == [4]
         assert second.next_cursor is None

@@ -62,6 +62,8 @@ def test_a_job_is_queued_with_its_whole_request(engine: Engine) -> None:
         "state": "queued",
         "concept": None,
         "request": {"prompt": "a cat"},
+        "case": None,
+        "reason": None,
         "progress": {"step": 0, "of": 0, "message": ""},
         "attempt": 0,
         "cancel_requested": False,
