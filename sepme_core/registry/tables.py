@@ -47,6 +47,9 @@ def one_live(name: str, kind: str) -> Index:
     return Index(name, "concept", unique=True, sqlite_where=live, postgresql_where=live)
 
 
+JOINT = text("together IS NOT NULL")
+
+
 class Table(DeclarativeBase):
     """The metadata that migrations are compared with."""
 
@@ -154,6 +157,7 @@ class Job(Table):
         one_live("uq_jobs_live_erasure", "erase"),
         one_live("uq_jobs_live_reprojection", "reproject"),
         one_live("uq_jobs_live_protection", "protect"),
+        Index("ix_jobs_together", "together", sqlite_where=JOINT, postgresql_where=JOINT),
         Index(None, "state", "lease_until"),
         Index(None, "created_at", "id"),
     )
@@ -188,6 +192,16 @@ class Job(Table):
     created_at: Mapped[datetime] = mapped_column(default=database_time())
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+
+
+class Turn(Table):
+    """When a holder was served last in a queue, counted by those who were since."""
+
+    __tablename__ = "turns"
+
+    queue: Mapped[str] = mapped_column(Words(16), primary_key=True)
+    holder: Mapped[str] = mapped_column(ACTOR, primary_key=True)
+    served: Mapped[int] = mapped_column(BigInteger)
 
 
 class Event(Table):

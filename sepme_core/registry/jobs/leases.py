@@ -17,7 +17,7 @@ from sepme_core.documents.requests import ClaimedPins, Pinned, RequestDocument
 from sepme_core.registry import images, knowledge
 from sepme_core.registry.documents import mask_document
 from sepme_core.registry.images import PictureRecord
-from sepme_core.registry.jobs import rows
+from sepme_core.registry.jobs import rows, turns
 from sepme_core.registry.jobs.queue import LOST
 from sepme_core.registry.jobs.rows import finish, locked
 from sepme_core.registry.tables import Job
@@ -53,12 +53,17 @@ _CLAIMING = (  # built once: to build it again takes longer than the database ta
         lease_until=database_time(bindparam("seconds", type_=Float)),
         started_at=func.coalesce(Job.started_at, database_time()),
     )
-    .returning(Job.attempt, Job.kind, Job.request, Job.pinned, Job.concept, Job.losses, Job.request_id)
+    .returning(
+        *(Job.attempt, Job.kind, Job.request, Job.pinned, Job.concept, Job.losses),
+        *(Job.queue, Job.actor, Job.request_id),
+    )
 )
 
 
 def claim(session: Session, job_id: str, *, worker: str, lease_seconds: float) -> Claim | None:
     """Claim a job that is queued or whose lease has run out, with one UPDATE: of many claimers one wins.
+
+    Its holder has had its turn then, unless nobody asked for the job.
 
     Returns:
         None where the job is unknown, held by another, ended, or to be cancelled.
@@ -67,6 +72,8 @@ def claim(session: Session, job_id: str, *, worker: str, lease_seconds: float) -
     row = session.execute(_CLAIMING, asked, execution_options=NO_SYNCHRONISATION).one_or_none()
     if row is None:
         return None
+    if row.kind != turns.BY_THE_WAY:
+        turns.serve(session, row.queue, row.actor)
     request, pinned = knowledge.whole(session, row.request), knowledge.unfolded(session, row.pinned)
     return Claim(job_id, row.attempt, row.kind, request, pinned, row.concept, worker, row.losses, row.request_id)
 

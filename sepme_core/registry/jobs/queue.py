@@ -1,8 +1,9 @@
 """What waits: whose turn it is, whether there is room for more, and what nobody works on.
 
-What somebody waits for goes before what is done by the way, the oldest first. A job may be for the workers of one base
-alone. Jobs that are optimised together go to one worker, as long as it lives. The waiting of each queue is bounded.
-Several reapers may run at once: a row is ended once, a queue may be rung for twice.
+What somebody waits for goes before what is done by the way; holders take turns (`turns`), and of each the oldest job
+goes first. A job may be for the workers of one base alone. Jobs that are optimised together go to one worker, as long
+as it lives. The waiting of each queue is bounded. Several reapers may run at once: a row is ended once, a queue may be
+rung for twice.
 """
 
 from dataclasses import dataclass
@@ -16,12 +17,12 @@ from sepme_core.registry import serving, types
 from sepme_core.registry.database import lock_admission
 from sepme_core.registry.errors import QueueFull
 from sepme_core.registry.jobs.rows import cancel_now, enqueued, finish
+from sepme_core.registry.jobs.turns import BY_THE_WAY, HAS_TURN, SERVED
 from sepme_core.registry.serving import ALIVE_SECONDS
-from sepme_core.registry.tables import Job, Worker
+from sepme_core.registry.tables import Job, Turn, Worker
 from sepme_core.registry.types import database_time
 
 LOST = and_(Job.state == "running", Job.lease_until < database_time())
-BY_THE_WAY = "reproject"
 
 
 @dataclass(frozen=True)
@@ -44,23 +45,25 @@ class Claimant:
 def _due() -> tuple[ColumnElement[bool], ...]:
     """What a claimant may claim, whose fields are parameters."""
     other = aliased(Job)
-    held_elsewhere = (
-        exists()
-        .where(other.together == Job.together, other.worker != bindparam("worker"))
-        .where(Worker.name == other.worker, Worker.seen_at > database_time(-ALIVE_SECONDS))
+    held_elsewhere = (  # asked once a claim and not once a job, which PostgreSQL takes for dear
+        select(other.together)
+        .join(Worker, Worker.name == other.worker)
+        .where(other.together.is_not(None), other.worker != bindparam("worker"))
+        .where(Worker.seen_at > database_time(-ALIVE_SECONDS))
     )
     return (
         Job.queue == bindparam("queue"),
         or_(Job.state == "queued", and_(LOST, Job.losses + 1 < bindparam("attempts"))),
         Job.cancel_requested.is_(False),
         or_(Job.base_digest.is_(None), Job.base_digest == bindparam("base_digest")),
-        or_(Job.together.is_(None), ~held_elsewhere),
+        or_(Job.together.is_(None), Job.together.not_in(held_elsewhere)),
     )
 
 
 # Built once: to build them again takes longer than the database takes to answer.
-_TURN = (case((Job.kind == BY_THE_WAY, 1), else_=0), Job.created_at, Job.id)
-_NEXT = select(Job.id).where(*_due()).order_by(*_TURN).limit(1).with_for_update(skip_locked=True)
+_TURN = (case((Job.kind == BY_THE_WAY, 1), else_=0), SERVED, Job.created_at, Job.id)
+_IN_TURN = select(Job.id).outerjoin(Turn, HAS_TURN).where(*_due()).order_by(*_TURN)
+_NEXT = _IN_TURN.limit(1).with_for_update(skip_locked=True, of=Job)
 _WAITS = select(exists().where(*_due()))
 
 

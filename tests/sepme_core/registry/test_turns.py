@@ -1,5 +1,7 @@
-"""What somebody waits for goes before what is done by the way, the oldest first, to a worker that can do it."""
+"""What somebody waits for goes before what is done by the way, holders in turn, to a worker that can do it."""
 
+import random
+from collections import Counter, defaultdict
 from functools import partial
 from typing import cast
 
@@ -180,3 +182,98 @@ def test_a_worker_that_is_about_to_claim_holds_no_other_up(engine: Engine) -> No
     with writing(engine) as session:
         assert jobs.next_in_turn(session, jobs.Claimant("slow", "generate", BASE, 3)) == first
         assert take(engine, "generate", worker="another") == second
+
+
+def test_many_jobs_of_one_holder_hold_up_the_first_of_another_by_one(engine: Engine) -> None:
+    many = [enqueue_generation(engine, "one").id for _ in range(12)]
+    assert take(engine, "generate") == many[0]
+    first, second = (enqueue_generation(engine, "another").id for _ in range(2))
+    assert [take(engine, "generate") for _ in range(4)] == [first, many[1], second, many[2]]
+
+
+def drawn_at_random(engine: Engine, seed: int) -> None:
+    """Let jobs of five holders come and be claimed at random; what must hold is looked at with each claim."""
+    chance = random.Random(seed)
+    waiting: defaultdict[str, list[str]] = defaultdict(list)
+    passed_over: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    holder_of: dict[str, str] = {}
+    for _ in range(90):
+        if chance.random() < 0.55:
+            holder = chance.choice(["a", "a", "a", "b", "c", "d", "e"])
+            with writing(engine) as session:
+                job = jobs.enqueue(
+                    session,
+                    kind="generate",
+                    request=cast("PictureRequestDocument", {"prompt": "a cat"}),
+                    pinned={},
+                    concept=None,
+                    actor=holder,
+                    job_id=f"{len(holder_of):032}",
+                )
+            holder_of[job.id] = holder
+            waiting[holder].append(job.id)
+        elif (taken := take(engine, "generate")) is not None:
+            served = holder_of[taken]
+            assert taken == waiting[served].pop(0), "of each holder the oldest goes first"
+            passed_over[served].clear()
+            for other in (holder for holder in waiting if waiting[holder] and holder != served):
+                passed_over[other][served] += 1
+                assert passed_over[other][served] == 1, f"{other} waited behind {served} twice"
+        else:
+            assert not any(waiting.values())
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_nobodys_first_job_waits_behind_two_of_any_other(engine: Engine, seed: int) -> None:
+    drawn_at_random(engine, seed)
+
+
+def test_each_queue_has_turns_of_its_own(engine: Engine) -> None:
+    mine = [enqueue_generation(engine, HOLDER).id for _ in range(2)]
+    theirs, erased = enqueue_generation(engine, "another").id, protection(engine, "brand", "another")
+    assert [take(engine, "generate"), take(engine)] == [mine[0], erased]
+    assert [take(engine, "generate"), take(engine, "generate")] == [theirs, mine[1]]
+
+
+def test_a_job_that_was_lost_costs_its_holder_another_turn(engine: Engine) -> None:
+    lost, later = (enqueue_generation(engine, "one").id for _ in range(2))
+    assert take(engine, "generate") == lost
+    theirs = [enqueue_generation(engine, "another").id for _ in range(2)]
+    let_lease_run_out(engine, lost)
+    assert [take(engine, "generate") for _ in range(4)] == [theirs[0], lost, theirs[1], later]
+
+
+def protection(engine: Engine, name: str, holder: str) -> str:
+    with writing(engine) as session:
+        asked = protected.accept(session, name, ["a red can"], holder).job
+    assert asked is not None
+    return asked.id
+
+
+def test_what_is_done_by_the_way_costs_nobody_a_turn(engine: Engine) -> None:
+    by_the_way = reprojection(engine)
+    first = protection(engine, "brand", "another")
+    assert [take(engine), take(engine)] == [first, by_the_way]
+    theirs, mine = protection(engine, "logo", "another"), accept(engine, "dog").job.id
+    assert [take(engine), take(engine)] == [mine, theirs]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_worker_that_hangs_as_it_claims_holds_no_other_up(engine: Engine) -> None:
+    _, second, third = (enqueue_generation(engine).id for _ in range(3))
+    take(engine, "generate")
+    with writing(engine) as session:
+        job_id = jobs.next_in_turn(session, jobs.Claimant("slow", "generate", BASE, 3))
+        assert job_id == second
+        assert jobs.claim(session, second, worker="slow", lease_seconds=30)
+        assert take(engine, "generate", worker="another") == third
+
+
+def test_workers_at_once_take_the_jobs_of_many_holders_once_each(engine: Engine) -> None:
+    job_ids = {enqueue_generation(engine, holder).id for holder in "aabbcc"}
+    outcomes = at_once(*(partial(take, engine, "generate", worker=f"worker {number}") for number in range(6)))
+    assert not [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+    taken = [outcome for outcome in outcomes if outcome is not None]
+    while (left := take(engine, "generate")) is not None:
+        taken.append(left)
+    assert sorted(map(str, taken)) == sorted(job_ids)

@@ -122,7 +122,7 @@ def get_etag(engine: Engine, name: str) -> str:
         return concepts.etag(concepts.get(session, name))
 
 
-def enqueue_generation(engine: Engine, **pinned: Any) -> Job:
+def enqueue_generation(engine: Engine, holder: str = HOLDER, **pinned: Any) -> Job:
     time.sleep(0.002)  # SQLite's clock tells milliseconds: what comes within one has no order
     with writing(engine) as session:
         return jobs.enqueue(
@@ -131,7 +131,7 @@ def enqueue_generation(engine: Engine, **pinned: Any) -> Job:
             request=cast("PictureRequestDocument", {"prompt": "a cat"}),
             pinned=cast("PinnedMask", pinned),
             concept=None,
-            actor=HOLDER,
+            actor=holder,
         )
 
 
