@@ -1,10 +1,11 @@
-"""How many jobs may wait and how many more fit, on every answer of the routes that take them.
+"""How many jobs may wait and how many more fit, on every answer of the routes that take them; and quotas of keys.
 
-The fields of draft-ietf-httpapi-ratelimit-headers. The policy is of how many wait at once, so it has no window; what is
-left is said where the request was admitted or refused by it, since nothing else has counted.
+The fields of draft-ietf-httpapi-ratelimit-headers. The policy of how many wait at once has no window; what is left is
+said where the request was admitted or refused by it, since nothing else has counted. So is what a key may.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.datastructures import MutableHeaders
@@ -27,7 +28,8 @@ QUEUES: Mapping[tuple[str, str], str] = {
 _DOCUMENTED = {
     POLICY: {
         "description": "How many jobs may wait at once in the queue, as in "
-        '`"waiting-erase";q=1000;qu="concurrent-requests"` (draft-ietf-httpapi-ratelimit-headers).',
+        '`"waiting-erase";q=1000;qu="concurrent-requests"` (draft-ietf-httpapi-ratelimit-headers); and the quotas of '
+        'the key that were counted: `"waiting"`, `"pictures"` in 60 seconds, `"erasures"` in 86400.',
         "schema": {"type": "string"},
     },
     LEFT: {
@@ -49,9 +51,37 @@ def left(waiting: Waiting, seconds: int | None = None) -> str:
     return f'"waiting-{waiting.queue}";r={max(waiting.limit - waiting.waiting, 0)}{until}'
 
 
-def note(scope: Scope, counted: Sequence[Waiting]) -> None:
+@dataclass(frozen=True)
+class Bound:
+    """What is left of a key's quota.
+
+    Attributes:
+        name: What it is of.
+        limit: How much there is in the window, or at once.
+        left: How much more may come now.
+        window_seconds: None where it is of how many there are at once.
+    """
+
+    name: str
+    limit: int
+    left: int
+    window_seconds: int | None = None
+
+    @property
+    def policy(self) -> str:
+        """How much there is, and in which time."""
+        unit = 'qu="concurrent-requests"' if self.window_seconds is None else f"w={self.window_seconds}"
+        return f'"{self.name}";q={self.limit};{unit}'
+
+    def remaining(self, seconds: int | None = None) -> str:
+        """How much is left, and in how many seconds there is enough where there is not now."""
+        until = "" if seconds is None else f";t={seconds}"
+        return f'"{self.name}";r={self.left}{until}'
+
+
+def note(scope: Scope, counted: Sequence[Waiting], bounds: Sequence[Bound] = ()) -> None:
     """Remember for the answer to a request what was counted when it was admitted."""
-    scope.setdefault("state", {})["waiting"] = list(counted)
+    scope.setdefault("state", {}).update(waiting=list(counted), bounds=list(bounds))
 
 
 class RateLimitMiddleware:
@@ -72,9 +102,11 @@ class RateLimitMiddleware:
             queue = QUEUES.get((scope["method"], getattr(scope.get("route"), "path", "")))
             if message["type"] == "http.response.start" and queue is not None:
                 headers = MutableHeaders(scope=message)
-                headers.setdefault(POLICY, policy(queue, self.limit))
-                for waiting in state.get("waiting", ()):
-                    headers.setdefault(LEFT, left(waiting))
+                bounds: Sequence[Bound] = state.get("bounds", ())
+                headers.setdefault(POLICY, ", ".join([policy(queue, self.limit), *(each.policy for each in bounds)]))
+                said = [*map(left, state.get("waiting", ())), *(each.remaining() for each in bounds)]
+                if said:
+                    headers.setdefault(LEFT, ", ".join(said))
             await send(message)
 
         await self.app(scope, receive, complete)

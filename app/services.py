@@ -14,6 +14,7 @@ from app import storage
 from app.doorbell import Doorbell
 from app.jobs.watcher import Marks, Watcher
 from app.metrics import Measures, RegistryCollector
+from app.quotas import Meter
 from app.transactions import PATIENCE_SECONDS, Lane, WriteRecord, open_lane
 from sepme_core.registry import audit_heads, database, jobs
 from sepme_core.registry.blobs import Blobs, open_blobs
@@ -42,6 +43,7 @@ class Services:
     watcher: Watcher
     blobs: Blobs
     doorbell: Doorbell
+    meter: Meter
     measures: Measures
 
     @property
@@ -71,6 +73,7 @@ class Services:
     def close(self) -> None:
         """Let go of the broker and the database."""
         self.doorbell.close()
+        self.meter.close()
         self.reads.engine.dispose()
         self.writes.engine.dispose()
 
@@ -106,6 +109,7 @@ def open_services(settings: Settings) -> Services:
         watcher=Watcher(lambda job_ids: reads.run(lambda: marks(job_ids))),
         blobs=open_blobs(settings.blob_url),
         doorbell=Doorbell(settings.broker_url, measures.rings),
+        meter=Meter(settings.broker_url),
         measures=measures,
     )
 

@@ -317,6 +317,13 @@ QUEUE_FULL = ProblemType(
     "Send the request again after `Retry-After`, or cancel waiting jobs that are not needed (POST /jobs/{id}/cancel); "
     "an operator may raise SEPME_QUEUE_LIMIT or start more workers.",
 )
+TOO_MANY = ProblemType(
+    "too-many",
+    429,
+    "The quota of the key does not allow for it",
+    "Send the request again after `Retry-After`, or ask for less; `quota` names the bound, `left` what is left of it. "
+    "Operators set quotas when they make a key.",
+)
 STORAGE_FULL = ProblemType(
     "storage-full",
     507,
@@ -421,6 +428,7 @@ CATALOGUE: tuple[ProblemType, ...] = (
     OUT_OF_MEMORY,
     MODEL_NOT_READY,
     QUEUE_FULL,
+    TOO_MANY,
     STORAGE_FULL,
     GENERATION_TIMEOUT,
     DATABASE_UNAVAILABLE,

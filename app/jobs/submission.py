@@ -22,6 +22,7 @@ from app.storage import refuse_where_full
 from sepme_core import problems
 from sepme_core.canonical import digest_of
 from sepme_core.documents.answers import Answer, JobDocument, ProblemDocument
+from sepme_core.quotas import Quotas
 from sepme_core.registry import idempotency, jobs
 from sepme_core.terms import FINISHED, queue_of
 
@@ -100,6 +101,7 @@ class Submission:
     arrived: float = field(init=False, default_factory=monotonic)
     counted: retries.Try | None = field(init=False, default=None)
     waiting: list[jobs.Waiting] = field(init=False, default_factory=list)
+    bounds: list[rate_limits.Bound] = field(init=False, default_factory=list)
 
     @property
     def actor(self) -> str:
@@ -131,7 +133,7 @@ class Submission:
         """
         sent = body.model_dump(mode="json")
         answer, accepted = await self.services.write(lambda session: self._accept_once(session, sent, work), self._ring)
-        rate_limits.note(self.request.scope, self.waiting)
+        rate_limits.note(self.request.scope, self.waiting, self.bounds)
         return answer, accepted
 
     async def answer(self, accepted: Sequence[JobDocument]) -> Response:
@@ -175,11 +177,12 @@ class Submission:
         return answer, read_jobs(session, answer["jobs"])
 
     def _admitted(self, session: Session, work: Asking) -> Answer:
-        """Do the work, and take it back where there is no room for the jobs that it made."""
+        """Do the work, and take it back where there is no room for its jobs, or they are more than the key may."""
         answer = work(session)
         if jobs.enqueued(session):
             refuse_where_full(self.services.settings)
         self.waiting = jobs.admit(session, self.services.settings.queue_limit)
+        self.bounds = self.services.meter.charge(session, self.holder.name, Quotas.of(self.holder.quotas))
         return answer
 
     def _remembered(self, session: Session, sent: Mapping[str, object], work: Asking) -> Answer:

@@ -35,12 +35,15 @@ from sepme_core.registry.jobs.queue import (
     next_in_turn,
     park_exhausted,
     refuse_another_base,
+    retry_seconds,
+    waiting_of,
     waiting_queues,
     waits,
 )
 from sepme_core.registry.jobs.reprojections import Occasion, enqueue_reprojections, occasion
 from sepme_core.registry.jobs.rows import (
     BY_REQUEST,
+    Enqueued,
     Mark,
     cancel_now,
     cancel_unclaimed,
@@ -69,6 +72,7 @@ __all__ = [
     "LIVE_STATES",
     "Claim",
     "Claimant",
+    "Enqueued",
     "Event",
     "Job",
     "JobText",
@@ -116,6 +120,8 @@ __all__ = [
     "renew",
     "report",
     "request_cancel",
+    "retry_seconds",
+    "waiting_of",
     "waiting_queues",
     "waits",
 ]

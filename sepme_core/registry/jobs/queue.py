@@ -106,7 +106,7 @@ def admit(session: Session, limit: int) -> list[Waiting]:
     Raises:
         QueueFull: the caller rolls back, and nothing was accepted.
     """
-    added = enqueued(session)
+    added = [each.queue for each in enqueued(session)]
     if not added:
         return []
     lock_admission(session)
@@ -133,6 +133,13 @@ def retry_seconds(session: Session, queue: str, places: int) -> int:
 def _waiting(session: Session, queue: str) -> int:
     counted = select(func.count()).select_from(Job).where(Job.state == "queued", Job.queue == queue)
     return session.scalars(counted).one()
+
+
+def waiting_of(session: Session, holder: str) -> int:
+    """Return how many jobs wait that a holder asked for. Nobody else is admitted until the transaction ends."""
+    lock_admission(session)
+    asked_for = (Job.state == "queued", Job.actor == holder, Job.kind != BY_THE_WAY)
+    return session.scalars(select(func.count()).select_from(Job).where(*asked_for)).one()
 
 
 def waiting_queues(session: Session) -> list[str]:

@@ -1,6 +1,7 @@
 """Jobs as operators and clients see them: made, found, listed, cancelled; and what happened to each, in order."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -45,6 +46,15 @@ def after(session: Session, job_id: str, sequence: int) -> list[Event]:
 
 BY_REQUEST = "a request to cancel it"
 ENQUEUED = "sepme_enqueued"
+
+
+@dataclass(frozen=True)
+class Enqueued:
+    """A job that a transaction has added, as far as it is counted: by its queue, its kind and its pictures."""
+
+    kind: str
+    queue: str
+    pictures: int
 
 
 class IsJob(Protocol):
@@ -107,14 +117,16 @@ def enqueue(
     session.add(job)
     session.flush()
     if kind != "reproject":  # nobody asked for it, and nobody could come again later
-        session.info.setdefault(ENQUEUED, []).append(job.queue)
+        asked: Mapping[str, Any] = request
+        added = Enqueued(kind, job.queue, pictures=asked.get("count", 1) if kind == "generate" else 0)
+        session.info.setdefault(ENQUEUED, []).append(added)
     return job
 
 
-def enqueued(session: Session) -> list[str]:
-    """Return the queue of each job that somebody asked for in this transaction."""
-    queues: list[str] = session.info.get(ENQUEUED, [])
-    return queues
+def enqueued(session: Session) -> list[Enqueued]:
+    """Return the jobs that somebody asked for in this transaction."""
+    added: list[Enqueued] = session.info.get(ENQUEUED, [])
+    return added
 
 
 def enqueue_finished(

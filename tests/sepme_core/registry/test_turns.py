@@ -20,6 +20,7 @@ from tests.sepme_core.registry.work import (
     announce,
     at_once,
     enqueue_generation,
+    enqueue_generation_for,
     erase,
     get_concept,
     get_job,
@@ -185,9 +186,9 @@ def test_a_worker_that_is_about_to_claim_holds_no_other_up(engine: Engine) -> No
 
 
 def test_many_jobs_of_one_holder_hold_up_the_first_of_another_by_one(engine: Engine) -> None:
-    many = [enqueue_generation(engine, "one").id for _ in range(12)]
+    many = [enqueue_generation_for("one", engine).id for _ in range(12)]
     assert take(engine, "generate") == many[0]
-    first, second = (enqueue_generation(engine, "another").id for _ in range(2))
+    first, second = (enqueue_generation_for("another", engine).id for _ in range(2))
     assert [take(engine, "generate") for _ in range(4)] == [first, many[1], second, many[2]]
 
 
@@ -229,16 +230,16 @@ def test_nobodys_first_job_waits_behind_two_of_any_other(engine: Engine, seed: i
 
 
 def test_each_queue_has_turns_of_its_own(engine: Engine) -> None:
-    mine = [enqueue_generation(engine, HOLDER).id for _ in range(2)]
-    theirs, erased = enqueue_generation(engine, "another").id, protection(engine, "brand", "another")
+    mine = [enqueue_generation_for(HOLDER, engine).id for _ in range(2)]
+    theirs, erased = enqueue_generation_for("another", engine).id, protection(engine, "brand", "another")
     assert [take(engine, "generate"), take(engine)] == [mine[0], erased]
     assert [take(engine, "generate"), take(engine, "generate")] == [theirs, mine[1]]
 
 
 def test_a_job_that_was_lost_costs_its_holder_another_turn(engine: Engine) -> None:
-    lost, later = (enqueue_generation(engine, "one").id for _ in range(2))
+    lost, later = (enqueue_generation_for("one", engine).id for _ in range(2))
     assert take(engine, "generate") == lost
-    theirs = [enqueue_generation(engine, "another").id for _ in range(2)]
+    theirs = [enqueue_generation_for("another", engine).id for _ in range(2)]
     let_lease_run_out(engine, lost)
     assert [take(engine, "generate") for _ in range(4)] == [theirs[0], lost, theirs[1], later]
 
@@ -270,7 +271,7 @@ def test_a_worker_that_hangs_as_it_claims_holds_no_other_up(engine: Engine) -> N
 
 
 def test_workers_at_once_take_the_jobs_of_many_holders_once_each(engine: Engine) -> None:
-    job_ids = {enqueue_generation(engine, holder).id for holder in "aabbcc"}
+    job_ids = {enqueue_generation_for(holder, engine).id for holder in "aabbcc"}
     outcomes = at_once(*(partial(take, engine, "generate", worker=f"worker {number}") for number in range(6)))
     assert not [outcome for outcome in outcomes if isinstance(outcome, Exception)]
     taken = [outcome for outcome in outcomes if outcome is not None]

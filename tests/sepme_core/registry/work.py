@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
@@ -122,14 +122,18 @@ def get_etag(engine: Engine, name: str) -> str:
         return concepts.etag(concepts.get(session, name))
 
 
-def enqueue_generation(engine: Engine, holder: str = HOLDER, **pinned: Any) -> Job:
+def enqueue_generation(engine: Engine, **pinned: Any) -> Job:
+    return enqueue_generation_for(HOLDER, engine, pinned)
+
+
+def enqueue_generation_for(holder: str, engine: Engine, pinned: Mapping[str, Any] | None = None) -> Job:
     time.sleep(0.002)  # SQLite's clock tells milliseconds: what comes within one has no order
     with writing(engine) as session:
         return jobs.enqueue(
             session,
             kind="generate",
             request=cast("PictureRequestDocument", {"prompt": "a cat"}),
-            pinned=cast("PinnedMask", pinned),
+            pinned=cast("PinnedMask", pinned or {}),
             concept=None,
             actor=holder,
         )
