@@ -140,6 +140,16 @@ class Settings(BaseSettings):
         description="The file of 32 random bytes that keys are hashed with, made with the first key; all front ends"
         " need the same. Without it no key is good any more. Unset: in the state folder.",
     )
+    signing_key: Path | None = Field(
+        default=None,
+        description="The PEM file of the Ed25519 key that pictures and statements are signed with, together with"
+        " SEPME_SIGNING_CERTIFICATES. Unset: a key of the service's own, made at first need in `signing` in the state"
+        " folder (docs/provenance.md).",
+    )
+    signing_certificates: Path | None = Field(
+        default=None,
+        description="The PEM file of that key's certificate, followed by those of the authorities that issued it.",
+    )
     batch_pictures: int = Field(
         default=16,
         ge=1,
@@ -341,6 +351,11 @@ class Settings(BaseSettings):
     @classmethod
     def _keys_pepper(cls, file: Path, info: ValidationInfo) -> Path:
         return _home(info) / "keys-pepper" if file == Path() else file.expanduser().absolute()
+
+    @field_validator("signing_key", "signing_certificates")
+    @classmethod
+    def _expanded_file(cls, file: Path | None) -> Path | None:
+        return None if file is None else file.expanduser().absolute()
 
     @field_validator("blob_url")
     @classmethod

@@ -20,6 +20,8 @@ SHOWN_OTHERWISE = {
     "allowed_hosts",
     "trusted_proxies",
     "keys_pepper",
+    "signing_key",
+    "signing_certificates",
 }  # defaults that depend, or are unset
 
 
