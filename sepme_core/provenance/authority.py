@@ -63,17 +63,16 @@ def _leaf(authority: x509.Certificate, authority_key: Ed25519PrivateKey) -> byte
         _builder(subject, authority.subject, key.public_key(), authority_key.public_key(), LEAF_DAYS)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(digital_signature=True, certificates=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([x509.ObjectIdentifier(DOCUMENT_SIGNING)]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([EMAIL_PROTECTION, CLAIM_SIGNING]), critical=False)
         .sign(authority_key, None)
     )
     return _private(key) + b"".join(each.public_bytes(Encoding.PEM) for each in (certificate, authority))
 
 
-DOCUMENT_SIGNING = "1.3.6.1.5.5.7.3.36"
-"""RFC 9336."""
-C2PA_SIGNING = "1.3.6.1.4.1.62558.2.1"
-SIGNING_PURPOSES = frozenset({DOCUMENT_SIGNING, C2PA_SIGNING, ExtendedKeyUsageOID.EMAIL_PROTECTION.dotted_string})
-"""Those that readers of C2PA take."""
+EMAIL_PROTECTION = ExtendedKeyUsageOID.EMAIL_PROTECTION
+"""The purpose without which readers of C2PA hold a signature for invalid."""
+CLAIM_SIGNING = x509.ObjectIdentifier("1.3.6.1.4.1.62558.2.1")
+"""The one that C2PA made for itself; they do not ask for it yet."""
 
 
 def _builder(

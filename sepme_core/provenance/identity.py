@@ -175,7 +175,7 @@ def _profile_lacks(leaf: x509.Certificate) -> str | None:
         return "is an authority's, not a signer's"
     if not usage.digital_signature:
         return "is not for digital signatures (keyUsage)"
-    if not authority.SIGNING_PURPOSES & {each.dotted_string for each in purposes}:
-        return "names neither documentSigning nor another purpose of those who sign (extendedKeyUsage)"
+    if authority.EMAIL_PROTECTION not in purposes:
+        return "does not name the purpose emailProtection (extendedKeyUsage)"
     named = leaf.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
     return None if named else "names no organisation (O) in its subject"
