@@ -140,6 +140,14 @@ class Settings(BaseSettings):
         description="The file of 32 random bytes that keys are hashed with, made with the first key; all front ends"
         " need the same. Without it no key is good any more. Unset: in the state folder.",
     )
+    sign_pictures: Literal["required", "marked", "off"] = Field(
+        default="required",
+        description="Whether pictures carry a signed manifest (C2PA). `required`: one that cannot be signed is refused,"
+        " and its job fails. `marked`: it is published, with a warning. `off`: none is signed; GET /model says so.",
+    )
+    sign_prompts: bool = Field(
+        default=False, description="Whether the signed manifest of a picture states the prompts that it was drawn by."
+    )
     signing_key: Path | None = Field(
         default=None,
         description="The PEM file of the Ed25519 key that pictures and statements are signed with, together with"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from cryptography.x509.oid import NameOID
 
@@ -46,7 +47,7 @@ class Identity:
         return self.chain[0].subject.rfc4514_string()
 
 
-def keyid_of(key: Ed25519PublicKey) -> str:
+def keyid_of(key: CertificatePublicKeyTypes) -> str:
     """Name a public key: the sha256 of its SubjectPublicKeyInfo, in hexadecimal digits."""
     return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
 
@@ -170,12 +171,13 @@ def _profile_lacks(leaf: x509.Certificate) -> str | None:
         return f"has no extension {error.oid._name}"  # noqa: SLF001 (its only readable name)
     except ValueError:
         return "has extensions that cannot be read"
-    constraints = [each.value for each in extensions if isinstance(each.value, x509.BasicConstraints)]
-    if any(each.ca for each in constraints) or usage.key_cert_sign:
-        return "is an authority's, not a signer's"
-    if not usage.digital_signature:
-        return "is not for digital signatures (keyUsage)"
-    if authority.EMAIL_PROTECTION not in purposes:
-        return "does not name the purpose emailProtection (extendedKeyUsage)"
-    named = leaf.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
-    return None if named else "names no organisation (O) in its subject"
+    authoritys = any(isinstance(each.value, x509.BasicConstraints) and each.value.ca for each in extensions)
+    organisations = leaf.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
+    complaints = {
+        "is an authority's, not a signer's": authoritys or usage.key_cert_sign,
+        "vouches for itself, and no authority for it": leaf.subject == leaf.issuer,
+        "is not for digital signatures (keyUsage)": not usage.digital_signature,
+        "does not name the purpose emailProtection (extendedKeyUsage)": authority.EMAIL_PROTECTION not in purposes,
+        "names no organisation (O) in its subject": not organisations,
+    }
+    return next((complaint for complaint, holds in complaints.items() if holds), None)
