@@ -64,6 +64,17 @@ class Suggestions(BaseModel):
     prompt: str
 
 
+class Signing(BaseModel):
+    """Whether pictures carry a signed manifest (C2PA)."""
+
+    pictures: Literal["required", "marked", "off"] = Field(
+        description="`marked`: one that could not be signed says so in its warnings."
+    )
+    keyid: str | None = Field(
+        description="The sha256 of the public key's SubjectPublicKeyInfo; null where nothing can be signed."
+    )
+
+
 class ModelDocument(BaseModel):
     """The model that is served."""
 
@@ -78,6 +89,7 @@ class ModelDocument(BaseModel):
     limits: Limits
     capacity: Capacity | None = None
     suggestions: Suggestions
+    signing: Signing | None = Field(default=None, description="Null of a worker of an earlier release.")
 
 
 class OpenAIModel(BaseModel):

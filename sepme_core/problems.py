@@ -367,6 +367,13 @@ IMAGE_DAMAGED = ProblemType(
     "The stored picture does not have its digest",
     MADE_AGAIN,
 )
+PICTURE_NOT_SIGNED = ProblemType(
+    "picture-not-signed",
+    503,
+    "The picture cannot be signed",
+    "An operator mends what `detail` names; then ask again. `SEPME_SIGN_PICTURES=marked` lets pictures through "
+    "unsigned, with a warning.",
+)
 INTERNAL_ERROR = ProblemType(
     "internal-error",
     500,
@@ -436,6 +443,7 @@ CATALOGUE: tuple[ProblemType, ...] = (
     TOO_MANY_CONNECTIONS,
     SERVICE_STOPPING,
     IMAGE_DAMAGED,
+    PICTURE_NOT_SIGNED,
     INTERNAL_ERROR,
 )
 

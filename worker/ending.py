@@ -9,7 +9,8 @@ from sepme_core.erasure import ErasureRefused
 from sepme_core.registry import jobs
 from worker import problems
 from worker.lease import Cancelled, GaveWay, LeaseLost, PutBack
-from worker.process import WorkerProcess, store_picture
+from worker.process import WorkerProcess
+from worker.signing import store_evidence
 from worker.trouble import MOST_PUT_BACK, insist, is_trouble, is_usable, pause_after, said, wait_out
 
 logger = logging.getLogger(__name__)
@@ -80,5 +81,9 @@ def _say_refused(claim: jobs.Claim, kind: str) -> None:
 def _fail(
     worker: WorkerProcess, claim: jobs.Claim, document: ProblemDocument, pictures: Sequence[Picture] = ()
 ) -> None:
-    stored = [store_picture(worker.blobs, picture) for picture in pictures]
+    try:
+        stored = store_evidence(worker, pictures, claim.job_id)
+    except problems.Refused as unsigned:  # why the job failed is to be said all the same
+        stored = []
+        document = {**document, "detail": f"{document['detail']} Its pictures are left out. {unsigned}"}
     insist(worker.engine, lambda session: jobs.fail(session, claim, document, stored))

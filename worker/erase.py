@@ -32,6 +32,7 @@ from worker.driving import as_known, drive
 from worker.fitting import check_whole
 from worker.lease import GaveWay, Lease, LeaseLost
 from worker.process import Members, WorkerProcess, readable_increments, store_increment
+from worker.signing import store_evidence
 from worker.trouble import insist
 
 
@@ -90,9 +91,9 @@ def _remade(
         reason="substituted",
     )
     made = drive(lease, again)
-    return jobs.Remade(
-        leaning["name"], leaning["digest"], store_increment(worker.blobs, made, time.monotonic() - started)
-    )
+    evidence = store_evidence(worker, made.pictures, lease.claim.job_id)
+    stored = store_increment(worker.blobs, made, time.monotonic() - started, evidence)
+    return jobs.Remade(leaning["name"], leaning["digest"], stored)
 
 
 def _request_of(increment: Increment) -> ErasureRequest:
@@ -105,7 +106,8 @@ def run(worker: WorkerProcess, lease: Lease) -> None:
     """Do an erase job from the claim to the published versions.
 
     Raises:
-        Refused: the method refuses the concept, a phrase is too long, or an option has no meaning.
+        Refused: the method refuses the concept, a phrase is too long, an option has no meaning, or a picture cannot be
+            signed.
         Interrupted: the lease was lost, the job cancelled, the worker is stopping, or another job has to go first.
     """
     started = time.monotonic()
@@ -116,7 +118,8 @@ def run(worker: WorkerProcess, lease: Lease) -> None:
     together = "group" in asked
     made = _together(worker, lease, asked["group"], settled) if together else _alone(worker, lease, request, settled)
     remade = remake(worker, lease, settled)
-    stored = store_increment(worker.blobs, made, time.monotonic() - started)
+    evidence = store_evidence(worker, made.pictures, lease.claim.job_id)
+    stored = store_increment(worker.blobs, made, time.monotonic() - started, evidence)
     considered = settled.considered
     while True:
         publish = partial(

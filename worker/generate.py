@@ -11,7 +11,8 @@ from sepme_core.registry import concepts, jobs
 from sepme_core.registry.database import reading
 from worker import problems
 from worker.lease import Lease, LeaseLost
-from worker.process import WorkerProcess, store_picture, usable_increments
+from worker.process import WorkerProcess, usable_increments
+from worker.signing import store_picture
 from worker.trouble import insist
 
 
@@ -73,12 +74,14 @@ def publish(worker: WorkerProcess, drawing: Drawing) -> None:
     """End the job with its pictures.
 
     Raises:
+        Refused: a picture cannot be signed, and may not be published without.
         LeaseLost: nothing was published: another attempt has begun, or something was erased for good meanwhile and the
             job is queued again to be drawn with it.
     """
     pictures = [drawing.pictures[place] for place in range(len(drawing.rows))]
-    records = [store_picture(worker.blobs, picture) for picture in pictures]
-    warnings = pictures[0].record.get("warnings", [])
+    job_id = drawing.lease.claim.job_id
+    records = [store_picture(worker, picture, drawing.mask, job_id) for picture in pictures]
+    warnings = list(dict.fromkeys(warning for each in records for warning in each.record.get("warnings", ())))
     published = insist(
         worker.engine,
         lambda session: jobs.publish_pictures(

@@ -13,6 +13,7 @@ from sepme_core.documents.requests import KnownDocument
 from sepme_core.erasure import ErasureSettings, measure_capacity
 from sepme_core.registry import concepts, serving
 from sepme_core.registry.database import reading, writing
+from worker import signing
 from worker.driving import as_known
 from worker.process import WorkerProcess
 
@@ -94,7 +95,11 @@ class Heartbeat:
             if self._settled and not self._is_first(session):
                 self._announced_for = None  # another one announces; should that one end, this one says it again
                 return
-        description: ModelDescription = {**worker.base.describe(), "capacity": self._capacity(*left_alone)}
+        description: ModelDescription = {
+            **worker.base.describe(),
+            "capacity": self._capacity(*left_alone),
+            "signing": signing.announced(worker.settings),
+        }
         with writing(worker.engine) as session:
             serving.announce_model(session, description)
         with reading(worker.engine) as session:

@@ -19,6 +19,7 @@ from sepme_core.problems import (
     INTERNAL_ERROR,
     INVALID_REQUEST,
     OUT_OF_MEMORY,
+    PICTURE_NOT_SIGNED,
     STORAGE_UNUSABLE,
 )
 
@@ -80,6 +81,11 @@ def of_want_of_memory(width: int, height: int, device: str, free: int, total: in
     )
     numbers = {"width": width, "height": height, "free_bytes": free, "total_bytes": total}
     return OUT_OF_MEMORY.document(detail, OUT_OF_MEMORY.remedy, **numbers)
+
+
+def of_unsigned(reason: str) -> ProblemDocument:
+    """A picture was drawn and could not be signed."""
+    return PICTURE_NOT_SIGNED.document(f"The picture cannot be signed: {reason}.", PICTURE_NOT_SIGNED.remedy)
 
 
 def of_incident() -> ProblemDocument:

@@ -14,7 +14,6 @@ from sepme_core.bounded import BoundedCache
 from sepme_core.canonical import digest_of
 from sepme_core.documents.requests import NamedIncrement, ServingDocument
 from sepme_core.drawing.conditioning import Conditioner
-from sepme_core.drawing.request import Picture
 from sepme_core.drawing.trial import check_draws
 from sepme_core.erasure import ErasureCache, MadeIncrement
 from sepme_core.evaluation.classifier import Classifier, open_classifier
@@ -110,8 +109,10 @@ class LastGroup:
         return self._made
 
 
-def store_increment(blobs: Blobs, made: MadeIncrement, seconds: float) -> jobs.StoredIncrement:
-    """Store an increment and its evidence; `seconds` is how long it took to make."""
+def store_increment(
+    blobs: Blobs, made: MadeIncrement, seconds: float, evidence: Sequence[PictureRecord] = ()
+) -> jobs.StoredIncrement:
+    """Store an increment; `seconds` is how long it took to make, `evidence` its pictures, which are stored."""
     data = made.increment.to_bytes()
     return jobs.StoredIncrement(
         digest=blobs.put(data),
@@ -120,21 +121,7 @@ def store_increment(blobs: Blobs, made: MadeIncrement, seconds: float) -> jobs.S
         reason=made.reason,
         certificate={**made.increment.certificate, "seconds": round(seconds, 2)},
         settings=dict(made.increment.metadata["settings"]),
-        pictures=[store_picture(blobs, picture) for picture in made.pictures],
-    )
-
-
-def store_picture(blobs: Blobs, picture: Picture) -> PictureRecord:
-    """Store a picture as PNG."""
-    png = picture.to_png()
-    return PictureRecord(
-        digest=blobs.put(png),
-        bytes=len(png),
-        sha256=picture.sha256,
-        seed=picture.seed,
-        width=picture.width,
-        height=picture.height,
-        record=picture.record,
+        pictures=evidence,
     )
 
 

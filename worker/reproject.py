@@ -12,6 +12,7 @@ from sepme_core.registry.errors import UnknownConcept
 from worker.driving import as_known, drive
 from worker.lease import Lease, LeaseLost
 from worker.process import WorkerProcess, readable_increments, store_increment, usable_increment
+from worker.signing import store_evidence
 from worker.trouble import insist
 
 
@@ -28,7 +29,8 @@ def run(worker: WorkerProcess, lease: Lease) -> None:
     known, protected = as_known(pinned["known"]), as_known(pinned["protected"])
     (serving,) = _serving(worker, str(claim.concept)) or (trained,)
     made = drive(lease, reproject(worker.base, trained, known, protected, worker.cache, serving))
-    stored = store_increment(worker.blobs, made, time.monotonic() - started)
+    evidence = store_evidence(worker, made.pictures, claim.job_id)
+    stored = store_increment(worker.blobs, made, time.monotonic() - started, evidence)
     published = insist(worker.engine, lambda session: jobs.publish_reprojection(session, claim, stored))
     if not published:
         raise LeaseLost

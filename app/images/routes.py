@@ -47,6 +47,7 @@ class ImageDocument(Picture):
     job: str = Field(description="Path of the job that made it.")
     digest: str = Field(description="Of the PNG, by sha256.")
     bytes: int = Field(description="Size of the PNG.")
+    signed: bool = Field(description="Whether the PNG carries a signed manifest (C2PA): see docs/provenance.md.")
     base_digest: str
     mask: Mask
     record: dict[str, Any] = Field(description="As it stands in the PNG's metadata.")
@@ -156,6 +157,7 @@ def _document(session: Session, holder: Holder, image_id: str) -> pictures.Image
         "job": f"/jobs/{image.job_id}",
         "digest": image.digest,
         "bytes": image.bytes,
+        "signed": image.record.get("signed", False),
         "base_digest": image.base_digest,
         "mask": image.mask,
         "record": image.record,

@@ -1,6 +1,6 @@
 """What clients are answered: concepts, protected entries, problems, jobs, the audit, the model."""
 
-from typing import Any, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 from sepme_core.documents.certificates import Certificate
 from sepme_core.documents.pictures import PicturesDocument, RefusalPicture
@@ -224,6 +224,13 @@ class Capacity(TypedDict):
     left: int
 
 
+class SigningDocument(TypedDict):
+    """Whether pictures carry a signed manifest, and whose; the worker writes it and clients read it."""
+
+    pictures: Literal["required", "marked", "off"]
+    keyid: str | None
+
+
 class ModelDescription(TypedDict):
     """The model that is served; the worker writes it, and the registry, the front end and clients read it."""
 
@@ -236,3 +243,4 @@ class ModelDescription(TypedDict):
     limits: ModelLimits
     suggestions: ModelSuggestions
     capacity: NotRequired[Capacity]
+    signing: NotRequired[SigningDocument]

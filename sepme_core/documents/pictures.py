@@ -19,6 +19,7 @@ class PictureRecordDocument(TypedDict):
     """
 
     warnings: NotRequired[list[str]]
+    signed: NotRequired[bool]
     batches: NotRequired[list[BatchSpan]]
     compiled: NotRequired[bool]
     prompt: str
@@ -70,6 +71,7 @@ class ImageDocument(PictureDocument):
     job: str
     digest: str
     bytes: int
+    signed: bool
     base_digest: str
     mask: MaskDocument
     record: PictureRecordDocument

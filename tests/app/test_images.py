@@ -40,6 +40,7 @@ def test_the_record_of_a_picture_is_json(client: httpx.Client, picture: dict[str
     assert (answer.status_code, answer.headers["content-type"]) == (200, JSON)
     assert record.items() >= picture.items()
     assert record["record"]["seed"] == 7
+    assert record["signed"] is False
     assert record["base_digest"] == working.BASE
     assert record["mask"]["concepts"] == []
     assert client.get(record["job"]).json()["result"]["images"] == [picture]
@@ -55,7 +56,9 @@ def test_a_picture_says_in_batches_of_which_sizes_it_is_made_again(
     working.draw(engine, blobs, job["id"], batches=spans)
     client.delete("/concepts/cat")
     third = client.get(f"/jobs/{job['id']}").json()["result"]["images"][2]
-    replay = client.get(third["url"], headers={"Accept": JSON}).json()["replay"]
+    document = client.get(third["url"], headers={"Accept": JSON}).json()
+    assert document["signed"] is True
+    replay = document["replay"]
     assert replay["row"] == 0
     again = client.post("/generate", json=replay["request"]).json()
     asked = {**job["request"], "erased": ["cat"], "seed": third["seed"], "count": 1, "batches": spans}

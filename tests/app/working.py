@@ -47,6 +47,7 @@ MODEL: Any = {
     },
     "capacity": {"directions": 256, "left": 180},
     "suggestions": {"styles": ["twemoji"], "objects": ["cat"], "prompt": "a {object} in {style} style"},
+    "signing": {"pictures": "required", "keyid": 64 * "d"},
 }
 
 
@@ -143,7 +144,7 @@ def _picture(
     seed = request["seed"] + position
     record: dict[str, Any] = {"seed": seed, "row": position, "batch_size": request["count"], "steps": request["steps"]}
     if batches:
-        record["batches"] = list(batches)
+        record |= {"batches": list(batches), "signed": True}
     return _drawn(blobs, seed, (request["width"], request["height"]), record)
 
 

@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from sqlalchemy import select
 
 from sepme_core.documents.requests import AskedErasure
 from sepme_core.erasure import ErasureRequest, ErasureSettings, KnownConcept, erase_together, run_to_end
 from sepme_core.erasure import erase as optimise
 from sepme_core.increments.increment import Increment
+from sepme_core.provenance.inspection import inspect
 from sepme_core.registry import concepts, images, jobs, protected
 from sepme_core.registry.database import reading, writing
+from sepme_core.registry.tables import Image as ImageRow
 from tests.sepme.processes import until
 from tests.worker.masks import publish, random_increment
 from tests.worker.pictures import seen
@@ -236,6 +239,28 @@ def test_a_stopping_worker_puts_the_erasure_back_for_another(worker: WorkerProce
         stopping.drain.begin()
         until(lambda: row(worker.engine, job_id).state == "queued", seconds=60)
     assert row(worker.engine, job_id).losses == 0
+
+
+def test_evidence_is_signed_under_the_mask_that_it_shows(worker_with_cat: WorkerProcess) -> None:
+    with reading(worker_with_cat.engine) as session:
+        rows = list(session.scalars(select(ImageRow)))
+    assert {len(picture.mask["concepts"]) for picture in rows} == {0, 1}
+    for picture in rows:
+        found = inspect(worker_with_cat.blobs.get(picture.digest))
+        assert found.state == "valid", found.reason
+        assert found.statement
+        assert found.statement["mask"]["digest"] == picture.mask["digest"]
+        stated = [(each["name"], each["digest"]) for each in found.statement["mask"]["concepts"]]
+        assert stated == [(each["name"], each["digest"]) for each in picture.mask["concepts"]]
+
+
+def test_an_erasure_whose_evidence_cannot_be_signed_is_not_published(worker: WorkerProcess) -> None:
+    (worker.settings.home / "signing").mkdir(parents=True)
+    (worker.settings.home / "signing" / "leaf.pem").write_text("spoilt")
+    job_id = accepted_erasure(worker.engine, "cat", options=SHORT)
+    answer(worker, job_id)
+    assert problem(worker.engine, job_id)["type"] == "picture-not-signed"
+    assert versions(worker.engine, "cat") == []
 
 
 def test_a_void_attempt_publishes_nothing(worker: WorkerProcess) -> None:

@@ -21,7 +21,7 @@ from sepme_core.registry.blobs import Blobs
 from sepme_core.registry.errors import BlobDamaged, BlobMissing
 from sepme_core.registry.tables import Image as Row
 
-OF_ONE_PICTURE = {"prompt", "seed", "row", "increments", "warnings"}
+OF_ONE_PICTURE = {"prompt", "seed", "row", "increments", "warnings", "signed"}
 SURROUNDINGS = ("device", "dtype", "libraries")
 LATER_SURROUNDINGS = ("autoencoder_digest",)
 """What records did not name from the first."""
