@@ -5,10 +5,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from pydantic import ValidationError
 
 from sepme import __version__
+from sepme.inspecting import inspect
 from sepme.serve.processes import child_environment
 from sepme.serve.run import CannotServe, serve
 from sepme_core import logs
@@ -61,15 +63,15 @@ OPTIONS = {"home": "SEPME_HOME", "host": "SEPME_HOST", "port": "SEPME_PORT", "mo
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
 
-    Returns: the exit status: 0; 1 where `verify` finds what does not hold; 2 where it cannot be done as asked.
+    Returns: the exit status: 0; 1 where `verify` or `inspect` find what does not hold; 2 where it cannot be done as
+        asked.
     """
     asked = list(sys.argv[1:] if arguments is None else arguments)
     if asked[:1] == ["keys"]:  # it reads the rest itself, and needs nothing that a front end does not have
         return _run([sys.executable, "-m", "app.keys", *asked[1:]], dict(os.environ))
     chosen = _parser().parse_args(asked)
-    if chosen.command == "version":
-        print(f"sepme {__version__}")
-        return 0
+    if chosen.command in BY_ITSELF:
+        return BY_ITSELF[chosen.command](chosen)
     if lacking := worker_lacking():
         return _refuse(lacking)
     os.environ.update({OPTIONS[name]: value for name, value in vars(chosen).items() if name in OPTIONS and value})
@@ -79,6 +81,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse(_settings_problem(refusal))
     except CannotServe as refusal:
         return _refuse(str(refusal))
+
+
+def _version(_: argparse.Namespace) -> int:
+    print(f"sepme {__version__}")
+    return 0
+
+
+def _inspect(chosen: argparse.Namespace) -> int:
+    return inspect(chosen.picture, trust=chosen.trust, as_json=chosen.json)
+
+
+BY_ITSELF = {"version": _version, "inspect": _inspect}
+"""What needs no settings and no model."""
 
 
 def _start(settings: Settings, chosen: argparse.Namespace) -> int:
@@ -117,6 +132,17 @@ def _parser() -> argparse.ArgumentParser:
         help="ask for jobs that make lost or damaged increments again; a service does them",
     )
     verifying.add_argument("--json", action="store_true", help="print one JSON document instead of lines")
+    inspecting = commands.add_parser(
+        "inspect",
+        help="say who signed a picture, whether that holds, and what it states",
+        description="Read the signed manifest (C2PA) of a picture: no service, model or network is needed. The exit "
+        "status is 0 where it is valid, 1 where it is not or there is none, and 2 where that cannot be told.",
+    )
+    inspecting.add_argument("picture", type=Path, metavar="PICTURE.png")
+    inspecting.add_argument(
+        "--trust", type=Path, metavar="FILE", help="certificates (PEM) of the authorities to hold its signer against"
+    )
+    inspecting.add_argument("--json", action="store_true", help="print one JSON document instead of lines")
     for each in (serving, verifying):
         each.add_argument("--home", help="the state folder (SEPME_HOME)")
         each.add_argument(
