@@ -16,6 +16,7 @@ import redis
 import yaml
 
 from sepme.serve import broker
+from sepme_core.provenance.identity import FOLDER
 from sepme_core.settings import Settings
 from tests.deploy.test_dockerfile import stages
 from tests.sepme.processes import running, until
@@ -62,6 +63,12 @@ def test_every_role_reads_settings_that_are_accepted_and_point_at_the_other_serv
     assert "@postgres:5432/" in settings.database_url
     (blobs,) = [volume for volume in services()[name]["volumes"] if volume.startswith("blobs:")]
     assert settings.blob_url == "file://" + blobs.partition(":")[2]
+
+
+@pytest.mark.parametrize("name", ROLES)
+def test_all_roles_sign_as_the_same_for_as_long_as_the_volume_is_there(name: str) -> None:
+    (home,) = re.findall(r"SEPME_HOME=(\S+)", (CHECKOUT / "Dockerfile").read_text())
+    assert f"signing:{home}/{FOLDER}" in services()[name]["volumes"]
 
 
 def test_nobody_but_this_machine_reaches_the_port() -> None:
