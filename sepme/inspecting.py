@@ -61,20 +61,24 @@ def _cannot(reason: str) -> int:
 def _lines(picture: Path, found: "Inspection") -> list[str]:
     lines = [f"{picture}: {found.state}{f', {found.reason}' if found.reason else ''}"]
     if found.signer is not None:
-        vouched = {True: "known: the authority given vouches for it", False: "not known to the authorities given"}
-        told = vouched.get(bool(found.signer.known)) if found.signer.known is not None else _HOW_TO_KNOW
-        lines += [
-            f"  signed by  {found.signer.subject}, for which {found.signer.issuer} vouches",
-            f"  keyid      {found.signer.keyid}",
-            f"  signer     {told}",
-            f"  made by    {found.generator}, a model",
-        ]
+        said = {
+            "signed by": f"{found.signer.subject}, for which {found.signer.issuer} vouches",
+            "keyid": found.signer.keyid,
+            "signer": KNOWN[found.signer.known],
+            "made by": f"{found.generator}, a model",
+        }
+        lines += _columns(said)
     if found.state == "valid" and found.statement is not None:
         lines += _stated({**found.statement})
     return [_printable(line) for line in lines]
 
 
-_HOW_TO_KNOW = "not known: anybody can sign under any name; hold it against an authority's certificate with --trust"
+KNOWN = {
+    True: "known: the authority given vouches for it",
+    False: "not known to the authorities given",
+    None: "not known: anybody can sign under any name; hold it against an authority's certificate with --trust",
+}
+SETTINGS = ("seed", "steps", "guidance_scale", "scheduler", "width", "height", "batches", "prompt", "negative_prompt")
 
 
 def _stated(statement: dict[str, Any]) -> list[str]:
@@ -83,25 +87,17 @@ def _stated(statement: dict[str, Any]) -> list[str]:
         f"    {each.get('name')}  version {each.get('version', 'not published yet')}  {each.get('digest')}"
         for each in mask["concepts"]
     ]
-    settings = (
-        "seed",
-        "steps",
-        "guidance_scale",
-        "scheduler",
-        "width",
-        "height",
-        "batches",
-        "prompt",
-        "negative_prompt",
-    )
+    count = f"{len(concepts) or 'no'} concept{'' if len(concepts) == 1 else 's'}"
+    settings = {name: statement[name] for name in SETTINGS if name in statement}
     return [
-        f"  base       {statement['base_digest']}",
-        f"  mask       {mask.get('digest')}, {len(concepts) or 'no'} concept{'' if len(concepts) == 1 else 's'}",
+        *_columns({"base": statement["base_digest"], "mask": f"{mask.get('digest')}, {count}"}),
         *concepts,
-        *(f"  {name:10} {statement[name]}" for name in settings if name in statement),
-        f"  pixels     {statement['sha256']}",
-        f"  job        {statement['job']}",
+        *_columns({**settings, "pixels": statement["sha256"], "job": statement["job"]}),
     ]
+
+
+def _columns(said: dict[str, Any]) -> list[str]:
+    return [f"  {name:15}  {value}" for name, value in said.items()]
 
 
 def _printable(line: str) -> str:

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from sepme_core.documents.answers import Capacity
 from sepme_core.erasure import measure_capacity
+from sepme_core.provenance.identity import open_identity
 from sepme_core.registry import protected, serving
 from sepme_core.registry.database import reading, writing
 from tests.sepme.processes import until
@@ -48,6 +49,7 @@ def test_a_worker_is_seen_while_it_lives_and_withdrawn_at_its_end(worker: Worker
     until(lambda: seen(worker) == [(worker.name, "erase")])
     until(lambda: "capacity" in model(worker))
     assert model(worker)["base_digest"] == worker.base.digest
+    assert model(worker)["signing"] == {"pictures": "required", "keyid": open_identity(worker.settings).keyid}
     heartbeat.stop()
     assert seen(worker) == []
 

@@ -1,4 +1,5 @@
 import datetime as dt
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,7 +18,10 @@ from cryptography.hazmat.primitives.serialization import (
 
 from sepme_core.provenance import authority
 from sepme_core.provenance.identity import Identity, IdentityUnusable, open_identity
+from sepme_core.provenance.inspection import inspect
 from sepme_core.settings import Settings
+from tests.documents import blocks
+from tests.sepme_core.provenance.pictures import signed
 
 
 def own(home: Path) -> Identity:
@@ -84,6 +88,15 @@ def test_the_operators_own_key_and_certificates_sign(tmp_path: Path) -> None:
     settings = operators(tmp_path)
     assert open_identity(settings).keyid == own(tmp_path / "elsewhere").keyid
     assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+def test_an_identity_that_is_made_as_the_page_says_signs_what_its_authority_vouches_for(tmp_path: Path) -> None:
+    (lines,) = [block for block in blocks("docs/provenance.md", "sh") if "openssl" in block]
+    subprocess.run(["bash", "-e", "-c", lines], cwd=tmp_path, capture_output=True, check=True)
+    key, certificates = tmp_path / "signing-key.pem", tmp_path / "signing-certificates.pem"
+    png = signed(open_identity(Settings(home=tmp_path, signing_key=key, signing_certificates=certificates)))
+    assert inspect(png, (tmp_path / "ca.pem").read_text()).state == "valid"
 
 
 def _another_key(settings: Settings) -> None:
