@@ -43,6 +43,8 @@ NEEDED: Mapping[tuple[str, str], terms.Scope | None] = {
     ("GET", "/concepts"): None,
     ("GET", "/concepts/{name}"): None,
     ("GET", "/concepts/{name}/lora"): "files:read",
+    ("GET", "/concepts/{name}/attestation"): "evidence:read",
+    ("GET", "/concepts/{name}/bundle"): "evidence:read",
     ("POST", "/concepts/{name}/erase"): "concepts:write",
     ("DELETE", "/concepts/{name}"): "concepts:write",
     ("POST", "/erasures"): "concepts:write",

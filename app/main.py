@@ -12,6 +12,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from app import audit, health, holders, model, pages, rate_limits, request_ids
+from app.attestations import routes as attestations
 from app.collector import Collector
 from app.concepts import routes as concepts
 from app.generation import openai
@@ -39,6 +40,7 @@ from sepme_core.settings import Settings
 
 ROUTERS = (
     concepts.router,
+    attestations.router,
     protected.router,
     generation.router,
     openai.router,

@@ -104,3 +104,14 @@ def check_file(session: Session, holder: Holder, name: str) -> None:
     """
     if concepts.get(session, name).irrevocable:
         refuse_without(holder, "admin", "The increment of what is erased for good")
+
+
+def check_evidence(session: Session, holder: Holder, name: str) -> None:
+    """Refuse the pictures of what is erased for good to all but `admin`.
+
+    Raises:
+        UnknownConcept: there is none with the name.
+        Problem: `scope-missing`.
+    """
+    if concepts.get(session, name).irrevocable:
+        refuse_without(holder, "admin", "Evidence of what is erased for good")

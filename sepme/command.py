@@ -1,4 +1,4 @@
-"""The command `sepme`; `sepme verify` and `sepme keys` run in processes of their own, with a service's settings."""
+"""The command `sepme`; `verify`, `keys` and `bundle` run in processes of their own, with a service's settings."""
 
 import argparse
 import os
@@ -60,6 +60,10 @@ def _status(code: int) -> int:
 OPTIONS = {"home": "SEPME_HOME", "host": "SEPME_HOST", "port": "SEPME_PORT", "model": "SEPME_MODEL"}
 
 
+OF_FRONT_END = {"keys": "app.keys", "bundle": "app.attestations"}
+"""What reads the rest of its command line itself, and needs nothing that a front end does not have."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
 
@@ -67,11 +71,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         asked.
     """
     asked = list(sys.argv[1:] if arguments is None else arguments)
-    if asked[:1] == ["keys"]:  # it reads the rest itself, and needs nothing that a front end does not have
-        return _run([sys.executable, "-m", "app.keys", *asked[1:]], dict(os.environ))
+    if asked and asked[0] in OF_FRONT_END:
+        return _run([sys.executable, "-m", OF_FRONT_END[asked[0]], *asked[1:]], dict(os.environ))
     chosen = _parser().parse_args(asked)
     if chosen.command in BY_ITSELF:
         return BY_ITSELF[chosen.command](chosen)
+    if chosen.command == "verify" and chosen.bundle is not None:
+        return _verify_bundle(chosen)
+    return _with_settings(chosen)
+
+
+def _with_settings(chosen: argparse.Namespace) -> int:
     if lacking := worker_lacking():
         return _refuse(lacking)
     os.environ.update({OPTIONS[name]: value for name, value in vars(chosen).items() if name in OPTIONS and value})
@@ -96,8 +106,19 @@ BY_ITSELF = {"version": _version, "inspect": _inspect}
 """What needs no settings and no model."""
 
 
+def _verify_bundle(chosen: argparse.Namespace) -> int:
+    """It needs neither a registry nor a model, nor any setting."""
+    if chosen.concept or chosen.repair:
+        return _refuse("--bundle looks at a file alone: leave --concept and --repair out")
+    from sepme.bundle import verify_bundle  # what nothing else here needs
+
+    return verify_bundle(chosen.bundle, chosen.trust, as_json=chosen.json)
+
+
 def _start(settings: Settings, chosen: argparse.Namespace) -> int:
     if chosen.command == "verify":
+        if chosen.trust is not None:
+            return _refuse("--trust is for --bundle: name the bundle whose signatures are to be good")
         return verify(settings, concept=chosen.concept, as_json=chosen.json, repair=chosen.repair)
     logs.configure(settings, level="warning")  # what it says itself is said to whoever sits before it
     serve(settings, verbose=chosen.verbose)
@@ -110,6 +131,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("version", help="print the version")
+    commands.add_parser(
+        "bundle", help="write what bears out a concept's erasure into a file: see `sepme bundle --help`"
+    )
     commands.add_parser("keys", help="make, list, rotate and revoke keys: see `sepme keys --help`")
     serving = commands.add_parser(
         "serve",
@@ -126,6 +150,15 @@ def _parser() -> argparse.ArgumentParser:
         "is 0 where all holds, 1 where something does not, and 2 where it cannot be told.",
     )
     verifying.add_argument("--concept", metavar="NAME", help="check this concept alone")
+    verifying.add_argument(
+        "--bundle", type=Path, metavar="FILE", help="check this bundle of `sepme bundle` alone: no service, no model"
+    )
+    verifying.add_argument(
+        "--trust",
+        type=Path,
+        metavar="CA.PEM",
+        help="whose signatures on a bundle are good: the authority's certificate",
+    )
     verifying.add_argument(
         "--repair",
         action="store_true",

@@ -230,6 +230,13 @@ INCREMENT_DAMAGED = ProblemType(
     "Send the same erasure again, or run `sepme verify --repair`: its bytes are made again. Check the disk "
     "the blobs are on.",
 )
+AUDIT_DAMAGED = ProblemType(
+    "audit-damaged",
+    500,
+    "The audit does not tell how this came to be",
+    "Run `sepme verify`, which walks the audit, and compare GET /audit with a backup of the database: entries were "
+    "changed or removed. Nothing is signed that the audit does not bear out.",
+)
 JOB_FINISHED = ProblemType(
     "job-finished", 409, "The job has finished", "There is nothing left to cancel; see its `state`."
 )
@@ -348,6 +355,13 @@ STORAGE_UNUSABLE = ProblemType(
     "The database or the blob store cannot be used",
     "Mend what the workers' log names (a full disk, a database that is down), then ask again.",
 )
+SIGNING_UNUSABLE = ProblemType(
+    "signing-unusable",
+    503,
+    "Nothing can be signed",
+    "An operator mends what `detail` names: the key and certificates of SEPME_SIGNING_KEY and "
+    "SEPME_SIGNING_CERTIFICATES, or those in the state folder.",
+)
 TOO_MANY_CONNECTIONS = ProblemType(
     "too-many-connections",
     503,
@@ -419,6 +433,7 @@ CATALOGUE: tuple[ProblemType, ...] = (
     FURTHER_NAME,
     INCREMENT_FOR_ANOTHER_BASE,
     INCREMENT_DAMAGED,
+    AUDIT_DAMAGED,
     JOB_FINISHED,
     JOB_CANCELLED,
     ERASURES_FAILED,
@@ -440,6 +455,7 @@ CATALOGUE: tuple[ProblemType, ...] = (
     GENERATION_TIMEOUT,
     DATABASE_UNAVAILABLE,
     STORAGE_UNUSABLE,
+    SIGNING_UNUSABLE,
     TOO_MANY_CONNECTIONS,
     SERVICE_STOPPING,
     IMAGE_DAMAGED,

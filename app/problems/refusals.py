@@ -118,6 +118,11 @@ def _key_reused(error: errors.IdempotencyKeyReused) -> Problem:
     return Problem(problems.IDEMPOTENCY_KEY_REUSED, f"The key {error.key!r} came before with another body.")
 
 
+def _audit_untold(error: errors.AuditUntold) -> Problem:
+    detail = f"It cannot be attested of {error.name!r}: {error.reason}."
+    return Problem(problems.AUDIT_DAMAGED, detail, concept=error.name)
+
+
 def _cursor(_error: errors.CursorInvalid) -> Problem:
     detail = "must be a `next_cursor` that this listing answered"
     return invalid(InvalidField(location="query", name="cursor", detail=detail))
@@ -143,6 +148,7 @@ PROBLEMS: dict[type[errors.RegistryError], Callable[[Any], Problem]] = {
     errors.FloorUnknown: _floor_unknown,
     errors.IdempotencyKeyReused: _key_reused,
     errors.CursorInvalid: _cursor,
+    errors.AuditUntold: _audit_untold,
 }
 
 

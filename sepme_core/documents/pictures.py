@@ -4,6 +4,9 @@ from typing import NotRequired, TypedDict
 
 from sepme_core.documents.requests import BatchSpan, MaskDocument, PictureRequestDocument
 
+RECORD_ENTRY = "sepme"
+"""The keyword of the text in a PNG that holds its record."""
+
 
 class AppliedIncrement(TypedDict):
     """An increment that a picture was drawn with, as its record names it."""

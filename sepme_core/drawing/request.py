@@ -11,13 +11,12 @@ import torch
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from sepme_core.documents.pictures import AppliedIncrement, PictureRecordDocument
+from sepme_core.documents.pictures import RECORD_ENTRY, AppliedIncrement, PictureRecordDocument
 from sepme_core.documents.requests import BatchSpan
 from sepme_core.increments.increment import Increment
 from sepme_core.models.model import DiffusionModel
 from sepme_core.models.prompts import warnings_of
 
-RECORD_ENTRY = "sepme"
 LIBRARIES = {name: version(name) for name in ("torch", "diffusers", "transformers")}  # slow to look up
 
 

@@ -8,6 +8,7 @@ RegistryError
 ├── UnknownKey, KeyNameTaken, KeyRevoked, FloorUnknown
 ├── IdempotencyKeyReused
 ├── CursorInvalid
+├── AuditUntold
 ├── BlobMissing, BlobDamaged
 └── DatabaseNewer, MigrationRefused
 """
@@ -188,6 +189,15 @@ class CursorInvalid(RegistryError):
     def __init__(self, cursor: str) -> None:
         super().__init__(f"{cursor!r} is not a cursor of this listing")
         self.cursor = cursor
+
+
+class AuditUntold(RegistryError):
+    """The audit does not tell how a concept came to be what it is, so that nobody can attest it."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"the audit does not tell how {name!r} came to be what it is: {reason}")
+        self.name = name
+        self.reason = reason
 
 
 class BlobMissing(RegistryError):

@@ -1,6 +1,7 @@
 """The registry's side of a worker: what the front end sees of work is what these functions write."""
 
 import io
+import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,10 +10,12 @@ from threading import Event, Thread
 from typing import Any, cast
 
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from sqlalchemy import Engine
 
 from sepme_core.canonical import digest_of_bytes
 from sepme_core.documents.answers import ProblemDocument
+from sepme_core.documents.pictures import RECORD_ENTRY
 from sepme_core.documents.requests import PictureRequestDocument, PinnedMask
 from sepme_core.registry import concepts, jobs, protected, serving
 from sepme_core.registry.blobs import Blobs
@@ -156,7 +159,9 @@ def _evidence(blobs: Blobs, prompt: str, increments: list[dict[str, str]]) -> Pi
 def _drawn(blobs: Blobs, seed: int, size: tuple[int, int], record: Any) -> PictureRecord:
     image = Image.new("RGB", size, (seed % 256, 100, 200))
     file = io.BytesIO()
-    image.save(file, "PNG")
+    text = PngInfo()
+    text.add_text(RECORD_ENTRY, json.dumps(record, sort_keys=True))
+    image.save(file, "PNG", pnginfo=text)
     return PictureRecord(
         digest=blobs.put(file.getvalue()),
         bytes=len(file.getvalue()),

@@ -8,8 +8,9 @@ from diffusers import DDIMScheduler, StableDiffusionPipeline
 from PIL import Image
 
 from sepme_core.demo import MODEL_FOLDER
+from sepme_core.documents.pictures import RECORD_ENTRY
 from sepme_core.drawing.draw import generate
-from sepme_core.drawing.request import RECORD_ENTRY, PictureRequest, pixel_digest
+from sepme_core.drawing.request import PictureRequest, pixel_digest
 from sepme_core.increments.increment import IncrementForAnotherBase
 from sepme_core.models.model import DiffusionModel
 from sepme_core.models.schedulers import SCHEDULERS

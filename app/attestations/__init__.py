@@ -1,0 +1,1 @@
+"""What stands for a concept, signed, and all that bears it out."""

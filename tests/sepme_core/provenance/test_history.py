@@ -1,0 +1,82 @@
+from typing import Any
+
+import pytest
+
+from sepme_core.provenance import history
+from sepme_core.provenance.history import Untold
+
+ONE, TWO = ("sha256:" + 64 * digit for digit in "12")
+
+
+def entries(*told: tuple[str, str | None, str | None, dict[str, Any]]) -> Any:
+    return [
+        {"sequence": number, "action": action, "from_digest": before, "to_digest": after, "details": details}
+        for number, (action, before, after, details) in enumerate(told, 1)
+    ]
+
+
+ERASED = ("erase", None, ONE, {"version": 1, "case": "2026-0117", "reason": "a notice"})
+PROJECTED = ("reproject", ONE, TWO, {"version": 2, "reason": "reprojected"})
+RESTORED = ("restore", ONE, None, {"case": "2026-0118"})
+PURGED = ("purge", ONE, None, {})
+
+
+@pytest.mark.parametrize(
+    ("told", "state", "sequence"),
+    [
+        ([ERASED], "erased", 1),
+        ([ERASED, PROJECTED], "erased", 1),
+        ([ERASED, RESTORED], "restored", 2),
+        ([ERASED, RESTORED, ("restore", None, None, {"cancelled_job": "1"})], "restored", 2),
+        ([ERASED, RESTORED, ("reproject", None, None, {"version": 2, "digest": TWO})], "restored", 2),
+        ([ERASED, RESTORED, ("reactivate", None, ONE, {"version": 1})], "erased", 3),
+        ([ERASED, PURGED, ERASED], "erased", 3),
+    ],
+)
+def test_since_when_is_the_last_entry_by_which_it_began_to_serve_or_ceased_to(
+    told: Any, state: str, sequence: int
+) -> None:
+    assert history.since(entries(*told), state)["sequence"] == sequence
+
+
+@pytest.mark.parametrize(
+    ("told", "state", "reason"),
+    [
+        ([], "erased", "no entry"),
+        ([ERASED], "restored", "it is erased"),
+        ([ERASED, RESTORED], "erased", "it is restored"),
+        ([ERASED, PURGED], "restored", "it is purged"),
+    ],
+)
+def test_what_the_audit_does_not_tell_is_said(told: Any, state: str, reason: str) -> None:
+    with pytest.raises(Untold, match=reason):
+        history.since(entries(*told), state)
+
+
+def test_a_version_came_to_be_with_one_increment_whether_it_served_or_not() -> None:
+    again = ("erase", None, TWO, {"version": 1})
+    assert history.made(entries(ERASED, PURGED, again), 1, TWO)["sequence"] == 3
+    unserved = ("reproject", None, None, {"version": 2, "digest": TWO})
+    assert history.made(entries(ERASED, RESTORED, unserved), 2, TWO)["sequence"] == 3
+    with pytest.raises(Untold, match="version 2"):
+        history.made(entries(ERASED), 2, ONE)
+    with pytest.raises(Untold, match=f"is {ONE}"):
+        history.made(entries(ERASED), 1, TWO)
+
+
+@pytest.mark.parametrize(
+    ("told", "state", "certificate", "expected"),
+    [
+        ([ERASED], "erased", {}, {"case": "2026-0117", "reason": "a notice"}),
+        ([ERASED, PROJECTED], "erased", {}, {"case": "2026-0117", "reason": "a notice"}),
+        ([ERASED, RESTORED], "restored", {"case": "2026-0117"}, {"case": "2026-0118"}),
+        ([ERASED, ("restore", ONE, None, {})], "restored", {"case": "2026-0117"}, {"case": "2026-0117"}),
+        ([ERASED, ("erase", ONE, TWO, {"version": 2, "case": "2026-0200"})], "erased", {}, {"case": "2026-0200"}),
+        ([("erase", None, ONE, {"version": 1})], "erased", {}, {}),
+    ],
+)
+def test_the_case_is_the_latest_that_was_named_for_what_is_so(
+    told: Any, state: str, certificate: Any, expected: dict[str, str]
+) -> None:
+    listed = entries(*told)
+    assert history.case(listed, history.since(listed, state), certificate) == expected
