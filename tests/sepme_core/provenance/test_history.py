@@ -18,7 +18,7 @@ def entries(*told: tuple[str, str | None, str | None, dict[str, Any]]) -> Any:
 ERASED = ("erase", None, ONE, {"version": 1, "case": "2026-0117", "reason": "a notice"})
 PROJECTED = ("reproject", ONE, TWO, {"version": 2, "reason": "reprojected"})
 RESTORED = ("restore", ONE, None, {"case": "2026-0118"})
-PURGED = ("purge", ONE, None, {})
+PURGED: tuple[str, str | None, str | None, dict[str, Any]] = ("purge", ONE, None, {})
 
 
 @pytest.mark.parametrize(
