@@ -20,7 +20,14 @@ from sepme_core.settings import Settings
 INTERRUPTED = 130  # what a shell answers for a program that Ctrl+C ended
 
 
-def verify(settings: Settings, *, concept: str | None = None, as_json: bool = False, repair: bool = False) -> int:
+def verify(
+    settings: Settings,
+    *,
+    concept: str | None = None,
+    as_json: bool = False,
+    repair: bool = False,
+    bundle: Path | None = None,
+) -> int:
     """Check what the registry holds; no service need run, and one may.
 
     Args:
@@ -28,6 +35,7 @@ def verify(settings: Settings, *, concept: str | None = None, as_json: bool = Fa
         concept: check this one alone.
         as_json: print one JSON document instead of lines.
         repair: ask for jobs that make lost or damaged increments again.
+        bundle: draw the pictures of this bundle again, and check nothing else.
 
     Returns: the exit status: 0 where all holds, 1 where something does not, 2 where it cannot be told.
     """
@@ -38,6 +46,8 @@ def verify(settings: Settings, *, concept: str | None = None, as_json: bool = Fa
         command.append("--json")
     if repair:
         command.append("--repair")
+    if bundle is not None:
+        command += ["--bundle", str(bundle)]
     environment = {**os.environ, **child_environment(settings, settings.home.resolve())}
     return _run(command, environment)
 
@@ -107,19 +117,22 @@ BY_ITSELF = {"version": _version, "inspect": _inspect}
 
 
 def _verify_bundle(chosen: argparse.Namespace) -> int:
-    """It needs neither a registry nor a model, nor any setting."""
+    """It needs neither a registry nor a model, nor any setting, but to draw again."""
     if chosen.concept or chosen.repair:
         return _refuse("--bundle looks at a file alone: leave --concept and --repair out")
+    if chosen.json and chosen.redraw:
+        return _refuse("--json gives one document: ask without --redraw first")
     from sepme.bundle import verify_bundle  # what nothing else here needs
 
-    return verify_bundle(chosen.bundle, chosen.trust, as_json=chosen.json)
+    status = verify_bundle(chosen.bundle, chosen.trust, as_json=chosen.json)
+    return _with_settings(chosen) if chosen.redraw and status == 0 else status
 
 
 def _start(settings: Settings, chosen: argparse.Namespace) -> int:
     if chosen.command == "verify":
-        if chosen.trust is not None:
-            return _refuse("--trust is for --bundle: name the bundle whose signatures are to be good")
-        return verify(settings, concept=chosen.concept, as_json=chosen.json, repair=chosen.repair)
+        if chosen.bundle is None and (chosen.trust is not None or chosen.redraw):
+            return _refuse("--trust and --redraw are for --bundle: name the bundle")
+        return verify(settings, bundle=chosen.bundle, concept=chosen.concept, as_json=chosen.json, repair=chosen.repair)
     logs.configure(settings, level="warning")  # what it says itself is said to whoever sits before it
     serve(settings, verbose=chosen.verbose)
     return 0
@@ -158,6 +171,9 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="CA.PEM",
         help="whose signatures on a bundle are good: the authority's certificate",
+    )
+    verifying.add_argument(
+        "--redraw", action="store_true", help="draw the bundle's pictures again, too: with the model of SEPME_MODEL"
     )
     verifying.add_argument(
         "--repair",

@@ -8,6 +8,8 @@ import pytest
 from sepme_core.erasure import ErasureCache
 from sepme_core.evaluation.classifier import open_classifier
 from sepme_core.models.model import DiffusionModel, load_base, model_folder
+from sepme_core.registry import concepts
+from sepme_core.registry.database import writing
 from tests.worker.processes import work_off, working, working_in
 from tests.worker.rows import CAT, accepted_erasure, row
 from worker.process import WorkerProcess
@@ -23,6 +25,23 @@ def base() -> DiffusionModel:
 def cache(base: DiffusionModel) -> ErasureCache:
     """What a worker remembers of the demo model from one concept to the next; the model's judge looks too."""
     return ErasureCache(base, open_classifier(None, model_folder("demo")))
+
+
+@pytest.fixture(scope="session")
+def healthy(
+    tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, base: DiffusionModel, cache: ErasureCache
+) -> Path:
+    """The state folder of a service that erased an object and a style and gave the style back."""
+    home = tmp_path_factory.mktemp("healthy") / "home"
+    home.mkdir()
+    copy(sqlite_template, home / "registry.sqlite3")
+    with working_in(home, base, cache) as worker:
+        for name, kind in (("cat", "object"), ("sepia", "style")):
+            accepted_erasure(worker.engine, name, kind=kind, options={"max_steps": 0, "batch_size": 2})
+            work_off(worker)
+        with writing(worker.engine) as session:
+            concepts.restore(session, "sepia", "tests", None)
+    return home
 
 
 @pytest.fixture

@@ -23,31 +23,12 @@ from sepme_core.registry.tables import Increment as Version
 from sepme_core.settings import Settings
 from tests.worker.masks import publish
 from tests.worker.processes import work_off, working_in
-from tests.worker.rows import accepted_erasure
 from worker.verify.__main__ import check_registry, main, read_registry
 from worker.verify.checks import Check, Verifier, check, check_evidence
 from worker.verify.stored import repair
 
-QUICK = {"max_steps": 0, "batch_size": 2}
 UNDER_ALL = "forgotten under all that is erased"
 ANOTHER_BASE = "sha256:" + "0" * 64
-
-
-@pytest.fixture(scope="module")
-def healthy(
-    tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, base: DiffusionModel, cache: ErasureCache
-) -> Path:
-    """The state folder of a service that erased an object and a style and gave the style back."""
-    home = tmp_path_factory.mktemp("healthy") / "home"
-    home.mkdir()
-    shutil.copy(sqlite_template, home / "registry.sqlite3")
-    with working_in(home, base, cache) as worker:
-        for name, kind in (("cat", "object"), ("sepia", "style")):
-            accepted_erasure(worker.engine, name, kind=kind, options=QUICK)
-            work_off(worker)
-        with writing(worker.engine) as session:
-            concepts.restore(session, "sepia", "tests", None)
-    return home
 
 
 def settings_of(home: Path) -> Settings:

@@ -1,5 +1,7 @@
 """`python -m worker.verify [--concept NAME] [--json] [--repair]`, on the registry and the model that the settings name.
 
+With `--bundle FILE` the pictures of that are drawn again, and no registry is read.
+
 The exit status is 0 where all holds, 1 where something does not, and 2 where it cannot be told.
 """
 
@@ -21,6 +23,7 @@ from sepme_core.registry.blobs import open_blobs
 from sepme_core.registry.database import make_engine
 from sepme_core.settings import Settings
 from worker.process import ClassifierNotUsable, load_classifier, load_model
+from worker.verify.bundles import CannotRedraw, open_bundle, redraw
 from worker.verify.checks import Check, Verifier, check, check_audit
 from worker.verify.stored import Repair, StoredConcept, read_stored, repair
 
@@ -37,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns: the exit status.
     """
     chosen = _parser().parse_args(arguments)
+    if chosen.bundle is not None:
+        return _redraw(chosen.bundle)
     try:
         settings = Settings()
         stored = read_registry(settings)
@@ -117,6 +122,16 @@ def report_json(base: DiffusionModel, checks: Iterable[Check], repairs: Sequence
     return failed
 
 
+def _redraw(file: Path) -> int:
+    try:
+        held, settings = open_bundle(file), Settings()
+        made = redraw(held, load_model(settings), open_blobs(settings.blob_url))
+        return FAILED if report(made) else HOLDS
+    except (CannotRedraw, BaseNotSupported, ValidationError) as reason:
+        print(f"sepme: {reason}", file=sys.stderr)
+        return CANNOT
+
+
 def _load(settings: Settings) -> ErasureCache:
     try:
         return ErasureCache(load_model(settings), load_classifier(settings))
@@ -127,6 +142,7 @@ def _load(settings: Settings) -> ErasureCache:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m worker.verify", description=__doc__)
     parser.add_argument("--concept", metavar="NAME", help="check this concept alone")
+    parser.add_argument("--bundle", type=Path, metavar="FILE", help="draw the pictures of this bundle again, alone")
     parser.add_argument("--repair", action="store_true", help="ask for jobs that make lost or damaged increments again")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of lines")
     return parser

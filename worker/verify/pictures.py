@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from PIL import Image
@@ -17,7 +17,6 @@ from sepme_core.drawing.request import PictureRequest, make_record, pixel_digest
 from sepme_core.evaluation.similarity import structural_similarity
 from sepme_core.increments.increment import Increment
 from sepme_core.models.model import DiffusionModel
-from sepme_core.registry.blobs import Blobs
 from sepme_core.registry.errors import BlobDamaged, BlobMissing
 from sepme_core.registry.tables import Image as Row
 
@@ -42,8 +41,16 @@ class Likeness:
     similarity: float | None
 
 
+class Stored(Protocol):
+    """Where pictures' bytes are: the blobs, or a bundle."""
+
+    def get(self, digest: str) -> bytes:
+        """Return the bytes; raises `BlobMissing` or `BlobDamaged`."""
+        ...
+
+
 def draw_again(
-    base: DiffusionModel, blobs: Blobs, rows: Sequence[Row], increments: Sequence[Increment]
+    base: DiffusionModel, blobs: Stored, rows: Sequence[Row], increments: Sequence[Increment]
 ) -> list[Likeness]:
     """Draw stored pictures again under ``increments`` and compare them with what is stored."""
     batches: dict[str, list[Row]] = defaultdict(list)
@@ -56,7 +63,7 @@ def draw_again(
     ]
 
 
-def compare(base: DiffusionModel, blobs: Blobs, row: Row, drawn: Image.Image) -> Likeness:
+def compare(base: DiffusionModel, blobs: Stored, row: Row, drawn: Image.Image) -> Likeness:
     """Compare a picture with the stored one; its file is read only where the pixels differ."""
     here: Mapping[str, Any] = make_record(base, PictureRequest(""), (), row=0)
     then: Mapping[str, Any] = row.record
