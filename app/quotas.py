@@ -179,9 +179,9 @@ class Meter:
             logger.warning("The broker does not answer (%s); quotas are counted in this process meanwhile.", error)
 
     def _find(self) -> None:
-        if self._lost:
-            with self._lock:
-                self._lost, self._in_memory = False, None
+        with self._lock:
+            lost, self._lost = self._lost, False
+        if lost:
             logger.info("The broker answers again, and quotas are counted there.")
 
 

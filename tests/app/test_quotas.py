@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import httpx
@@ -17,7 +18,7 @@ from app.quotas import Meter, redis_url
 from app.rate_limits import Bound
 from sepme_core.quotas import Quotas
 from sepme_core.registry import jobs
-from sepme_core.registry.database import reading, writing
+from sepme_core.registry.database import make_engine, reading, writing
 from sepme_core.registry.tables import Job
 
 FIVE = Quotas(pictures_a_minute=5)
@@ -132,8 +133,9 @@ def test_whoever_is_refused_is_told_when_as_much_as_it_asked_for_is_free(
 
 
 def test_without_the_broker_it_is_counted_in_memory_which_is_said_once(
-    engine: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    engine: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(room, "AGAIN_SECONDS", 0.0)
     meter = Meter(f"redis+socket://{tmp_path}/nobody.sock")
     ask(engine, meter, FIVE, 3)
     refused(engine, meter, FIVE, 3)
@@ -146,7 +148,11 @@ def test_without_the_broker_it_is_counted_in_memory_which_is_said_once(
 
 
 def test_a_broker_that_came_back_is_counted_on_again(
-    engine: Engine, valkey_socket: Path, broker_url: str, caplog: pytest.LogCaptureFixture, monkeypatch: Any
+    engine: Engine,
+    valkey_socket: Path,
+    broker_url: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     caplog.set_level(logging.INFO)
     monkeypatch.setattr(room, "AGAIN_SECONDS", 0.0)
@@ -157,6 +163,7 @@ def test_a_broker_that_came_back_is_counted_on_again(
     try:
         assert ask(engine, here, FIVE, 1) == [Bound("pictures", 5, 4, 60)]
         assert ask(engine, elsewhere, FIVE, 1) == [Bound("pictures", 5, 3, 60)]
+        assert ask(engine, here, FIVE, 1) == [Bound("pictures", 5, 2, 60)]
     finally:
         link.unlink()
         here.close()
@@ -194,6 +201,21 @@ def test_no_more_jobs_of_a_holder_wait_than_may(engine: Engine, either: Meter) -
         mine = select(Job.id).where(Job.actor == "shop", Job.kind == "generate").limit(1)
         jobs.request_cancel(session, session.scalars(mine).one())
     assert ask(engine, either, two, 1) == [Bound("waiting", 2, 0)]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_of_two_requests_at_once_the_second_counts_what_the_first_made_wait(database_url: str, meter: Meter) -> None:
+    engine, one, came = make_engine(database_url), Quotas(waiting_jobs=1), list[Problem]()
+    second = Thread(target=lambda: came.append(refused(engine, meter, one, 1)))
+    with writing(engine) as session:
+        enqueue(session, "generate", "shop", {"prompt": "a cat"})
+        meter.charge(session, "shop", one)
+        second.start()
+        second.join(0.3)
+        assert second.is_alive(), "it waits for the first"
+    second.join()
+    engine.dispose()
+    assert [problem.members["quota"] for problem in came] == ["waiting_jobs"]
 
 
 @pytest.mark.usefixtures("model")
