@@ -79,6 +79,11 @@ def test_every_answer_to_a_request_for_a_job_says_how_many_may_wait(document: di
             assert len(said) == (2 if takes_jobs else 0), (method, path, status)
 
 
+def test_every_answer_is_said_to_have_its_requests_id(document: dict[str, Any]) -> None:
+    for call, operation in operations(document).items():
+        assert all("X-Request-Id" in response["headers"] for response in operation["responses"].values()), call
+
+
 def test_unknown_fields_are_refused_in_every_body(document: dict[str, Any]) -> None:
     for call, operation in operations(document).items():
         if "requestBody" in operation:

@@ -68,6 +68,7 @@ def test_a_job_is_queued_with_its_whole_request(engine: Engine) -> None:
         "attempt": 0,
         "cancel_requested": False,
         "cancelled_by": None,
+        "request_id": None,
         "created_at": jobs.document(job)["created_at"],
         "started_at": None,
         "finished_at": None,
