@@ -148,6 +148,7 @@ def test_no_file_can_be_changed_or_removed(cat: Files, kind: str) -> None:
         assert link is not None
         assert link.name == ("signer" if name == bundle.CHAIN else "files"), link
         assert name in link.detail or name == bundle.CHAIN
+        assert ("missing" in link.detail) is (kind == "removed")
 
 
 def test_no_file_can_be_added(cat: Files) -> None:
@@ -217,6 +218,15 @@ def test_a_mask_that_is_not_what_the_picture_was_drawn_under(cat: Files, forger:
     breaks(forger.change(cat, bundle.record_name(picture), change), "masks", picture, OTHER_DIGEST)
 
 
+def test_a_mask_whose_digest_is_of_something_else(cat: Files, forger: Forger) -> None:
+    def change(document: Any) -> None:
+        document["mask"]["digest"] = OTHER_DIGEST
+
+    for erased in (True, False):
+        picture = picture_in(cat, erased=erased)
+        breaks(forger.change(cat, bundle.record_name(picture), change), "masks", picture)
+
+
 def redrawn(files: Files, picture: str, digest: str) -> dict[str, bytes]:
     """The picture, drawn under another increment by all that it and its record say."""
     png, document = files[bundle.picture_name(picture)], json.loads(files[bundle.record_name(picture)])
@@ -284,6 +294,17 @@ def test_an_increment_that_no_entry_has(cat: Files, forger: Forger) -> None:
 
     files = forger.attest({**shown, bundle.CERTIFICATE: canonical_json(certificate)}, change)
     breaks(files, "version", OTHER_DIGEST)
+
+
+def test_an_older_version_than_the_one_that_serves(cat: Files, forger: Forger) -> None:
+    entries = json.loads(cat[bundle.AUDIT])["entries"]
+    before = next(entry for entry in reversed(entries) if "action" in entry)
+    later = {**before, "action": "reproject", "from_digest": before["to_digest"], "to_digest": OTHER_DIGEST}
+    later |= {"sequence": entries[-1]["sequence"] + 1, "previous_hash": entries[-1]["hash"], "details": {"version": 2}}
+    later["hash"] = digest_of({name: value for name, value in later.items() if name != "hash"})
+    files = {**cat, bundle.AUDIT: canonical_json({"entries": [*entries, later]})}
+    head = {"sequence": later["sequence"], "hash": later["hash"]}
+    breaks(forger.attest(files, said(audit=head)), "state", OTHER_DIGEST, "serves")
 
 
 def said(**members: Any) -> Callable[[Any], None]:
