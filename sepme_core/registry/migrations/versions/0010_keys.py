@@ -16,7 +16,7 @@ depends_on: str | Sequence[str] | None = None
 def upgrade() -> None:
     op.create_table(
         "keys",
-        sa.Column("id", sa.String(length=22), nullable=False),
+        sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("hash", sa.String(length=71), nullable=False),
         sa.Column("previous_hash", sa.String(length=71), nullable=True),
