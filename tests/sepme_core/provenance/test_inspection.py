@@ -71,6 +71,14 @@ def test_a_byte_that_was_changed_anywhere_is_invalid(tmp_path: Path) -> None:
         assert found is None or (found.state == "invalid" and found.reason), at
 
 
+def test_a_checksum_that_does_not_hold_is_named(tmp_path: Path) -> None:
+    """Of the manifest's own chunk too, which readers of C2PA pass over."""
+    png = signed(identity_in(tmp_path))
+    for _, begin, end in places(png):
+        said = f"the chunk at byte {begin - 8} is damaged: its checksum does not hold"
+        assert inspect(flipped(png, end + 3, 0)) == Inspection("invalid", said)
+
+
 def test_so_is_one_whose_checksum_was_made_to_hold_again(tmp_path: Path) -> None:
     """In pixels, in the record, and in all of the manifest, of which readers of C2PA pass over a third."""
     png = signed(identity_in(tmp_path))
@@ -93,8 +101,15 @@ def test_any_reader_of_c2pa_says_so_too(tmp_path: Path, kind: bytes) -> None:
     assert c2pa.Reader("image/png", BytesIO(png)).get_validation_state() == "Valid"
 
 
-@pytest.mark.parametrize("added", ["after the end", "another manifest", "a chunk"])
-def test_what_was_added_is_invalid(tmp_path: Path, added: str) -> None:
+@pytest.mark.parametrize(
+    ("added", "reason"),
+    [
+        ("after the end", "something comes after the picture's end"),
+        ("another manifest", "it holds several stores of manifests"),
+        ("a chunk", "assertion.dataHash.mismatch"),
+    ],
+)
+def test_what_was_added_is_invalid(tmp_path: Path, added: str, reason: str) -> None:
     png = signed(identity_in(tmp_path))
     _, begin, end = next(each for each in places(png) if each[0] == b"caBX")
     note = b"tEXtnote\0added"
@@ -103,7 +118,9 @@ def test_what_was_added_is_invalid(tmp_path: Path, added: str) -> None:
         "another manifest": png[: end + 4] + png[begin - 8 : end + 4] + png[end + 4 :],
         "a chunk": png[:33] + struct.pack(">I", len(note) - 4) + note + struct.pack(">I", zlib.crc32(note)) + png[33:],
     }[added]
-    assert inspect(changed).state == "invalid"
+    found = inspect(changed)
+    assert found.state == "invalid"
+    assert str(found.reason).startswith(reason)
 
 
 def test_a_picture_without_a_manifest_is_unsigned(tmp_path: Path) -> None:
