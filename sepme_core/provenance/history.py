@@ -1,12 +1,14 @@
-"""What the audit's entries of one concept tell: since when it is what it is, what made it so, and for which case."""
+"""What the audit's entries of one concept tell: since when it is what it is, what made it so, and on what grounds."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from sepme_core.documents.answers import AuditDocument
+from sepme_core.provenance.statement import Grounds
 
 MAKING = ("erase", "reproject", "substitute")
 """By these entries a version came to be."""
+NOTED = "case-noted"
+"""Further grounds for what is so already; `of` in its details says what was asked for once more."""
 OF_A_CONCEPT = (
     *MAKING,
     "reactivate",
@@ -15,10 +17,14 @@ OF_A_CONCEPT = (
     "make-irrevocable",
     "further-name",
     "withdraw-further-name",
+    NOTED,
 )
 """The actions whose entries name a concept; others name protected prompts, or nothing."""
-OF_AN_OPERATOR = ("erase", "reactivate", "restore", "make-irrevocable")
-"""What was asked for, for whatever case; the others follow from it by themselves."""
+ASKED = {
+    "erased": ("erase", ("erase", "reactivate", "make-irrevocable", "further-name")),
+    "restored": ("restore", ("restore",)),
+}
+"""What was asked for where it is so, and the actions by which that is said; the others follow by themselves."""
 
 
 class Untold(Exception):
@@ -35,7 +41,7 @@ def since(entries: Sequence[AuditDocument], state: str) -> AuditDocument:
     Raises:
         Untold: where it does not.
     """
-    turns = [each for each in entries if (each["from_digest"] is None) != (each["to_digest"] is None)]
+    turns = _turns(entries)
     if not turns:
         raise Untold(f"no entry says that it was ever {state}")
     last = turns[-1]
@@ -61,17 +67,43 @@ def made(entries: Sequence[AuditDocument], version: int, digest: str) -> AuditDo
     return last
 
 
-def case(entries: Sequence[AuditDocument], since: AuditDocument, certificate: Mapping[str, Any]) -> dict[str, str]:
-    """Return the case and the reason for which it is so, what is said of them: the latest entry that names one counts.
+def grounds(entries: Sequence[AuditDocument], state: str) -> list[Grounds]:
+    """Return the cases and reasons that were named for what is so now, oldest first.
+
+    They may have been noted while the work was under way, before it was so; not before it was otherwise.
 
     Args:
         entries: those of the concept, oldest first.
-        since: what the function of this name found.
-        certificate: of the version that stands; it knows its case even where the entry since then names none.
+        state: erased or restored, as `since` found it.
     """
-    asked = [each for each in entries if each["sequence"] >= since["sequence"] and each["action"] in OF_AN_OPERATOR]
-    for entry in reversed(asked):
-        named = {name: entry["details"][name] for name in ("case", "reason") if entry["details"].get(name)}
-        if named:
-            return named
-    return {"case": str(certificate["case"])} if certificate.get("case") else {}
+    turns = _turns(entries)
+    before = turns[-2]["sequence"] if len(turns) > 1 else 0
+    of, actions = ASKED[state]
+    found: list[Grounds] = []
+    for entry in entries:
+        details = entry["details"]
+        asking = entry["action"] in actions or (entry["action"] == NOTED and details.get("of") == of)
+        if asking and entry["sequence"] > before and (details.get("case") or details.get("reason")):
+            found.append(_stated(entry))
+    return found
+
+
+def is_of_a_concept(entry: AuditDocument) -> bool:
+    """Tell whether the name in an entry is that of a concept, and not of protected prompts."""
+    if entry["action"] == NOTED:
+        return entry["details"].get("of") in [of for of, _ in ASKED.values()]
+    return entry["action"] in OF_A_CONCEPT
+
+
+def _turns(entries: Sequence[AuditDocument]) -> list[AuditDocument]:
+    """The entries by which it began to serve, or ceased to."""
+    return [each for each in entries if (each["from_digest"] is None) != (each["to_digest"] is None)]
+
+
+def _stated(entry: AuditDocument) -> Grounds:
+    stated: Grounds = {"sequence": entry["sequence"]}
+    if entry["details"].get("case"):
+        stated["case"] = entry["details"]["case"]
+    if entry["details"].get("reason"):
+        stated["reason"] = entry["details"]["reason"]
+    return stated

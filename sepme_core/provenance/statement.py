@@ -42,14 +42,15 @@ class NamedEntry(TypedDict):
     action: str
 
 
-class CaseDocument(TypedDict):
-    """What it was asked for, where that was said."""
+class Grounds(TypedDict):
+    """A case and a reason for which it was asked, as an entry of the audit has them."""
 
+    sequence: int
     case: NotRequired[str]
     reason: NotRequired[str]
 
 
-class ConceptPredicate(CaseDocument):
+class ConceptPredicate(TypedDict):
     """What is attested of a concept; the registry writes it, and whoever checks a bundle reads it.
 
     Attributes:
@@ -58,6 +59,7 @@ class ConceptPredicate(CaseDocument):
         made: by which entry this version came to be.
         known: what the increment was held against.
         audit: the end of the audit's chain when this was said.
+        grounds: all that were named for what is so now.
     """
 
     concept: str
@@ -74,6 +76,7 @@ class ConceptPredicate(CaseDocument):
     known: list[NamedDigest]
     protected: list[NamedDigest]
     audit: AuditedAs
+    grounds: list[Grounds]
 
 
 class FilesPredicate(TypedDict):

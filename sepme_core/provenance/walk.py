@@ -245,18 +245,21 @@ def _since(looked_at: Bundle) -> str:
 
 
 def _case(looked_at: Bundle) -> str:
+    """The grounds are those in the audit, and a version's certificate names the case of the entry that made it."""
     attested = looked_at.attested
-    entry = history.since(looked_at.own_entries, attested["state"])
-    by_audit = history.case(looked_at.own_entries, entry, cast("Mapping[str, Any]", attested["certificate"]))
-    predicate = cast("Mapping[str, str]", attested)
-    said = {name: predicate[name] for name in ("case", "reason") if name in predicate}
-    if said != by_audit:
-        raise Broken(f"attested is {_told(said)}, and the audit has {_told(by_audit)}")
-    return _told(said)
+    by_audit = history.grounds(looked_at.own_entries, attested["state"])
+    if attested["grounds"] != by_audit:
+        raise Broken(f"attested is: {_told(attested['grounds'])}; and the audit has: {_told(by_audit)}")
+    made = history.made(looked_at.own_entries, attested["version"], looked_at.increment)
+    certified = cast("dict[str, Any]", attested["certificate"]).get("case")
+    if certified is not None and certified != made["details"].get("case"):
+        raise Broken(f"the certificate is for the case {certified!r}, and entry {made['sequence']} is not")
+    return _told(attested["grounds"])
 
 
-def _told(asked: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} {value!r}" for name, value in asked.items()) or "none was named"
+def _told(grounds: Sequence[statement.Grounds]) -> str:
+    told = (f"{each.get('case', 'no case')!r} ({each.get('reason', 'no reason given')})" for each in grounds)
+    return ", ".join(told) or "none was named"
 
 
 LINKS: Mapping[str, Callable[[Bundle], str]] = {

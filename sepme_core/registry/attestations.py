@@ -53,7 +53,8 @@ def standing(session: Session, concept: Concept) -> Standing:
     for entry in entries:
         if audit.hash_of(entry) != entry.hash:
             raise AuditUntold(concept.name, f"entry {entry.sequence} does not have its own hash")
-    return Standing(concept, stored, [audit.document(entry) for entry in entries], head)
+    own = [each for each in map(audit.document, entries) if history.is_of_a_concept(each)]
+    return Standing(concept, stored, own, head)
 
 
 def attest(session: Session, found: Standing) -> bytes:
@@ -84,11 +85,9 @@ def attest(session: Session, found: Standing) -> bytes:
         "known": known,
         "protected": protected,
         "audit": found.head.document(),
+        "grounds": history.grounds(found.entries, concept.state),
     }
-    asked = cast(
-        "statement.CaseDocument", history.case(found.entries, since, cast("Mapping[str, Any]", stored.certificate))
-    )
-    return statement.concept_statement(stored.digest, {**predicate, **asked})
+    return statement.concept_statement(stored.digest, predicate)
 
 
 def _held_against(

@@ -323,8 +323,8 @@ ENTRY = {"sequence": 1, "hash": OTHER_DIGEST, "at": "2026-01-01T00:00:00.000000Z
         (said(made=ENTRY), "version"),
         (said(state="restored"), "state"),
         (said(since=ENTRY), "state"),
-        (said(case="2026-0117"), "case"),
-        (said(reason="a notice"), "case"),
+        (said(grounds=[{"sequence": 3, "case": "2026-0117"}]), "case"),
+        (said(grounds=None), "case"),
         (said(base_digest=OTHER_DIGEST), "increment"),
         (said(audit={"sequence": 99, "hash": OTHER_DIGEST}), "audit"),
         (said(version=7), "attestation"),
@@ -333,6 +333,12 @@ ENTRY = {"sequence": 1, "hash": OTHER_DIGEST, "at": "2026-01-01T00:00:00.000000Z
 )
 def test_a_statement_that_nothing_bears_out(cat: Files, forger: Forger, change: Any, link: str) -> None:
     breaks(forger.attest(cat, change), link)
+
+
+def test_a_certificate_for_a_case_that_the_audit_does_not_have(cat: Files, forger: Forger) -> None:
+    certificate = {**json.loads(cat[bundle.CERTIFICATE]), "case": "2026-0117"}
+    files = {**cat, bundle.CERTIFICATE: canonical_json(certificate)}
+    breaks(forger.attest(files, said(certificate=certificate)), "case", "2026-0117")
 
 
 @pytest.mark.parametrize("name", [bundle.AUDIT, bundle.CERTIFICATE])

@@ -64,19 +64,45 @@ def test_a_version_came_to_be_with_one_increment_whether_it_served_or_not() -> N
         history.made(entries(ERASED), 1, TWO)
 
 
+FIRST = {"sequence": 1, "case": "2026-0117", "reason": "a notice"}
+
+
 @pytest.mark.parametrize(
-    ("told", "state", "certificate", "expected"),
+    ("told", "state", "expected"),
     [
-        ([ERASED], "erased", {}, {"case": "2026-0117", "reason": "a notice"}),
-        ([ERASED, PROJECTED], "erased", {}, {"case": "2026-0117", "reason": "a notice"}),
-        ([ERASED, RESTORED], "restored", {"case": "2026-0117"}, {"case": "2026-0118"}),
-        ([ERASED, ("restore", ONE, None, {})], "restored", {"case": "2026-0117"}, {"case": "2026-0117"}),
-        ([ERASED, ("erase", ONE, TWO, {"version": 2, "case": "2026-0200"})], "erased", {}, {"case": "2026-0200"}),
-        ([("erase", None, ONE, {"version": 1})], "erased", {}, {}),
+        ([("erase", None, ONE, {"version": 1})], "erased", []),
+        ([ERASED], "erased", [FIRST]),
+        ([ERASED, PROJECTED], "erased", [FIRST]),
+        (
+            [ERASED, ("case-noted", ONE, ONE, {"of": "erase", "case": "2"})],
+            "erased",
+            [FIRST, {"sequence": 2, "case": "2"}],
+        ),
+        (
+            [ERASED, ("further-name", None, None, {"reason": "too"})],
+            "erased",
+            [FIRST, {"sequence": 2, "reason": "too"}],
+        ),
+        (
+            [("case-noted", None, None, {"of": "erase", "case": "0"}), ERASED],
+            "erased",
+            [{"sequence": 1, "case": "0"}, FIRST | {"sequence": 2}],
+        ),
+        ([ERASED, ("case-noted", ONE, ONE, {"of": "protect", "case": "2"})], "erased", [FIRST]),
+        ([ERASED, RESTORED], "restored", [{"sequence": 2, "case": "2026-0118"}]),
+        (
+            [ERASED, RESTORED, ("case-noted", None, None, {"of": "restore", "case": "3"})],
+            "restored",
+            [{"sequence": 2, "case": "2026-0118"}, {"sequence": 3, "case": "3"}],
+        ),
+        ([ERASED, RESTORED, ("reactivate", None, ONE, {})], "erased", []),
+        ([ERASED, PURGED, ("erase", None, ONE, {"case": "4"})], "erased", [{"sequence": 3, "case": "4"}]),
     ],
 )
-def test_the_case_is_the_latest_that_was_named_for_what_is_so(
-    told: Any, state: str, certificate: Any, expected: dict[str, str]
-) -> None:
-    listed = entries(*told)
-    assert history.case(listed, history.since(listed, state), certificate) == expected
+def test_the_grounds_are_all_that_were_named_for_what_is_so_now(told: Any, state: str, expected: Any) -> None:
+    assert history.grounds(entries(*told), state) == expected
+
+
+def test_a_case_noted_for_protected_prompts_is_of_no_concept_of_that_name() -> None:
+    noted = [("case-noted", None, None, {"of": of}) for of in ("erase", "restore", "protect", "unprotect")]
+    assert [history.is_of_a_concept(each) for each in entries(*noted)] == [True, True, False, False]
