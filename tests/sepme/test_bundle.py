@@ -88,7 +88,8 @@ def test_the_first_link_that_does_not_hold_is_named(
         (["--bundle", "{home}/cat.zip", "--trust", "{home}/none.pem"], "none.pem cannot be read"),
         (["--bundle", "{home}/cat.zip", "--trust", "{home}/registry.sqlite3"], "no certificates in PEM"),
         (["--bundle", "{home}/cat.zip", "--concept", "cat"], "leave --concept and --repair out"),
-        (["--trust", "{home}/signing/ca.pem"], "--trust is for --bundle"),
+        (["--trust", "{home}/signing/ca.pem"], "are for --bundle"),
+        (["--bundle", "{home}/cat.zip", "--json", "--redraw"], "without --redraw"),
     ],
 )
 def test_what_cannot_be_read_or_done_is_2_with_the_reason(
