@@ -22,7 +22,7 @@ RUN --mount=type=cache,target=/root/.cache/pip python deploy/install.py worker
 FROM python:3.12-slim AS runtime
 RUN useradd --system --uid 10001 --home-dir /var/lib/sepme --create-home sepme \
     && install -d -o sepme -g sepme /var/lib/sepme/blobs /var/lib/sepme/huggingface \
-    && install -d -m 0700 -o sepme -g sepme /var/lib/sepme/signing
+    && install -d -m 0700 -o sepme -g sepme /var/lib/sepme/signing /var/lib/sepme/keys
 ENV PATH=/opt/sepme/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     SEPME_HOME=/var/lib/sepme \

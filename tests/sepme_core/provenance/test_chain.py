@@ -69,7 +69,7 @@ def test_the_first_signs_where_each_was_issued_by_the_next_and_by_one_that_is_tr
         ([by_a_signer, leaf, middle, root], [root], "CN=leaf is no authority"),
         ([leaf, middle, narrow], [narrow], "over 0 others"),
         ([not_edwards, root], [], "no Ed25519 key"),
-        ([leaf, middle, root], [stranger], chain.fingerprint(stranger)),
+        pytest.param([leaf, middle, root], [stranger], chain.fingerprint(stranger), id="by a stranger"),
         ([by_a_signer], [leaf], "none of those that are trusted"),
     ],
 )
