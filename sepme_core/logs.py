@@ -162,10 +162,11 @@ def _keep_back_said(_logger: WrappedLogger, _method: str, event: EventDict) -> E
         return event
     words = set(words_of(*said)) - set(_strings(list(said), _NAMES))
     spelt = {form for word in words if word.strip() for form in (word, repr(word)[1:-1], json.dumps(word)[1:-1])}
-    return _mapped(event, lambda text: _without_words(text, spelt))
+    return _mapped(event, lambda text: without_words(text, spelt))
 
 
-def _without_words(text: str, words: Collection[str]) -> str:
+def without_words(text: str, words: Collection[str]) -> str:
+    """The text without these words of somebody's, wherever they stand for themselves."""
     lowered = text.lower()
     found = sorted((word for word in words if word.lower() in lowered), key=len, reverse=True)
     if not found:

@@ -137,6 +137,21 @@ KEY_NAME_TAKEN = ProblemType(
     "Choose another name, since jobs and pictures belong to it; or rotate the one there is.",
 )
 KEY_REVOKED = ProblemType("key-revoked", 409, "The key was revoked", "Make another one, under another name.")
+WEBHOOK_NOT_FOUND = ProblemType(
+    "webhook-not-found", 404, "No such webhook", "GET /webhooks lists them; POST /webhooks makes one."
+)
+WEBHOOK_NAME_TAKEN = ProblemType(
+    "webhook-name-taken",
+    409,
+    "There is a webhook of this name",
+    "Choose another name, or delete the one there is (DELETE /webhooks/{name}) with what it was not told yet.",
+)
+WEBHOOK_DISABLED = ProblemType(
+    "webhook-disabled",
+    409,
+    "The webhook is disabled",
+    "It answered 410, that it is gone. Delete it (DELETE /webhooks/{name}), and make it again where it is back.",
+)
 PRECONDITION_FAILED = ProblemType(
     "precondition-failed",
     412,
@@ -416,6 +431,9 @@ CATALOGUE: tuple[ProblemType, ...] = (
     KEY_NOT_FOUND,
     KEY_NAME_TAKEN,
     KEY_REVOKED,
+    WEBHOOK_NOT_FOUND,
+    WEBHOOK_NAME_TAKEN,
+    WEBHOOK_DISABLED,
     PRECONDITION_FAILED,
     IDEMPOTENCY_KEY_REUSED,
     CONCEPT_NOT_FOUND,

@@ -60,6 +60,11 @@ SCOPES: Mapping[Scope, str] = {
 Floor = Literal["active", "none"] | Sequence[str]
 """What a key's pictures can never lack: all that is erased at the time, nothing, or these concepts."""
 
+WebhookEvent = Literal["concept.erased", "concept.restored", "concept.reprojected", "job.failed"]
+"""What webhooks may be told of."""
+
+WEBHOOK_EVENTS: tuple[WebhookEvent, ...] = get_args(WebhookEvent)
+
 CONCEPT_WORK: tuple[JobKind, ...] = ("erase", "reproject")
 """The jobs that make an increment of the concept they are about."""
 

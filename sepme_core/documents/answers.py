@@ -185,6 +185,33 @@ class KeyDocument(TypedDict):
     used_at: str | None
 
 
+class UndeliveredDocument(TypedDict):
+    """A message that was given up."""
+
+    id: str
+    event: str
+    attempts: int
+    status: str | None
+    created_at: str
+    given_up_at: str
+
+
+class WebhookDocument(TypedDict):
+    """A webhook without its secret; the registry writes it and clients read it."""
+
+    name: str
+    url: str
+    events: list[str]
+    made_by: str
+    created_at: str
+    disabled_at: str | None
+    last_status: str | None
+    last_sent_at: str | None
+    waiting: int
+    given_up: int
+    undelivered: list[UndeliveredDocument]
+
+
 class ModelDefaults(TypedDict):
     """What a request for pictures gets that does not say."""
 

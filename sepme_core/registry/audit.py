@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from sepme_core.canonical import digest_of
 from sepme_core.documents.answers import AuditDocument
 from sepme_core.documents.certificates import AuditedAs
-from sepme_core.registry import queries, types
+from sepme_core.registry import outbox, queries, types
 from sepme_core.registry.database import serialise
 from sepme_core.registry.errors import CursorInvalid
 from sepme_core.registry.grounds import UNSTATED, Grounds
@@ -80,13 +80,13 @@ def append(
     details: dict[str, Any] | None = None,
     grounds: Grounds = UNSTATED,
 ) -> AuditEntry:
-    """Add an entry to the end of the chain, in the caller's transaction.
+    """Add an entry to the end of the chain, in the caller's transaction, and have webhooks told.
 
     Args:
         session: of `database.writing`; writers take their turns until it ends.
         actor: the key holder.
         action: erase, reproject, substitute, reactivate, restore, purge, make-irrevocable, protect, unprotect,
-            further-name, withdraw-further-name, case-noted.
+            further-name, withdraw-further-name, case-noted, or what was done to a key or a webhook.
         concept: the concept, or the name of the protected prompts.
         from_digest: the increment that served before.
         to_digest: the increment that serves now.
@@ -114,6 +114,7 @@ def append(
     session.add(entry)
     session.flush()
     session.info[APPENDED] = Head(entry.sequence, entry.hash)
+    outbox.tell_of_change(session, entry, grounds)
     return entry
 
 

@@ -175,6 +175,30 @@ class FloorUnknown(RegistryError):
         self.floor = list(floor)
 
 
+class UnknownWebhook(RegistryError):
+    """No webhook has this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no webhook is named {name!r}")
+        self.name = name
+
+
+class WebhookNameTaken(RegistryError):
+    """There is a webhook with this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"a webhook is named {name!r}")
+        self.name = name
+
+
+class WebhookDisabled(RegistryError):
+    """The webhook answered that it is gone; nothing is sent to it any more."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the webhook {name!r} is disabled")
+        self.name = name
+
+
 class IdempotencyKeyReused(RegistryError):
     """The key came before with another body."""
 

@@ -292,6 +292,40 @@ class Key(Table):
     used_at: Mapped[datetime | None]
 
 
+class Webhook(Table):
+    """Who is told of changes, and at which address."""
+
+    __tablename__ = "webhooks"
+
+    name: Mapped[str] = mapped_column(NAME, primary_key=True)
+    url: Mapped[str]
+    events: Mapped[list[str]]
+    secret: Mapped[str] = mapped_column(Words(64))  # as it is: a hash of it could sign nothing
+    made_by: Mapped[str] = mapped_column(ACTOR)
+    created_at: Mapped[datetime] = mapped_column(default=database_time())
+    free_at: Mapped[datetime] = mapped_column(default=database_time())  # until then somebody sends to it, or it rests
+    disabled_at: Mapped[datetime | None]
+    last_status: Mapped[str | None] = mapped_column(Words(256))
+    last_sent_at: Mapped[datetime | None]
+
+
+class Delivery(Table):
+    """A message to one webhook, from the change that it tells of until it was taken."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (Index(None, "webhook", "given_up_at", "due_at"),)
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    webhook: Mapped[str] = mapped_column(NAME, ForeignKey("webhooks.name", ondelete="CASCADE"))
+    event: Mapped[str] = mapped_column(Words(32))
+    body: Mapped[str]  # the very text that is signed, the same each time
+    attempt: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[datetime] = mapped_column(default=database_time())
+    last_status: Mapped[str | None] = mapped_column(Words(256))
+    given_up_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=database_time())
+
+
 class IdempotencyRecord(Table):
     """What was answered to an idempotency key."""
 

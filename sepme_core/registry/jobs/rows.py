@@ -11,7 +11,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from sepme_core.documents.answers import EndDocument, ResultDocument
 from sepme_core.documents.requests import JobPins, StoredRequest
-from sepme_core.registry import queries, types
+from sepme_core.registry import outbox, queries, types
 from sepme_core.registry.errors import CursorInvalid, JobFinished, UnknownJob
 from sepme_core.registry.grounds import UNSTATED, Grounds
 from sepme_core.registry.queries import Selected, find
@@ -313,3 +313,5 @@ def finish(session: Session, job: Job, state: str, data: EndDocument) -> None:
     session.flush()
     ended = append(session, job.id, state, data)
     set_committed_value(job, "event_count", ended.sequence)
+    if state == "failed":
+        outbox.tell_of_failure(session, job)

@@ -1,0 +1,146 @@
+"""Webhooks: who is told of changes. Their secrets are shown once, and kept as they are, to sign with."""
+
+import base64
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from sepme_core.addresses import host_of
+from sepme_core.documents.answers import UndeliveredDocument, WebhookDocument
+from sepme_core.registry import audit, outbox, queries, types
+from sepme_core.registry.database import serialise
+from sepme_core.registry.errors import UnknownWebhook, WebhookDisabled, WebhookNameTaken
+from sepme_core.registry.tables import Delivery, Webhook
+from sepme_core.terms import WebhookEvent
+
+SECRET_PREFIX = "whsec_"  # noqa: S105  (by which Standard Webhooks tells secrets)
+SECRET_BYTES = 32
+TEST = "test"
+SHOWN = 20
+"""So many of the messages that were given up are listed, the latest."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A webhook, and its secret, which nobody can have a second time."""
+
+    webhook: Webhook
+    secret: str = field(repr=False)
+
+
+def create(session: Session, name: str, url: str, events: Sequence[WebhookEvent], actor: str) -> Made:
+    """Make a webhook, whose address was looked at.
+
+    Raises:
+        WebhookNameTaken: there is one with this name.
+    """
+    serialise(session)
+    if session.get(Webhook, name) is not None:
+        raise WebhookNameTaken(name)
+    secret = SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+    webhook = Webhook(name=name, url=url, events=sorted(set(events)), secret=secret, made_by=actor)
+    session.add(webhook)
+    session.flush()
+    note(session, actor, "create-webhook", webhook)
+    return Made(webhook, secret)
+
+
+def remove(session: Session, name: str, actor: str) -> WebhookDocument:
+    """Delete a webhook, with what it was not told yet; returns it as it was.
+
+    Raises:
+        UnknownWebhook: there is none with this name.
+    """
+    serialise(session)  # first: whoever tells webhooks has serialised, and holds them
+    webhook = get(session, name)
+    removed = document(session, webhook)
+    note(session, actor, "delete-webhook", webhook)
+    session.delete(webhook)  # its messages go by the foreign key
+    session.flush()
+    return removed
+
+
+def test(session: Session, name: str) -> str:
+    """Have a message sent to one webhook, whatever events it asks for; returns the message's id.
+
+    Raises:
+        UnknownWebhook: there is none with this name.
+        WebhookDisabled: nothing is sent to it.
+    """
+    held = select(Webhook).where(Webhook.name == name).with_for_update(read=True, key_share=True)
+    webhook = session.scalars(held).one_or_none()
+    if webhook is None:
+        raise UnknownWebhook(name)
+    if webhook.disabled_at is not None:
+        raise WebhookDisabled(name)
+    (message,) = outbox.add(session, [name], TEST, {"webhook": name}, types.now(session))
+    return message
+
+
+def get(session: Session, name: str) -> Webhook:
+    """Return the webhook with this name.
+
+    Raises:
+        UnknownWebhook: there is none.
+    """
+    webhook = session.get(Webhook, name)
+    if webhook is None:
+        raise UnknownWebhook(name)
+    return webhook
+
+
+def page(session: Session, cursor: str | None, limit: int) -> queries.Page[Webhook]:
+    """Return `limit` webhooks by name.
+
+    Raises:
+        CursorInvalid: where the cursor is not one of this listing.
+    """
+    found = select(Webhook).order_by(Webhook.name).limit(limit + 1)
+    if cursor is not None:
+        (name,) = queries.decode(cursor, 1)
+        found = found.where(Webhook.name > name)
+    webhooks = list(session.scalars(found))
+    more = len(webhooks) > limit
+    return queries.Page(webhooks[:limit], queries.encode(webhooks[limit - 1].name) if more else None)
+
+
+def document(session: Session, webhook: Webhook) -> WebhookDocument:
+    """Return all of a webhook that may be shown."""
+    to_it = Delivery.webhook == webhook.name
+    given_up = select(Delivery).where(to_it, Delivery.given_up_at.is_not(None)).order_by(Delivery.given_up_at.desc())
+    counted = select(func.count(), func.count(Delivery.given_up_at)).where(to_it)
+    of_all, given_up_count = session.execute(counted).one()
+    return {
+        "name": webhook.name,
+        "url": webhook.url,
+        "events": webhook.events,
+        "made_by": webhook.made_by,
+        "created_at": types.timestamp(webhook.created_at),
+        "disabled_at": types.timestamp(webhook.disabled_at),
+        "last_status": webhook.last_status,
+        "last_sent_at": types.timestamp(webhook.last_sent_at),
+        "waiting": of_all - given_up_count,
+        "given_up": given_up_count,
+        "undelivered": [_undelivered(each) for each in session.scalars(given_up.limit(SHOWN))],
+    }
+
+
+def _undelivered(delivery: Delivery) -> UndeliveredDocument:
+    assert delivery.given_up_at is not None
+    return {
+        "id": delivery.id,
+        "event": delivery.event,
+        "attempts": delivery.attempt,
+        "status": delivery.last_status,
+        "created_at": types.timestamp(delivery.created_at),
+        "given_up_at": types.timestamp(delivery.given_up_at),
+    }
+
+
+def note(session: Session, actor: str, action: str, webhook: Webhook) -> None:
+    """Say in the audit what was done to a webhook; of its address the host alone, since paths may hold secrets."""
+    said = {"webhook": webhook.name, "host": host_of(webhook.url), "events": webhook.events}
+    audit.append(session, actor, action, None, details=said)
