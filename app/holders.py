@@ -70,6 +70,11 @@ NEEDED: Mapping[tuple[str, str], terms.Scope | None] = {
     ("GET", "/keys/{name}"): "admin",
     ("DELETE", "/keys/{name}"): "admin",
     ("POST", "/keys/{name}/rotate"): "admin",
+    ("GET", "/webhooks"): "admin",
+    ("POST", "/webhooks"): "admin",
+    ("GET", "/webhooks/{name}"): "admin",
+    ("DELETE", "/webhooks/{name}"): "admin",
+    ("POST", "/webhooks/{name}/test"): "admin",
 }
 """The scope that a route needs; None: any key will do, and sees its own. What is not listed is for `admin`."""
 

@@ -35,6 +35,8 @@ from app.problems.problem import move_to_problem_type
 from app.protected import routes as protected
 from app.reaper import Reaper
 from app.services import Services, open_services
+from app.webhooks import routes as webhooks
+from app.webhooks.sender import Sender
 from sepme_core.pulse import BEAT_SECONDS, touch
 from sepme_core.settings import Settings
 
@@ -49,6 +51,7 @@ ROUTERS = (
     model.router,
     audit.router,
     keys.router,
+    webhooks.router,
     problems.router,
     health.router,
     pages.router,
@@ -61,7 +64,7 @@ SUMMARY = "Erases concepts from a text-to-image diffusion model and gives them b
 DESCRIPTION = """\
 Long work is a job: requests answer 202 with its `Location`, or hold the line with `Prefer: wait=N`. Errors are problem
 documents (RFC 9457), their types are listed at `/problems`. Every POST and PUT takes an `Idempotency-Key`,
-except those below `/keys`: what shows a key is kept nowhere.
+except those below `/keys` and `/webhooks`: what shows a key or a secret is kept nowhere.
 A request may be sent with an `X-Request-Id`: its answer, its jobs and the log tell it by that.
 """
 
@@ -135,11 +138,12 @@ def _add_middleware(application: FastAPI, services: Services) -> None:
 @asynccontextmanager
 async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     services: Services = application.state.services
-    reaper, collector = Reaper(services), Collector(services)
+    reaper, collector, sender = Reaper(services), Collector(services), Sender(services)
     await to_thread.run_sync(reaper.migrate)
     reaper.start()
     pulse = asyncio.create_task(_pulse(services.settings.pulse_file))
     collector.start()
+    sender.start()
     try:
         yield
     finally:
@@ -147,6 +151,7 @@ async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
         services.watcher.stop()
         await to_thread.run_sync(reaper.stop)
         await to_thread.run_sync(collector.stop)
+        await to_thread.run_sync(sender.stop)
         await to_thread.run_sync(services.close)
 
 

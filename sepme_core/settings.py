@@ -140,6 +140,11 @@ class Settings(BaseSettings):
         description="The file of 32 random bytes that keys are hashed with, made with the first key; all front ends"
         " need the same. Without it no key is good any more. Unset: in the state folder.",
     )
+    webhooks_allow: str = Field(
+        default="",
+        description="Hosts, addresses and networks, separated by commas, that webhooks may be sent to although they are"
+        " not public, and by plain http. All else must be https at public addresses (docs/webhooks.md).",
+    )
     sign_pictures: Literal["required", "marked", "off"] = Field(
         default="required",
         description="Whether pictures carry a signed manifest (C2PA). `required`: one that cannot be signed is refused,"
@@ -302,6 +307,16 @@ class Settings(BaseSettings):
         for address in addresses.listed(listed):
             if not addresses.is_network(address):
                 raise ValueError(f"{address!r} is no address or network; write it as in 10.0.0.7 or 10.0.0.0/8")
+        return listed
+
+    @field_validator("webhooks_allow")
+    @classmethod
+    def _webhooks(cls, listed: str) -> str:
+        for each in addresses.listed(listed):
+            if not addresses.is_network(each) and not addresses.is_host(each):
+                raise ValueError(
+                    f"{each!r} is no host, address or network; write it as in hooks.internal or 10.0.0.0/8"
+                )
         return listed
 
     @property

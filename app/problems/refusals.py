@@ -114,6 +114,18 @@ def _floor_unknown(error: errors.FloorUnknown) -> Problem:
     )
 
 
+def _unknown_webhook(error: errors.UnknownWebhook) -> Problem:
+    return Problem(problems.WEBHOOK_NOT_FOUND, f"No webhook is named {error.name!r}.", webhook=error.name)
+
+
+def _webhook_name_taken(error: errors.WebhookNameTaken) -> Problem:
+    return Problem(problems.WEBHOOK_NAME_TAKEN, f"A webhook is named {error.name!r}.", webhook=error.name)
+
+
+def _webhook_disabled(error: errors.WebhookDisabled) -> Problem:
+    return Problem(problems.WEBHOOK_DISABLED, f"Nothing is sent to {error.name!r} any more.", webhook=error.name)
+
+
 def _key_reused(error: errors.IdempotencyKeyReused) -> Problem:
     return Problem(problems.IDEMPOTENCY_KEY_REUSED, f"The key {error.key!r} came before with another body.")
 
@@ -146,6 +158,9 @@ PROBLEMS: dict[type[errors.RegistryError], Callable[[Any], Problem]] = {
     errors.KeyNameTaken: _key_name_taken,
     errors.KeyRevoked: _key_revoked,
     errors.FloorUnknown: _floor_unknown,
+    errors.UnknownWebhook: _unknown_webhook,
+    errors.WebhookNameTaken: _webhook_name_taken,
+    errors.WebhookDisabled: _webhook_disabled,
     errors.IdempotencyKeyReused: _key_reused,
     errors.CursorInvalid: _cursor,
     errors.AuditUntold: _audit_untold,
