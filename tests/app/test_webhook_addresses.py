@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from ipaddress import ip_address
 
 import pytest
+from pydantic import ValidationError
 
 from app.webhooks import reaching
 from app.webhooks.reaching import Unreachable, allowed, is_public, look
+from sepme_core.settings import Settings
 
 NOTHING = allowed("")
 PUBLIC = "93.184.216.34"
@@ -85,6 +87,8 @@ def test_a_name_that_leads_to_what_is_public_is_not(address: str) -> None:
         "https://2130706433/",
         "https://0x7f000001/",
         "https://0x7f.1/",
+        "https://1572395042/",
+        "https://0x5db8d822/",
         "https://0177.0.0.1/",
         "https://127.1/",
         "https://127.0.0.1./",
@@ -127,3 +131,9 @@ def test_the_operator_allows_hosts_and_networks_even_without_tls_and_nothing_bes
     for answers in (["10.9.9.9", "192.168.1.1"], ["127.0.0.2"], ["10.9.9.9", PUBLIC], ["::ffff:10.0.0.1"]):
         with pytest.raises(Unreachable):
             look("http://anybody.example/x", allowing, resolving(*answers))
+
+
+@pytest.mark.parametrize("listed", ["https://hooks.internal", "hooks.internal:8080", "10.0.0.1/8", "10.0.0.0/99"])
+def test_what_is_no_host_address_or_network_cannot_be_allowed(listed: str) -> None:
+    with pytest.raises(ValidationError, match="is no host, address or network"):
+        Settings(webhooks_allow=f"localhost, {listed}")

@@ -187,6 +187,19 @@ def test_one_webhook_that_takes_nothing_does_not_hold_up_another(engine: Engine)
     assert take(engine) is None, "it rests, and then comes its turn"
 
 
+def test_webhooks_take_turns_however_much_waits_for_one(engine: Engine) -> None:
+    for name in ("a", "b"):
+        make(engine, name)
+    erase(engine, "cat")
+    restore(engine, "cat")
+    to: list[str] = []
+    while (sending := take(engine)) is not None:
+        to.append(sending.webhook)
+        with writing(engine) as session:
+            deliveries.delivered(session, sending, "200")
+    assert to == ["a", "b", "a", "b"]
+
+
 def test_a_webhook_that_is_gone_is_disabled_and_told_nothing_more(engine: Engine) -> None:
     make(engine)
     erase(engine, "cat")
