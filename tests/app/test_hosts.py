@@ -1,3 +1,7 @@
+import re
+from base64 import b64encode
+from hashlib import sha256
+
 import httpx
 import pytest
 
@@ -87,7 +91,15 @@ def test_no_answer_may_be_framed_sniffed_or_load_anything(client: httpx.Client, 
     policy = headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
-    assert "script-src" not in policy
+    assert ("script-src" in policy) is (path == "/docs")
+
+
+def test_of_the_page_of_calls_its_own_script_alone_runs(client: httpx.Client) -> None:
+    answer = client.get("/docs")
+    (script,) = re.findall(r"<script>(.*?)</script>", answer.text, re.DOTALL)
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    assert re.findall(r"script-src ([^;]*);", answer.headers["content-security-policy"]) == [f"'sha256-{digest}'"]
+    assert "connect-src" not in answer.headers["content-security-policy"]  # what is typed can be sent nowhere
 
 
 def test_a_host_is_told_from_what_is_none() -> None:
