@@ -91,8 +91,8 @@ def check_picture(session: Session, holder: Holder, image: Image) -> None:
         return
     refuse_without(holder, "evidence:read", "A picture by which an erasure was decided")
     concept = None if job.concept is None else session.get(Concept, job.concept)
-    if concept is not None and concept.irrevocable:
-        refuse_without(holder, "admin", "Evidence of what is erased for good")
+    if concept is not None:
+        _check_for_good(holder, concept, "Evidence")
 
 
 def check_file(session: Session, holder: Holder, name: str) -> None:
@@ -102,8 +102,7 @@ def check_file(session: Session, holder: Holder, name: str) -> None:
         UnknownConcept: there is none with the name.
         Problem: `scope-missing`.
     """
-    if concepts.get(session, name).irrevocable:
-        refuse_without(holder, "admin", "The increment of what is erased for good")
+    _check_for_good(holder, concepts.get(session, name), "The increment")
 
 
 def check_evidence(session: Session, holder: Holder, name: str) -> None:
@@ -113,5 +112,9 @@ def check_evidence(session: Session, holder: Holder, name: str) -> None:
         UnknownConcept: there is none with the name.
         Problem: `scope-missing`.
     """
-    if concepts.get(session, name).irrevocable:
-        refuse_without(holder, "admin", "Evidence of what is erased for good")
+    _check_for_good(holder, concepts.get(session, name), "Evidence")
+
+
+def _check_for_good(holder: Holder, concept: Concept, what: str) -> None:
+    if concept.irrevocable:
+        refuse_without(holder, "admin", f"{what} of what is erased for good")

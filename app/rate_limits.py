@@ -40,17 +40,6 @@ _DOCUMENTED = {
 }
 
 
-def policy(queue: str, limit: int) -> str:
-    """The bound on those that wait in a queue."""
-    return f'"waiting-{queue}";q={limit};qu="concurrent-requests"'
-
-
-def left(waiting: Waiting, seconds: int | None = None) -> str:
-    """How many more fit in a queue, and in how many seconds there is room where there is none now."""
-    until = "" if seconds is None else f";t={seconds}"
-    return f'"waiting-{waiting.queue}";r={max(waiting.limit - waiting.waiting, 0)}{until}'
-
-
 @dataclass(frozen=True)
 class Bound:
     """What is left of a key's quota.
@@ -77,6 +66,17 @@ class Bound:
         """How much is left, and in how many seconds there is enough where there is not now."""
         until = "" if seconds is None else f";t={seconds}"
         return f'"{self.name}";r={self.left}{until}'
+
+
+def policy(queue: str, limit: int) -> str:
+    """The bound on those that wait in a queue."""
+    return Bound(f"waiting-{queue}", limit, limit).policy
+
+
+def left(waiting: Waiting, seconds: int | None = None) -> str:
+    """How many more fit in a queue, and in how many seconds there is room where there is none now."""
+    fit = max(waiting.limit - waiting.waiting, 0)
+    return Bound(f"waiting-{waiting.queue}", waiting.limit, fit).remaining(seconds)
 
 
 def note(scope: Scope, counted: Sequence[Waiting], bounds: Sequence[Bound] = ()) -> None:

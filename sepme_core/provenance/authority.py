@@ -1,7 +1,6 @@
 """A certificate authority of the service's own and the certificate it signs with, made where they are needed first."""
 
 import datetime as dt
-import os
 import secrets
 from pathlib import Path
 
@@ -9,6 +8,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from sepme_core.secret_files import write_once
 
 CA, CA_KEY, LEAF = "ca.pem", "ca-key.pem", "leaf.pem"
 """The authority's certificate, for others to hold signatures against; its key, with it; and what is signed with."""
@@ -32,13 +33,13 @@ def make(folder: Path) -> Path:
         return leaf
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not (folder / CA).exists():
-        _write_once(folder / CA_KEY, _authority())
+        write_once(folder / CA_KEY, _authority())
     pem = (folder / CA_KEY).read_bytes()
     certificate, key = x509.load_pem_x509_certificate(pem), load_pem_private_key(pem, password=None)
     if not isinstance(key, Ed25519PrivateKey) or key.public_key() != certificate.public_key():
         raise ValueError(CA_KEY)
-    _write_once(folder / CA, certificate.public_bytes(Encoding.PEM))
-    _write_once(leaf, _leaf(certificate, key))
+    write_once(folder / CA, certificate.public_bytes(Encoding.PEM))
+    write_once(leaf, _leaf(certificate, key))
     return leaf
 
 
@@ -117,18 +118,3 @@ def _name(common: str) -> x509.Name:
 
 def _private(key: Ed25519PrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-
-
-def _write_once(file: Path, data: bytes) -> None:
-    """Written beside and linked, so that nobody reads half of it and nobody's is replaced."""
-    beside = file.with_name(f"{file.name}.{secrets.token_hex(8)}")
-    try:
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
-        os.link(beside, file)
-    except FileExistsError:
-        pass  # somebody else was first
-    finally:
-        beside.unlink(missing_ok=True)

@@ -2,11 +2,12 @@
 
 import hashlib
 import hmac
-import os
 import re
 import secrets
 import string
 from pathlib import Path
+
+from sepme_core.secret_files import write_once
 
 PREFIX = "sepme"
 ALPHABET = string.ascii_letters + string.digits
@@ -74,28 +75,11 @@ def make_pepper(file: Path) -> bytes:
     """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        _write_once(file)
+        if not file.exists():
+            write_once(file, secrets.token_bytes(PEPPER_BYTES))
     except OSError as error:
         raise PepperUnusable(f"{file} cannot be written: {error.strerror}") from error
     return read_pepper(file)
-
-
-def _write_once(file: Path) -> None:
-    """Written beside and linked, so that nobody reads half of it and nobody's is replaced."""
-    if file.exists():
-        return
-    beside = file.with_name(f"{file.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as out:
-            out.write(secrets.token_bytes(PEPPER_BYTES))
-            out.flush()
-            os.fsync(out.fileno())
-        os.link(beside, file)
-    except FileExistsError:
-        pass  # somebody else was first
-    finally:
-        beside.unlink()
 
 
 def _random(length: int) -> str:

@@ -160,12 +160,7 @@ def page(session: Session, cursor: str | None, limit: int) -> queries.Page[Key]:
     Raises:
         CursorInvalid: where the cursor is not one of this listing.
     """
-    found = select(Key).order_by(Key.name).limit(limit + 1)
-    if cursor is not None:
-        (name,) = queries.decode(cursor, 1)
-        found = found.where(Key.name > name)
-    keys = list(session.scalars(found))
-    return queries.Page(keys[:limit], queries.encode(keys[limit - 1].name) if len(keys) > limit else None)
+    return queries.page_by_name(session, Key, cursor, limit)
 
 
 def document(key: Key) -> KeyDocument:

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.orm import Session
 
 from sepme_core.registry.errors import CursorInvalid, RegistryError
-from sepme_core.registry.tables import Concept, Protected, Table
+from sepme_core.registry.tables import Concept, Key, Protected, Table, Webhook
 
 Found = TypeVar("Found", bound=Table)
 
@@ -39,7 +39,7 @@ def insert_missing(session: Session, table: type[Table], rows: Sequence[dict[str
 
 
 Row = TypeVar("Row")
-Named = TypeVar("Named", Concept, Protected)
+Named = TypeVar("Named", Concept, Key, Protected, Webhook)
 Selected = TypeVar("Selected", bound=Select[*tuple[Any, ...]])
 
 

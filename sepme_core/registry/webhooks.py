@@ -98,13 +98,7 @@ def page(session: Session, cursor: str | None, limit: int) -> queries.Page[Webho
     Raises:
         CursorInvalid: where the cursor is not one of this listing.
     """
-    found = select(Webhook).order_by(Webhook.name).limit(limit + 1)
-    if cursor is not None:
-        (name,) = queries.decode(cursor, 1)
-        found = found.where(Webhook.name > name)
-    webhooks = list(session.scalars(found))
-    more = len(webhooks) > limit
-    return queries.Page(webhooks[:limit], queries.encode(webhooks[limit - 1].name) if more else None)
+    return queries.page_by_name(session, Webhook, cursor, limit)
 
 
 def document(session: Session, webhook: Webhook) -> WebhookDocument:
