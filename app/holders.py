@@ -60,6 +60,8 @@ NEEDED: Mapping[tuple[str, str], terms.Scope | None] = {
     ("GET", "/jobs/{job_id}/events"): None,
     ("POST", "/jobs/{job_id}/cancel"): None,
     ("GET", "/images/{image_id}"): None,
+    ("GET", "/images/{image_id}/bundle"): "evidence:read",
+    ("POST", "/inspections"): None,
     ("GET", "/model"): None,
     ("GET", "/v1/models"): None,
     ("GET", "/v1/models/{model_id}"): None,

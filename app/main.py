@@ -11,7 +11,7 @@ from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from app import audit, health, holders, model, pages, rate_limits, request_ids
+from app import audit, health, holders, inspections, model, pages, rate_limits, request_ids
 from app.attestations import routes as attestations
 from app.collector import Collector
 from app.concepts import routes as concepts
@@ -48,6 +48,7 @@ ROUTERS = (
     openai.router,
     jobs.router,
     images.router,
+    inspections.router,
     model.router,
     audit.router,
     keys.router,
@@ -64,7 +65,8 @@ SUMMARY = "Erases concepts from a text-to-image diffusion model and gives them b
 DESCRIPTION = """\
 Long work is a job: requests answer 202 with its `Location`, or hold the line with `Prefer: wait=N`. Errors are problem
 documents (RFC 9457), their types are listed at `/problems`. Every POST and PUT takes an `Idempotency-Key`,
-except those below `/keys` and `/webhooks`: what shows a key or a secret is kept nowhere.
+except those below `/keys` and `/webhooks`, since what shows a key or a secret is kept nowhere, and `/inspections`,
+which keeps nothing.
 A request may be sent with an `X-Request-Id`: its answer, its jobs and the log tell it by that.
 """
 

@@ -15,7 +15,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.metrics import Measures
 from app.problems import Problem
-from app.problems.handlers import LIMIT_BYTES, respond, too_large
+from app.problems.handlers import (
+    LIMIT_BYTES,
+    PICTURE_LIMIT_BYTES,
+    PICTURES_AT,
+    limit_of,
+    respond,
+    too_large,
+)
 from sepme_core import problems
 from sepme_core.addresses import canonical, is_loopback, is_network
 from sepme_core.settings import Settings
@@ -146,42 +153,47 @@ def _host_of_origin(origin: str) -> str | None:
 
 
 class BodyMiddleware:
-    """Answers 413 for a body above the limit, declared or arriving, and 415 for a body that is not JSON.
+    """Answers 413 for a body above the limit, declared or arriving, and 415 for one that is not JSON, or no picture.
 
     What a client declares decides only whether it is refused at once. Starlette's own limit counts what really arrives,
     whatever was declared: of `Content-Length: 5` beside `Transfer-Encoding: chunked` the second holds (RFC 9112, 6.3).
     """
 
     def __init__(self, app: ASGIApp) -> None:
-        self.app = RequestBodyLimitMiddleware(app, LIMIT_BYTES)
+        self.limited = {limit: RequestBodyLimitMiddleware(app, limit) for limit in (LIMIT_BYTES, PICTURE_LIMIT_BYTES)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse the request, or pass it on."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        problem = self._refuse(Headers(scope=scope))
+        limit = limit_of(scope.get("path", ""))
+        problem = self._refuse(scope, limit) if scope["type"] == "http" else None
         if problem is not None:
             await respond(Request(scope), problem)(scope, receive, send)
             return
-        await self.app(scope, receive, send)
+        await self.limited[limit](scope, receive, send)
 
-    def _refuse(self, headers: Headers) -> Problem | None:
+    def _refuse(self, scope: Scope, limit: int) -> Problem | None:
+        headers = Headers(scope=scope)
         declared = headers.get("content-length", "")  # Starlette would refuse this one too, but in plain text
-        if declared.isdigit() and int(declared) > LIMIT_BYTES:
-            return too_large()
+        if declared.isdigit() and int(declared) > limit:
+            return too_large(limit)
         has_body = "transfer-encoding" in headers or (declared.isdigit() and int(declared) > 0)
-        if has_body and not _is_json(headers.get("content-type", "")):
+        supported = PNG if scope["path"] == PICTURES_AT else JSON
+        if has_body and not _is(supported, headers.get("content-type", "")):
             sent = headers.get("content-type") or "nothing"
-            return Problem(
-                problems.UNSUPPORTED_MEDIA_TYPE, f"The Content-Type is {sent}.", supported=["application/json"]
-            )
+            remedy = f"Send the header `Content-Type: {supported}`."
+            detail = f"The Content-Type is {sent}."
+            return Problem(problems.UNSUPPORTED_MEDIA_TYPE, detail, remedy=remedy, supported=[supported])
         return None
 
 
-def _is_json(content_type: str) -> bool:
+PNG, JSON = "image/png", "application/json"
+
+
+def _is(supported: str, content_type: str) -> bool:
     essence = content_type.split(";", 1)[0].strip().lower()
-    return essence == "application/json" or (essence.startswith("application/") and essence.endswith("+json"))
+    return essence == supported or (
+        supported == JSON and essence.startswith("application/") and essence.endswith("+json")
+    )
 
 
 class HeadMiddleware:

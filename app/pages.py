@@ -78,9 +78,10 @@ def _operation(method: str, path: str, operation: Schema, document: Schema) -> s
         )
         parts.append(_table(("parameter", "where", ""), rows))
     if "requestBody" in operation:
-        schema = operation["requestBody"]["content"]["application/json"]["schema"]
-        keyed = bool(operation.get("security"))
-        parts.append(f"<p>Body: {kind(schema)}</p>{_example(method, path, schema, document, keyed)}")
+        ((media_type, content),) = operation["requestBody"]["content"].items()
+        schema, keyed = content["schema"], bool(operation.get("security"))
+        what = kind(schema) if "$ref" in schema else escape(media_type)
+        parts.append(f"<p>Body: {what}</p>{_example(method, path, schema, document, keyed)}")
     answers = ((status, _content(answer), answer["description"]) for status, answer in operation["responses"].items())
     parts.append(_table(("answer", "body", ""), answers))
     head = f'<span class="method">{method}</span> <code>{escape(path)}</code>'
@@ -139,7 +140,7 @@ def _content(answer: Schema) -> str:
 
 
 def _example(method: str, path: str, schema: Schema, document: Schema, keyed: bool) -> str:
-    named = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[-1]]
+    named = document["components"]["schemas"].get(schema.get("$ref", "").rsplit("/", 1)[-1], {})
     if "examples" not in named:
         return ""
     url = re.sub(r"{(\w+)}", lambda match: match[1].upper(), path)

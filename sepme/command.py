@@ -124,14 +124,14 @@ def _verify_bundle(chosen: argparse.Namespace) -> int:
         return _refuse("--json gives one document: ask without --redraw first")
     from sepme.bundle import verify_bundle  # what nothing else here needs
 
-    status = verify_bundle(chosen.bundle, chosen.trust, as_json=chosen.json)
+    status = verify_bundle(chosen.bundle, chosen.trust, picture=chosen.picture, as_json=chosen.json)
     return _with_settings(chosen) if chosen.redraw and status == 0 else status
 
 
 def _start(settings: Settings, chosen: argparse.Namespace) -> int:
     if chosen.command == "verify":
-        if chosen.bundle is None and (chosen.trust is not None or chosen.redraw):
-            return _refuse("--trust and --redraw are for --bundle: name the bundle")
+        if chosen.bundle is None and (chosen.trust is not None or chosen.redraw or chosen.picture is not None):
+            return _refuse("--trust, --picture and --redraw are for --bundle: name the bundle")
         return verify(settings, bundle=chosen.bundle, concept=chosen.concept, as_json=chosen.json, repair=chosen.repair)
     logs.configure(settings, level="warning")  # what it says itself is said to whoever sits before it
     serve(settings, verbose=chosen.verbose)
@@ -171,6 +171,9 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="CA.PEM",
         help="whose signatures on a bundle are good: the authority's certificate",
+    )
+    verifying.add_argument(
+        "--picture", type=Path, metavar="PNG", help="a picture that is to be the one which the bundle is of"
     )
     verifying.add_argument(
         "--redraw", action="store_true", help="draw the bundle's pictures again, too: with the model of SEPME_MODEL"

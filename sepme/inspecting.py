@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 
-from sepme_core.extras import inspecting_lacking
-
 if TYPE_CHECKING:
     from sepme_core.provenance.inspection import Inspection
 
@@ -26,8 +24,6 @@ def inspect(picture: Path, *, trust: Path | None = None, as_json: bool = False) 
 
     Returns: the exit status: 0 where it is valid, 1 where it is not or there is none, 2 where that cannot be told.
     """
-    if lacking := inspecting_lacking():
-        return _cannot(lacking)
     from sepme_core.provenance.inspection import NoPicture
     from sepme_core.provenance.inspection import inspect as look
 

@@ -75,7 +75,10 @@ BODY_TOO_LARGE = ProblemType(
     "Send less than `limit_bytes`; split long lists over several requests.",
 )
 UNSUPPORTED_MEDIA_TYPE = ProblemType(
-    "unsupported-media-type", 415, "The body must be JSON", "Send the header `Content-Type: application/json`."
+    "unsupported-media-type",
+    415,
+    "The body is of another media type",
+    "Send what `supported` lists, and say so in the header `Content-Type`.",
 )
 MALFORMED_REQUEST = ProblemType(
     "malformed-request",
@@ -186,6 +189,15 @@ IMAGE_GONE = ProblemType(
     410,
     "The picture's bytes are no longer kept",
     MADE_AGAIN,
+)
+NOT_A_PICTURE = ProblemType(
+    "not-a-picture", 422, "The body is no picture that can be read", "Send the bytes of a PNG, as it was answered."
+)
+PICTURE_IS_EVIDENCE = ProblemType(
+    "picture-is-evidence",
+    409,
+    "An erasure was decided by this picture",
+    "Ask for the bundle of its concept, GET /concepts/{name}/bundle: it holds all pictures that the version rests on.",
 )
 MODEL_NOT_FOUND = ProblemType(
     "model-not-found", 404, "Another model is served", "Leave `model` out, or send the `name` that GET /model answers."
@@ -441,6 +453,8 @@ CATALOGUE: tuple[ProblemType, ...] = (
     JOB_NOT_FOUND,
     IMAGE_NOT_FOUND,
     IMAGE_GONE,
+    NOT_A_PICTURE,
+    PICTURE_IS_EVIDENCE,
     MODEL_NOT_FOUND,
     UNKNOWN_CONCEPTS,
     CONCEPT_IN_PROGRESS,

@@ -9,12 +9,13 @@ from sqlalchemy.orm import Session
 from app.concepts.routes import stored_digest
 from app.problems import Problem
 from sepme_core import problems
-from sepme_core.provenance import bundle, envelope
+from sepme_core.provenance import bundle, envelope, statement
 from sepme_core.provenance.identity import Identity, IdentityUnusable, open_identity
-from sepme_core.registry import attestations, concepts
+from sepme_core.registry import attestations, concepts, jobs
 from sepme_core.registry.attestations import Standing
 from sepme_core.registry.blobs import Blobs
 from sepme_core.registry.errors import BlobDamaged, BlobMissing, UnknownImage
+from sepme_core.registry.tables import Image
 from sepme_core.settings import Settings
 
 
@@ -35,6 +36,23 @@ class Shown:
     certificate: Mapping[str, Any]
     entries: list[Mapping[str, Any]]
     pictures: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class ShownOfPicture:
+    """All of a picture's bundle but its bytes and the signatures.
+
+    Attributes:
+        statement: what is attested.
+        certificates: of the increments that it was drawn under, by concept; none of what was purged.
+        entries: the audit's, from the first of any of these concepts to the end.
+        record: the picture with its record.
+    """
+
+    statement: bytes
+    certificates: Mapping[str, Mapping[str, Any]]
+    entries: list[Mapping[str, Any]]
+    record: Mapping[str, Any]
 
 
 def standing(session: Session, name: str) -> Standing:
@@ -64,8 +82,30 @@ def shown(session: Session, name: str) -> Shown:
         concept=found.concept.name,
         statement=attestations.attest(session, found),
         certificate=cast("Mapping[str, Any]", found.stored.certificate),
-        entries=attestations.audit_slice(session, found),
+        entries=attestations.audit_slice(session, found.entries, found.head),
         pictures={each.id: attestations.picture_document(each) for each in pictures},
+    )
+
+
+def shown_of_picture(session: Session, image: Image) -> ShownOfPicture:
+    """What a bundle of a picture shows.
+
+    Raises:
+        AuditUntold: As the registry says.
+        Problem: `picture-is-evidence`.
+    """
+    job = jobs.get(session, image.job_id)
+    if job.kind != "generate":
+        raise Problem(
+            problems.PICTURE_IS_EVIDENCE, f"{image.id} was drawn to look at {job.concept!r}.", concept=job.concept
+        )
+    found = attestations.of_picture(session, image)
+    certificates = {each["concept"]: each["certificate"] for each in found.predicate["increments"]}
+    return ShownOfPicture(
+        statement=statement.picture_statement(image.digest, found.predicate),
+        certificates={name: cast("Mapping[str, Any]", each) for name, each in certificates.items() if each is not None},
+        entries=attestations.audit_slice(session, found.entries, found.head),
+        record=attestations.picture_document(image),
     )
 
 
@@ -78,7 +118,14 @@ def pack(read: Shown, blobs: Blobs, identity: Identity) -> bytes:
     pictures = {each: (record, _png(blobs, read.concept, record)) for each, record in read.pictures.items()}
     attestation = envelope.sign(read.statement, [identity.key])
     files = bundle.shown(attestation, read.certificate, read.entries, pictures)
-    return bundle.pack(files, read.concept, identity)
+    return bundle.pack(files, {"concept": read.concept}, identity)
+
+
+def pack_picture(read: ShownOfPicture, png: bytes, identity: Identity) -> bytes:
+    """The zip file of a picture, signed: of the same state of the registry, the same bytes."""
+    attestation = envelope.sign(read.statement, [identity.key])
+    files = bundle.of_picture(attestation, read.certificates, read.entries, read.record, png)
+    return bundle.pack(files, {"picture": read.record["id"]}, identity)
 
 
 def identity(settings: Settings) -> Identity:

@@ -152,7 +152,7 @@ def _embedded(services: Services, job: JobDocument) -> list[dict[str, str | int]
     """The pictures of a finished job with their bytes in base64."""
     with services.reading() as session:
         rows = [images.get(session, picture["id"]) for picture in _pictures(job)["images"]]
-    return [{"b64_json": b64encode(read_png(services, row.digest)).decode(), "seed": row.seed} for row in rows]
+    return [{"b64_json": b64encode(read_png(services.blobs, row.digest)).decode(), "seed": row.seed} for row in rows]
 
 
 def _document(job: JobDocument, data: Sequence[Mapping[str, str | int]]) -> Mapping[str, object]:

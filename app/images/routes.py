@@ -18,10 +18,11 @@ from app.jobs.schemas import Mask, Picture
 from app.permissions import check_picture
 from app.problems import Problem
 from app.problems.problem import PROBLEM_RESPONSE
-from app.services import Services, ServicesDependency
+from app.services import ServicesDependency
 from sepme_core import problems
 from sepme_core.documents import pictures, requests
 from sepme_core.registry import images, jobs
+from sepme_core.registry.blobs import Blobs
 from sepme_core.registry.errors import BlobDamaged, BlobMissing
 from sepme_core.registry.tables import Image, Job
 from sepme_core.registry.types import timestamp
@@ -103,6 +104,9 @@ async def get_image_id(
     return image_id
 
 
+ImageId = Annotated[str, Depends(get_image_id)]
+
+
 @router.get(
     "/images/{image_id}",
     response_class=Response,
@@ -116,7 +120,7 @@ async def get_image_id(
     },
 )
 async def get_image(
-    image_id: Annotated[str, Depends(get_image_id)],
+    image_id: ImageId,
     wanted: Annotated[ImageRequest, Depends(get_image_request)],
     services: ServicesDependency,
     holder: HolderDependency,
@@ -130,19 +134,19 @@ async def get_image(
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     if media_type == JSON:
         return JSONResponse(image, headers=headers)
-    data = await to_thread.run_sync(read_png, services, image["digest"])
+    data = await to_thread.run_sync(read_png, services.blobs, image["digest"])
     headers["Content-Disposition"] = f'inline; filename="{image["id"]}.png"'
     return Response(data, media_type=PNG, headers=headers)
 
 
-def read_png(services: Services, digest: str) -> bytes:
+def read_png(blobs: Blobs, digest: str) -> bytes:
     """The bytes of a picture.
 
     Raises:
         Problem: `image-gone` or `image-damaged`.
     """
     try:
-        return services.blobs.get(digest)
+        return blobs.get(digest)
     except BlobMissing as error:
         raise Problem(problems.IMAGE_GONE, "The picture's bytes were deleted.") from error
     except BlobDamaged as error:

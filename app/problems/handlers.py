@@ -24,6 +24,9 @@ from sepme_core.documents.answers import OpenAIError, ProblemDocument
 logger = logging.getLogger(__name__)
 
 LIMIT_BYTES = 1024 * 1024
+PICTURE_LIMIT_BYTES = 32 * 1024 * 1024
+PICTURES_AT = "/inspections"
+"""Where bodies are pictures."""
 """Of a body. None needs more: a hundred concepts with a hundred prompts of a hundred letters each are one megabyte."""
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -103,7 +106,7 @@ async def _answer_http(request: Request, error: Exception) -> Response:
             )
             return respond(request, problem)
         case 413:
-            return respond(request, too_large())
+            return respond(request, too_large(limit_of(path)))
         case 400:
             return respond(request, Problem(problems.MALFORMED_JSON, "The body cannot be read as JSON in UTF-8."))
         case status:
@@ -111,10 +114,15 @@ async def _answer_http(request: Request, error: Exception) -> Response:
             return document_response(document, instance=path, headers=error.headers)
 
 
-def too_large() -> Problem:
+def limit_of(path: str) -> int:
+    """How many bytes a body may have."""
+    return PICTURE_LIMIT_BYTES if path == PICTURES_AT else LIMIT_BYTES
+
+
+def too_large(limit: int) -> Problem:
     """The problem for a body above the limit; the rest of it is not read, so the connection ends."""
-    detail = f"The body is larger than {LIMIT_BYTES} bytes."
-    return Problem(problems.BODY_TOO_LARGE, detail, headers={"Connection": "close"}, limit_bytes=LIMIT_BYTES)
+    detail = f"The body is larger than {limit} bytes."
+    return Problem(problems.BODY_TOO_LARGE, detail, headers={"Connection": "close"}, limit_bytes=limit)
 
 
 def _without_slash(request: Request) -> str | None:

@@ -1,4 +1,4 @@
-"""A bundle: all that is shown of one concept, in one zip file that anybody can check without asking us."""
+"""A bundle: all that is shown of a concept or a picture, in one zip file that anybody can check without asking us."""
 
 import io
 import json
@@ -6,7 +6,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from sepme_core.canonical import canonical_json, digest_of_bytes
 from sepme_core.provenance import chain, envelope, statement
@@ -14,7 +14,8 @@ from sepme_core.provenance.identity import Identity
 
 ATTESTATION, CERTIFICATE, AUDIT = "attestation.json", "certificate.json", "audit.json"
 CHAIN, FILES, README = "signing-chain.pem", "files.json", "README.txt"
-PICTURES = "pictures/"
+PICTURES, PICTURE, RECORD, CERTIFICATES = "pictures/", "picture.png", "picture.json", "certificates/"
+BY_HAND, BY_HAND_HERE = "readme-by-hand.txt", "{by hand}\n"
 MEDIA_TYPE = "application/zip"
 LONG_AGO = (1980, 1, 1, 0, 0, 0)
 MOST_FILES, MOST_BYTES = 10_000, 2**30
@@ -33,6 +34,11 @@ def picture_name(picture_id: str) -> str:
 def record_name(picture_id: str) -> str:
     """Return the name of the file with a picture's record."""
     return f"{PICTURES}{picture_id}.json"
+
+
+def certificate_name(concept: str) -> str:
+    """Return the name of the file with the certificate of an increment that a picture was drawn under."""
+    return f"{CERTIFICATES}{concept}.json"
 
 
 def shown(
@@ -59,13 +65,40 @@ def shown(
     return files
 
 
-def pack(files: Mapping[str, bytes], concept: str, identity: Identity) -> bytes:
+def of_picture(
+    attestation: bytes,
+    certificates: Mapping[str, Mapping[str, Any]],
+    entries: Sequence[Mapping[str, Any]],
+    record: Mapping[str, Any],
+    png: bytes,
+) -> dict[str, bytes]:
+    """Return what a picture's bundle shows, by the names of the files.
+
+    Args:
+        attestation: the envelope.
+        certificates: of the increments that it was drawn under, by concept.
+        entries: the audit's, from the first of any of these concepts to the end.
+        record: the picture with its record.
+        png: its file.
+    """
+    by_name = {certificate_name(concept): canonical_json(each) for concept, each in certificates.items()}
+    audit = canonical_json({"entries": entries})
+    return {ATTESTATION: attestation, AUDIT: audit, RECORD: canonical_json(record), PICTURE: png, **by_name}
+
+
+def pack(files: Mapping[str, bytes], of: statement.FilesPredicate, identity: Identity) -> bytes:
     """Return the zip file: the same files and identity, the same bytes."""
-    readme = Path(__file__).with_name("bundle-readme.txt").read_bytes()
-    whole = {**files, CHAIN: chain.to_pem(identity.chain), README: readme}
+    whole = {**files, CHAIN: chain.to_pem(identity.chain), README: _readme("picture" if "picture" in of else "concept")}
     subjects = [statement.subject(name, digest_of_bytes(whole[name])) for name in sorted(whole)]
-    listed = statement.spelt(statement.FILES, subjects, {"concept": concept})
+    listed = statement.spelt(statement.FILES, subjects, cast("Mapping[str, Any]", of))
     return zipped({**whole, FILES: envelope.sign(listed, [identity.key])})
+
+
+def _readme(of: str) -> bytes:
+    """What is in the bundle, and how it is checked by hand, which is the same for all."""
+    here = Path(__file__)
+    by_hand = here.with_name(BY_HAND).read_text(encoding="utf-8")
+    return here.with_name(f"readme-of-{of}.txt").read_text(encoding="utf-8").replace(BY_HAND_HERE, by_hand).encode()
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:

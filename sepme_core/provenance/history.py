@@ -67,6 +67,51 @@ def made(entries: Sequence[AuditDocument], version: int, digest: str) -> AuditDo
     return last
 
 
+def life(entries: Sequence[AuditDocument], version: int, digest: str, moment: str) -> list[AuditDocument]:
+    """Return the entries of a concept from its first erasure to its purge within which an increment was made.
+
+    A name that was purged may be erased again: that is another life of it, which counts its versions anew and may come
+    to the same increment.
+
+    Args:
+        entries: those of the concept, oldest first.
+        version: the increment's.
+        digest: the increment's.
+        moment: when it was in use, as the audit spells it: of several lives the last that made it by then.
+
+    Raises:
+        Untold: no entry says that it was made.
+    """
+    lives: list[list[AuditDocument]] = [[]]
+    for entry in entries:
+        lives[-1].append(entry)
+        if entry["action"] == "purge":
+            lives.append([])
+    making = {entry["at"]: within for within in lives for entry in within if _makes(entry, version, digest)}
+    if not making:
+        raise Untold(f"no entry says how version {version} came to be with the increment {digest}")
+    by_then = [at for at in making if at <= moment]
+    return making[max(by_then)] if by_then else making[min(making)]
+
+
+def _makes(entry: AuditDocument, version: int, digest: str) -> bool:
+    made_here = entry["action"] in MAKING and entry["details"].get("version") == version
+    return made_here and (entry["to_digest"] or entry["details"].get("digest")) == digest
+
+
+def grounds_by(entries: Sequence[AuditDocument], moment: str, sequence: int) -> list[Grounds]:
+    """Return the cases and reasons for which a concept was erased at a moment; none where it was not.
+
+    Args:
+        entries: of one of its lives.
+        moment: as the audit spells it.
+        sequence: of an entry that came before it, whatever the clocks say.
+    """
+    until = [entry for entry in entries if entry["at"] <= moment or entry["sequence"] <= sequence]
+    turns = _turns(until)
+    return grounds(until, "erased") if turns and turns[-1]["to_digest"] is not None else []
+
+
 def grounds(entries: Sequence[AuditDocument], state: str) -> list[Grounds]:
     """Return the cases and reasons that were named for what is so now, oldest first.
 

@@ -1,6 +1,5 @@
 """What a picture's manifest says, and whether it holds: by nothing but the file. No model, and no network."""
 
-import hashlib
 import json
 from dataclasses import dataclass, replace
 from io import BytesIO
@@ -8,9 +7,8 @@ from typing import Any, Literal
 
 import c2pa
 from cryptography import x509
-from PIL import Image
 
-from sepme_core.provenance import container
+from sepme_core.provenance import container, pixels
 from sepme_core.provenance.identity import keyid_of
 from sepme_core.provenance.manifest import GENERATOR, LABEL, Statement
 
@@ -137,7 +135,6 @@ def _signer(certificate: bytes, known: bool | None) -> SignerSeen:
 
 def _pixels(png: bytes) -> str:
     try:
-        with Image.open(BytesIO(png), formats=("PNG",)) as image:
-            return hashlib.sha256(image.convert("RGB").tobytes()).hexdigest()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        return pixels.read(png).sha256
+    except pixels.PictureUnreadable as error:
         raise NotValid(f"its pixels cannot be read: {error}") from error

@@ -1,6 +1,7 @@
 """A picture's manifest: what made it, by which mask and settings, signed and embedded in its PNG (C2PA)."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.metadata import version
 from io import BytesIO
 from typing import Any, NotRequired, TypedDict
@@ -14,7 +15,6 @@ from sepme_core.provenance.identity import Identity
 
 LABEL = "org.sepme.mask"
 GENERATOR = "sepme"
-VERSION = version("sepme")  # slow to look up
 MADE_BY_A_MODEL = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 NO_NETWORK = {
     "verify": {"verify_after_sign": False, "ocsp_fetch": False, "remote_manifest_fetch": False},
@@ -101,12 +101,18 @@ def sign(png: bytes, statement: Statement, identity: Identity) -> bytes:
 def _definition(statement: Statement) -> Mapping[str, Any]:
     made = {"action": "c2pa.created", "digitalSourceType": MADE_BY_A_MODEL}
     return {
-        "claim_generator_info": [{"name": GENERATOR, "version": VERSION}],
+        "claim_generator_info": [{"name": GENERATOR, "version": _version()}],
         "assertions": [
             {"label": "c2pa.actions.v2", "data": {"actions": [made]}, "created": True},
             {"label": LABEL, "data": statement, "created": True},
         ],
     }
+
+
+@cache
+def _version() -> str:
+    """Slow to look up, and not to be had where nothing is installed, which only reads manifests."""
+    return version("sepme")
 
 
 def _signer(identity: Identity) -> c2pa.Signer:

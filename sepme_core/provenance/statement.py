@@ -7,10 +7,12 @@ from typing import Any, Literal, NotRequired, TypedDict, cast
 from sepme_core.canonical import canonical_json
 from sepme_core.documents.answers import AuditDocument
 from sepme_core.documents.certificates import AuditedAs, Certificate
+from sepme_core.documents.requests import MaskDocument
 from sepme_core.terms import Reason
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 CONCEPT = "urn:sepme:attestation:concept:v1"
+PICTURE = "urn:sepme:attestation:picture:v1"
 FILES = "urn:sepme:attestation:files:v1"
 SHA256 = "sha256:"
 
@@ -79,10 +81,50 @@ class ConceptPredicate(TypedDict):
     grounds: list[Grounds]
 
 
-class FilesPredicate(TypedDict):
-    """What is said of a bundle besides the digests of its files."""
+class IncrementOfPicture(TypedDict):
+    """An increment that a picture was drawn under.
+
+    Attributes:
+        made: by which entry this version came to be.
+        certificate: what was measured of it; null where it went with its concept.
+        purged: by which entry that was; null of a concept that is there.
+        grounds: all that were named for its erasure by the time the picture was asked for; none where it was restored.
+    """
 
     concept: str
+    version: int
+    digest: str
+    base_digest: str | None
+    made: NamedEntry
+    certificate: Certificate | None
+    purged: NamedEntry | None
+    grounds: list[Grounds]
+
+
+class PicturePredicate(TypedDict):
+    """What is attested of a picture; the registry writes it, and whoever checks a bundle reads it.
+
+    Attributes:
+        sha256: of the raw pixels; the subject is the file.
+        asked_at: when its job was accepted, and with it the mask.
+        audit: the end of the audit's chain when this was said.
+    """
+
+    picture: str
+    job: str
+    sha256: str
+    base_digest: str
+    mask: MaskDocument
+    asked_at: str
+    increments: list[IncrementOfPicture]
+    audit: AuditedAs
+
+
+class FilesPredicate(TypedDict):
+    """What is said of a bundle besides the digests of its files: what it is of."""
+
+    concept: NotRequired[str]
+    picture: NotRequired[str]
 
 
 def subject(name: str, digest: str) -> Subject:
@@ -111,6 +153,12 @@ def concept_statement(digest: str, predicate: ConceptPredicate) -> bytes:
     """Return what is attested of a concept's increment."""
     name = f"{predicate['concept']}@{predicate['version']}"
     return spelt(CONCEPT, [subject(name, digest)], cast("Mapping[str, Any]", predicate))
+
+
+def picture_statement(digest: str, predicate: PicturePredicate) -> bytes:
+    """Return what is attested of a picture, by the digest of its file."""
+    name = f"{predicate['picture']}.png"
+    return spelt(PICTURE, [subject(name, digest)], cast("Mapping[str, Any]", predicate))
 
 
 def read(statement: bytes, predicate_type: str) -> tuple[list[Subject], dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What is attested of a concept, and what a bundle shows of it: read from the registry, at one moment."""
+"""What is attested of a concept or a picture, and what its bundle shows: read from the registry, at one moment."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from sepme_core.canonical import digest_of
 from sepme_core.documents.answers import AuditDocument
-from sepme_core.documents.requests import ErasureRequestDocument, KnownDocument
+from sepme_core.documents.requests import ErasureRequestDocument, KnownDocument, MaskedConcept
 from sepme_core.provenance import history, statement
-from sepme_core.registry import audit, images, increments, knowledge
+from sepme_core.registry import audit, images, increments, jobs, knowledge
 from sepme_core.registry.errors import AuditUntold, ConceptNeverErased
 from sepme_core.registry.tables import AuditEntry, Concept, Image, Increment
 from sepme_core.registry.types import timestamp
@@ -48,13 +48,17 @@ def standing(session: Session, concept: Concept) -> Standing:
     head = audit.head(session)
     if head is None:
         raise AuditUntold(concept.name, "it is empty")
-    of_it = select(AuditEntry).where(AuditEntry.concept == concept.name, AuditEntry.action.in_(history.OF_A_CONCEPT))
+    return Standing(concept, stored, _entries(session, concept.name), head)
+
+
+def _entries(session: Session, concept: str) -> list[AuditDocument]:
+    """A concept's own, oldest first; raises `AuditUntold` where one does not have its hash."""
+    of_it = select(AuditEntry).where(AuditEntry.concept == concept, AuditEntry.action.in_(history.OF_A_CONCEPT))
     entries = list(session.scalars(of_it.order_by(AuditEntry.sequence)))
     for entry in entries:
         if audit.hash_of(entry) != entry.hash:
-            raise AuditUntold(concept.name, f"entry {entry.sequence} does not have its own hash")
-    own = [each for each in map(audit.document, entries) if history.is_of_a_concept(each)]
-    return Standing(concept, stored, own, head)
+            raise AuditUntold(concept, f"entry {entry.sequence} does not have its own hash")
+    return [each for each in map(audit.document, entries) if history.is_of_a_concept(each)]
 
 
 def attest(session: Session, found: Standing) -> bytes:
@@ -107,13 +111,82 @@ def _digests(entries: Sequence[KnownDocument]) -> list[statement.NamedDigest]:
     return sorted(named, key=lambda each: (each["name"], each["digest"]))
 
 
-def audit_slice(session: Session, found: Standing) -> list[Mapping[str, Any]]:
-    """Return the chain from the concept's first entry to its end: its own in full, of others the links alone."""
-    own = {entry["sequence"]: entry for entry in found.entries}
+def audit_slice(session: Session, entries: Sequence[AuditDocument], head: audit.Head) -> list[Mapping[str, Any]]:
+    """Return the chain from the first of some entries to its end: these in full, of all others the links alone."""
+    own = {entry["sequence"]: entry for entry in entries}
+    first = min(own, default=head.sequence)
     columns = select(AuditEntry.sequence, AuditEntry.previous_hash, AuditEntry.hash)
-    within = columns.where(AuditEntry.sequence >= min(own), AuditEntry.sequence <= found.head.sequence)
+    within = columns.where(AuditEntry.sequence >= first, AuditEntry.sequence <= head.sequence)
     rows = session.execute(within.order_by(AuditEntry.sequence))
     return [cast("Mapping[str, Any]", own[row.sequence]) if row.sequence in own else row._asdict() for row in rows]
+
+
+@dataclass(frozen=True)
+class OfPicture:
+    """A picture, and what the audit has of the increments that it was drawn under.
+
+    Attributes:
+        image: its row.
+        predicate: what is attested of it.
+        entries: of all the concepts of its mask, in their order.
+        head: the end of the whole chain.
+    """
+
+    image: Image
+    predicate: statement.PicturePredicate
+    entries: Sequence[AuditDocument]
+    head: audit.Head
+
+
+def of_picture(session: Session, image: Image) -> OfPicture:
+    """Return what stands behind a picture that was asked for.
+
+    Raises:
+        AuditUntold: the audit is empty, was changed, or does not tell how an increment came to be.
+    """
+    head = audit.head(session)
+    if head is None:
+        raise AuditUntold(image.id, "it is empty")
+    asked_at = timestamp(jobs.get(session, image.job_id).created_at)
+    told = {each["name"]: _entries(session, each["name"]) for each in image.mask["concepts"]}
+    predicate: statement.PicturePredicate = {
+        "picture": image.id,
+        "job": image.job_id,
+        "sha256": image.sha256,
+        "base_digest": image.base_digest,
+        "mask": image.mask,
+        "asked_at": asked_at,
+        "increments": [_increment(session, each, told[each["name"]], asked_at) for each in image.mask["concepts"]],
+        "audit": head.document(),
+    }
+    entries = sorted((entry for of_one in told.values() for entry in of_one), key=lambda entry: entry["sequence"])
+    return OfPicture(image, predicate, entries, head)
+
+
+def _increment(
+    session: Session, masked: MaskedConcept, entries: Sequence[AuditDocument], asked_at: str
+) -> statement.IncrementOfPicture:
+    name, version, digest = masked["name"], masked["version"], masked["digest"]
+    try:
+        life = history.life(entries, version, digest, asked_at)
+        made = history.made(life, version, digest)
+    except history.Untold as reason:
+        raise AuditUntold(name, str(reason)) from reason
+    of_it = select(Increment).where(Increment.concept == name, Increment.version == version, Increment.digest == digest)
+    stored = session.scalars(of_it).one_or_none()
+    purge = life[-1] if life[-1]["action"] == "purge" else None
+    if stored is None and purge is None:
+        raise AuditUntold(name, f"version {version} is not there, and was never purged")
+    return {
+        "concept": name,
+        "version": version,
+        "digest": digest,
+        "base_digest": stored.base_digest if stored and not purge else None,
+        "made": statement.named(made),
+        "certificate": stored.certificate if stored and not purge else None,
+        "purged": None if purge is None else statement.named(purge),
+        "grounds": history.grounds_by(life, asked_at, made["sequence"]),
+    }
 
 
 def evidence(session: Session, found: Standing) -> list[Image]:

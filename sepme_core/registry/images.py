@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sepme_core.documents.pictures import PictureDocument, PictureRecordDocument
 from sepme_core.documents.requests import MaskDocument
 from sepme_core.registry.errors import UnknownImage
 from sepme_core.registry.queries import find
-from sepme_core.registry.tables import Image
+from sepme_core.registry.tables import Image, Job
 from sepme_core.registry.types import new_id
 
 
@@ -69,6 +70,22 @@ def get(session: Session, image_id: str) -> Image:
         UnknownImage: where there is none.
     """
     return find(session, Image, image_id, UnknownImage)
+
+
+def of_file(session: Session, digest: str, sha256: str) -> Image | None:
+    """Return the picture of a file: the very file, or else the first that was asked for with these raw pixels.
+
+    Args:
+        session: the registry's.
+        digest: of the file.
+        sha256: of its raw pixels.
+    """
+    asked_for = select(Image).join(Job, Job.id == Image.job_id).where(Job.kind == "generate")
+    for same in (Image.digest == digest, Image.sha256 == sha256):
+        found = session.scalars(asked_for.where(same).order_by(Image.created_at, Image.id).limit(1)).first()
+        if found is not None:
+            return found
+    return None
 
 
 def document(image: Image) -> PictureDocument:

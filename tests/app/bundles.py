@@ -69,7 +69,7 @@ class Forger:
 
     def pack(self, files: Mapping[str, bytes], concept: str = "cat") -> dict[str, bytes]:
         shown = {name: data for name, data in files.items() if name not in ADDED_WHEN_PACKED}
-        return unzipped(bundle.pack(shown, concept, self.identity))
+        return unzipped(bundle.pack(shown, {"concept": concept}, self.identity))
 
     def attest(self, files: Mapping[str, bytes], change: Callable[[Any], None]) -> dict[str, bytes]:
         """Change the statement that is attested, and sign it again."""

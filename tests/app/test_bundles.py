@@ -17,8 +17,10 @@ from app.attestations.evidence import shown
 from sepme_core.canonical import canonical_json, digest_of, digest_of_bytes
 from sepme_core.documents.pictures import RECORD_ENTRY
 from sepme_core.provenance import authority, bundle, chain, envelope, statement
+from sepme_core.provenance.concept_walk import LINKS
 from sepme_core.provenance.identity import open_identity
-from sepme_core.provenance.walk import LINKS, Link, walk
+from sepme_core.provenance.links import Link
+from sepme_core.provenance.walk import walk
 from sepme_core.registry import audit
 from sepme_core.registry.database import make_engine, writing
 from sepme_core.registry.errors import AuditUntold

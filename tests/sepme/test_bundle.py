@@ -13,8 +13,8 @@ import pytest
 
 from sepme.command import main
 from sepme_core.provenance import bundle
+from sepme_core.provenance.concept_walk import LINKS
 from sepme_core.provenance.identity import open_identity
-from sepme_core.provenance.walk import LINKS
 from tests.app.bundles import Forger, fill, made, settings_in, unzipped
 
 WITHOUT = ("torch", "diffusers", "PIL", "numpy", "sqlalchemy.orm", "app", "worker", "sepme_core.registry")

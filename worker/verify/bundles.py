@@ -8,7 +8,9 @@ from typing import Any
 from sepme_core.increments.increment import Increment, IncrementDamaged
 from sepme_core.models.model import DiffusionModel
 from sepme_core.provenance import bundle
-from sepme_core.provenance.walk import Bundle, walk
+from sepme_core.provenance.concept_walk import ConceptBundle
+from sepme_core.provenance.picture_walk import PictureBundle
+from sepme_core.provenance.walk import opened, walk
 from sepme_core.registry.blobs import Blobs
 from sepme_core.registry.errors import BlobDamaged, BlobMissing
 from sepme_core.registry.tables import Image as Row
@@ -16,6 +18,7 @@ from worker.verify.checks import Check, judge
 from worker.verify.pictures import draw_again
 
 WITHOUT, WITH = "pictures without it", "pictures with the increment"
+PICTURE = "picture"
 
 
 class CannotRedraw(Exception):
@@ -35,7 +38,7 @@ class BundledPictures:
         return self.by_digest[digest]
 
 
-def open_bundle(file: Path) -> Bundle:
+def open_bundle(file: Path) -> ConceptBundle | PictureBundle:
     """Return a bundle that holds, link by link; whose signature it is, is asked elsewhere.
 
     Raises:
@@ -48,38 +51,49 @@ def open_bundle(file: Path) -> Bundle:
     for link in walk(files):
         if not link.holds:
             raise CannotRedraw(f"{link.name}: {link.detail}; nothing is drawn of a bundle that does not hold")
-    return Bundle(files)
+    return opened(files)
 
 
-def redraw(held: Bundle, base: DiffusionModel, blobs: Blobs) -> Iterator[Check]:
-    """Draw its pictures again, without the increment, and with it where its file is among the blobs.
+def redraw(held: ConceptBundle | PictureBundle, base: DiffusionModel, blobs: Blobs) -> Iterator[Check]:
+    """Draw a bundle's pictures again: without increments anywhere, with them where their files are among the blobs.
 
     Raises:
-        CannotRedraw: where the bundle is of another base.
+        CannotRedraw: where the bundle is of another base, or an increment's file is not here.
     """
-    attested = held.attested
-    if attested["base_digest"] != base.digest:
+    named = held.attested["base_digest"]
+    if named != base.digest:
         raise CannotRedraw(
-            f"the bundle is of the base {attested['base_digest']}, and {base.name} is {base.digest}: "
+            f"the bundle is of the base {named}, and {base.name} is {base.digest}: "
             "set SEPME_MODEL to the model that the service drew with"
         )
+    yield from _of_picture(held, base, blobs) if isinstance(held, PictureBundle) else _of_concept(held, base, blobs)
+
+
+def _of_concept(held: ConceptBundle, base: DiffusionModel, blobs: Blobs) -> Iterator[Check]:
     rows = {picture_id: _row(document) for picture_id, document in held.records.items()}
     stored = BundledPictures({row.digest: held.files[bundle.picture_name(each)] for each, row in rows.items()})
     for name, masked in ((WITHOUT, False), (WITH, True)):
         chosen = [row for row in rows.values() if bool(row.record["increments"]) == masked]
         if chosen:
-            mask = [_increment(held, base, blobs)] if masked else []
-            yield judge(attested["concept"], name, draw_again(base, stored, chosen, mask))
+            mask = [_increment(held.increment, base, blobs)] if masked else []
+            yield judge(held.attested["concept"], name, draw_again(base, stored, chosen, mask))
+
+
+def _of_picture(held: PictureBundle, base: DiffusionModel, blobs: Blobs) -> Iterator[Check]:
+    row = _row(held.document)
+    mask = [_increment(each["digest"], base, blobs) for each in row.record["increments"]]
+    stored = BundledPictures({row.digest: held.files[bundle.PICTURE]})
+    yield judge(row.id, PICTURE, draw_again(base, stored, [row], mask))
 
 
 def _row(document: Mapping[str, Any]) -> Row:
     return Row(id=document["id"], record=document["record"], sha256=document["sha256"], digest=document["digest"])
 
 
-def _increment(held: Bundle, base: DiffusionModel, blobs: Blobs) -> Increment:
+def _increment(digest: str, base: DiffusionModel, blobs: Blobs) -> Increment:
     """It is in no bundle: with it anybody could take it away from a model, or put it into one."""
     try:
-        return Increment.from_bytes(blobs.get(held.increment), digest=held.increment, base=base)
+        return Increment.from_bytes(blobs.get(digest), digest=digest, base=base)
     except (BlobMissing, BlobDamaged, IncrementDamaged) as reason:
         raise CannotRedraw(
             f"pictures with the increment are not drawn: {reason}. No bundle holds the increment's file: set SEPME_HOME"

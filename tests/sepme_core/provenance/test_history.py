@@ -10,9 +10,20 @@ ONE, TWO = ("sha256:" + 64 * digit for digit in "12")
 
 def entries(*told: tuple[str, str | None, str | None, dict[str, Any]]) -> Any:
     return [
-        {"sequence": number, "action": action, "from_digest": before, "to_digest": after, "details": details}
+        {
+            "sequence": number,
+            "at": at(number),
+            "action": action,
+            "from_digest": before,
+            "to_digest": after,
+            "details": details,
+        }
         for number, (action, before, after, details) in enumerate(told, 1)
     ]
+
+
+def at(number: int) -> str:
+    return f"2026-01-01T00:00:{number:02}.000000Z"
 
 
 ERASED = ("erase", None, ONE, {"version": 1, "case": "2026-0117", "reason": "a notice"})
@@ -106,3 +117,22 @@ def test_the_grounds_are_all_that_were_named_for_what_is_so_now(told: Any, state
 def test_a_case_noted_for_protected_prompts_is_of_no_concept_of_that_name() -> None:
     noted = [("case-noted", None, None, {"of": of}) for of in ("erase", "restore", "protect", "unprotect")]
     assert [history.is_of_a_concept(each) for each in entries(*noted)] == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("moment", "sequences"), [(0, [1, 2]), (1, [1, 2]), (3, [1, 2]), (4, [3, 4, 5]), (9, [3, 4, 5])]
+)
+def test_of_several_lives_of_a_name_it_was_the_one_that_had_made_the_increment_by_then(
+    moment: int, sequences: list[int]
+) -> None:
+    protected = ("erase", None, TWO, {"version": 1})
+    told = entries(ERASED, PURGED, RESTORED, ERASED, PURGED, protected)
+    assert [each["sequence"] for each in history.life(told, 1, ONE, at(moment))] == sequences
+    with pytest.raises(Untold, match="version 2"):
+        history.life(told, 2, ONE, at(9))
+
+
+@pytest.mark.parametrize(("moment", "found"), [(0, [1]), (1, [1]), (2, []), (3, [3])])
+def test_the_grounds_at_a_moment_are_those_that_were_named_until_then(moment: int, found: list[int]) -> None:
+    told = entries(ERASED, RESTORED, ("reactivate", None, ONE, {"version": 1, "case": "2026-0119"}))
+    assert [each["sequence"] for each in history.grounds_by(told, at(moment), 1)] == found
