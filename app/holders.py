@@ -77,6 +77,8 @@ NEEDED: Mapping[tuple[str, str], terms.Scope | None] = {
     ("GET", "/webhooks/{name}"): "admin",
     ("DELETE", "/webhooks/{name}"): "admin",
     ("POST", "/webhooks/{name}/test"): "admin",
+    ("POST", "/webhooks/{name}/enable"): "admin",
+    ("POST", "/webhooks/{name}/rotate"): "admin",
 }
 """The scope that a route needs; None: any key will do, and sees its own. What is not listed is for `admin`."""
 

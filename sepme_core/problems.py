@@ -153,7 +153,7 @@ WEBHOOK_DISABLED = ProblemType(
     "webhook-disabled",
     409,
     "The webhook is disabled",
-    "It answered 410, that it is gone. Delete it (DELETE /webhooks/{name}), and make it again where it is back.",
+    "It answered 410, that it is gone. Enable it where it is back (POST /webhooks/{name}/enable), or delete it.",
 )
 PRECONDITION_FAILED = ProblemType(
     "precondition-failed",

@@ -1,10 +1,12 @@
-"""GET, POST /webhooks, GET, DELETE /webhooks/{name}, POST /webhooks/{name}/test."""
+"""GET, POST /webhooks, GET, DELETE /webhooks/{name}, POST /webhooks/{name}/test, …/enable, …/rotate."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Annotated
 
 from anyio import to_thread
 from fastapi import APIRouter
+from fastapi import Body as BodyField
 from fastapi.responses import JSONResponse, Response
 from sqlalchemy.orm import Session
 
@@ -13,7 +15,7 @@ from app.holders import Actor
 from app.problems.problem import PROBLEM_RESPONSE, InvalidField, invalid
 from app.services import ServicesDependency
 from app.webhooks import reaching
-from app.webhooks.schemas import ShownWebhook, WaitingMessage, WebhookBody, WebhookDocument, WebhookPage
+from app.webhooks.schemas import OverlapBody, ShownWebhook, WaitingMessage, WebhookBody, WebhookDocument, WebhookPage
 from sepme_core.registry import webhooks
 
 router = APIRouter(tags=["webhooks"], responses=PROBLEM_RESPONSE)
@@ -43,8 +45,7 @@ async def create_webhook(body: WebhookBody, services: ServicesDependency, actor:
         raise invalid(InvalidField(location="body", pointer="#/url", detail=str(reason))) from reason
 
     def make(session: Session) -> Mapping[str, object]:
-        made = webhooks.create(session, body.name, body.url, body.events, actor)
-        return {**webhooks.document(session, made.webhook), "secret": made.secret}
+        return _shown(session, webhooks.create(session, body.name, body.url, body.events, actor))
 
     return JSONResponse(await services.write(make), HTTPStatus.CREATED, {"Location": f"/webhooks/{body.name}"})
 
@@ -66,3 +67,32 @@ async def test_webhook(name: SlugInPath, services: ServicesDependency) -> Respon
     """Send it the event `test`, within seconds; GET tells how that went."""
     message = await services.write(lambda session: webhooks.test(session, name))
     return JSONResponse({"id": message}, HTTPStatus.ACCEPTED)
+
+
+@router.post("/webhooks/{name}/enable", response_model=WebhookDocument)
+async def enable_webhook(name: SlugInPath, services: ServicesDependency, actor: Actor) -> Response:
+    """Send to a webhook again that was disabled by 410: what happens from now on. Idempotent."""
+
+    def enable(session: Session) -> Mapping[str, object]:
+        return webhooks.document(session, webhooks.enable(session, name, actor))
+
+    return JSONResponse(await services.write(enable))
+
+
+@router.post("/webhooks/{name}/rotate", response_model=ShownWebhook)
+async def rotate_webhook(
+    name: SlugInPath,
+    services: ServicesDependency,
+    actor: Actor,
+    body: Annotated[OverlapBody, BodyField(default_factory=OverlapBody)],
+) -> Response:
+    """Give a webhook a new secret, which is in this answer alone. Both sign for a while: the receiver takes either."""
+
+    def rotate(session: Session) -> Mapping[str, object]:
+        return _shown(session, webhooks.rotate(session, name, actor, body.overlap_seconds))
+
+    return JSONResponse(await services.write(rotate))
+
+
+def _shown(session: Session, made: webhooks.Made) -> Mapping[str, object]:
+    return {**webhooks.document(session, made.webhook), "secret": made.secret}

@@ -26,6 +26,14 @@ class WebhookBody(Body):
     )
 
 
+class OverlapBody(Body):
+    """How a webhook gets a new secret."""
+
+    overlap_seconds: Annotated[float, Field(ge=0, le=30 * 86400)] = Field(
+        default=86400.0, description="So long messages are signed with the old secret beside the new one."
+    )
+
+
 class Undelivered(BaseModel):
     """A message that was given up."""
 
@@ -45,6 +53,7 @@ class WebhookDocument(BaseModel):
     events: list[str]
     made_by: str = Field(description="The name of the key that it was made with.")
     created_at: datetime
+    rotated_at: datetime | None = Field(description="When it got its present secret, where that is not its first.")
     disabled_at: datetime | None = Field(description="When it answered 410; nothing is sent to it since.")
     last_status: str | None = Field(description="How the last attempt to tell it anything ended.")
     last_sent_at: datetime | None

@@ -16,10 +16,14 @@ def headers(sending: Sending, now: int) -> Mapping[str, str]:
         sending: the message.
         now: seconds since 1970, of this attempt.
     """
-    key = base64.b64decode(sending.secret.removeprefix(SECRET_PREFIX))
-    signed = hmac.new(key, f"{sending.id}.{now}.{sending.body}".encode(), hashlib.sha256).digest()
+    signed = f"{sending.id}.{now}.{sending.body}".encode()
     return {
         "webhook-id": sending.id,
         "webhook-timestamp": str(now),
-        "webhook-signature": f"v1,{base64.b64encode(signed).decode()}",
+        "webhook-signature": " ".join(_signature(secret, signed) for secret in sending.secrets),
     }
+
+
+def _signature(secret: str, signed: bytes) -> str:
+    key = base64.b64decode(secret.removeprefix(SECRET_PREFIX))
+    return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()

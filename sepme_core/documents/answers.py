@@ -204,6 +204,7 @@ class WebhookDocument(TypedDict):
     events: list[str]
     made_by: str
     created_at: str
+    rotated_at: str | None
     disabled_at: str | None
     last_status: str | None
     last_sent_at: str | None

@@ -41,7 +41,7 @@ class Sending:
     attempt: int
     webhook: str
     url: str = field(repr=False)
-    secret: str = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)
     body: str = field(repr=False)
 
 
@@ -68,7 +68,8 @@ def claim(session: Session, lease_seconds: float) -> Sending | None:
     message.attempt += 1
     session.flush()
     _free(session, webhook.name, lease_seconds)
-    return Sending(message.id, message.attempt, webhook.name, webhook.url, webhook.secret, message.body)
+    secrets = webhooks.signing_secrets(session, webhook)
+    return Sending(message.id, message.attempt, webhook.name, webhook.url, secrets, message.body)
 
 
 def delivered(session: Session, sending: Sending, status: str) -> None:

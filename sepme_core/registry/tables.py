@@ -301,6 +301,9 @@ class Webhook(Table):
     url: Mapped[str]
     events: Mapped[list[str]]
     secret: Mapped[str] = mapped_column(Words(64))  # as it is: a hash of it could sign nothing
+    previous_secret: Mapped[str | None] = mapped_column(Words(64))  # signs beside the present one, for a while
+    previous_until: Mapped[datetime | None]
+    rotated_at: Mapped[datetime | None]
     made_by: Mapped[str] = mapped_column(ACTOR)
     created_at: Mapped[datetime] = mapped_column(default=database_time())
     free_at: Mapped[datetime] = mapped_column(default=database_time())  # until then somebody sends to it, or it rests

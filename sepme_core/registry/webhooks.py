@@ -4,6 +4,7 @@ import base64
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -40,7 +41,7 @@ def create(session: Session, name: str, url: str, events: Sequence[WebhookEvent]
     serialise(session)
     if session.get(Webhook, name) is not None:
         raise WebhookNameTaken(name)
-    secret = SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+    secret = _new_secret()
     webhook = Webhook(name=name, url=url, events=sorted(set(events)), secret=secret, made_by=actor)
     session.add(webhook)
     session.flush()
@@ -61,6 +62,42 @@ def remove(session: Session, name: str, actor: str) -> WebhookDocument:
     session.delete(webhook)  # its messages go by the foreign key
     session.flush()
     return removed
+
+
+def enable(session: Session, name: str, actor: str) -> Webhook:
+    """Send to a webhook again that answered that it is gone: what happens from now on. Again: nothing more happens.
+
+    Raises:
+        UnknownWebhook: there is none with this name.
+    """
+    serialise(session)  # first, as whoever disables it does
+    webhook = get(session, name)
+    if webhook.disabled_at is not None:
+        webhook.disabled_at, webhook.free_at = None, types.now(session)
+        session.flush()
+        note(session, actor, "enable-webhook", webhook)
+    return webhook
+
+
+def rotate(session: Session, name: str, actor: str, overlap_seconds: float) -> Made:
+    """Give a webhook a new secret; the old one signs beside it for so long.
+
+    Raises:
+        UnknownWebhook: there is none with this name.
+    """
+    serialise(session)
+    webhook = get(session, name)
+    _give_secret(session, webhook, _new_secret(), overlap_seconds)
+    session.flush()
+    note(session, actor, "rotate-webhook", webhook)
+    return Made(webhook, webhook.secret)
+
+
+def signing_secrets(session: Session, webhook: Webhook) -> tuple[str, ...]:
+    """Return what its messages are signed with at this moment, the present secret first."""
+    previous, until = webhook.previous_secret, webhook.previous_until
+    overlaps = previous is not None and until is not None and until > types.now(session)
+    return (webhook.secret, previous) if previous is not None and overlaps else (webhook.secret,)
 
 
 def test(session: Session, name: str) -> str:
@@ -113,6 +150,7 @@ def document(session: Session, webhook: Webhook) -> WebhookDocument:
         "events": webhook.events,
         "made_by": webhook.made_by,
         "created_at": types.timestamp(webhook.created_at),
+        "rotated_at": types.timestamp(webhook.rotated_at),
         "disabled_at": types.timestamp(webhook.disabled_at),
         "last_status": webhook.last_status,
         "last_sent_at": types.timestamp(webhook.last_sent_at),
@@ -120,6 +158,17 @@ def document(session: Session, webhook: Webhook) -> WebhookDocument:
         "given_up": given_up_count,
         "undelivered": [_undelivered(each) for each in session.scalars(given_up.limit(SHOWN))],
     }
+
+
+def _new_secret() -> str:
+    return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+
+
+def _give_secret(session: Session, webhook: Webhook, secret: str, overlap_seconds: float) -> None:
+    now = types.now(session)
+    webhook.previous_secret = webhook.secret if overlap_seconds > 0 else None
+    webhook.previous_until = now + timedelta(seconds=overlap_seconds) if overlap_seconds > 0 else None
+    webhook.secret, webhook.rotated_at = secret, now
 
 
 def _undelivered(delivery: Delivery) -> UndeliveredDocument:

@@ -19,15 +19,16 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from app.services import open_services
 from app.webhooks import posting, reaching
 from app.webhooks.sender import Sender
-from sepme_core.registry import webhooks
+from sepme_core.registry import tables, webhooks
 from sepme_core.registry.blobs import Blobs
 from sepme_core.registry.database import reading, writing
+from sepme_core.registry.types import database_time
 from sepme_core.settings import Settings
 from sepme_core.terms import WEBHOOK_EVENTS
 from tests.app import working
@@ -113,15 +114,13 @@ def test_what_is_erased_and_restored_is_told_and_the_signature_holds(
     client.delete("/concepts/cat")
     working.eventually(lambda: len(receiver.came) == 2)
 
-    shown: dict[str, Any] = {}
-    exec(PAGE.read_text().partition("```python\n")[2].partition("```")[0], shown)
     said = []
     for path, headers, body in receiver.came:
         assert path == "/token-of-mine"
         assert headers["content-type"] == "application/json"
         said.append(Webhook(made["secret"]).verify(body, headers))
-        assert shown["is_ours"](made["secret"], headers, body)
-        assert not shown["is_ours"](made["secret"], headers, body + b" ")
+        assert is_ours(made["secret"], headers, body)
+        assert not is_ours(made["secret"], headers, body + b" ")
         with pytest.raises(WebhookVerificationError):
             Webhook(made["secret"]).verify(body.replace(b"cat", b"dog"), headers)
     assert {(each["type"], each["data"]["name"], each["data"]["state"]) for each in said} == {
@@ -158,7 +157,11 @@ def test_a_name_is_given_once_and_what_is_not_there_is_not_found(client: httpx.C
     make(client, receiver.url)
     again = client.post("/webhooks", json={"name": "shop", "url": receiver.url})
     assert (again.status_code, again.json()["type"]) == (409, "/problems/webhook-name-taken")
-    for answer in (client.get("/webhooks/x"), client.delete("/webhooks/x"), client.post("/webhooks/x/test")):
+    for answer in (
+        client.get("/webhooks/x"),
+        client.delete("/webhooks/x"),
+        *(client.post(f"/webhooks/x/{what}") for what in ("test", "enable", "rotate")),
+    ):
         assert (answer.status_code, answer.json()["type"]) == (404, "/problems/webhook-not-found")
 
 
@@ -181,6 +184,73 @@ def test_one_that_answers_that_it_is_gone_is_disabled(client: httpx.Client, rece
     answer = client.post("/webhooks/shop/test")
     assert (answer.status_code, answer.json()["type"]) == (409, "/problems/webhook-disabled")
     assert client.get("/audit").json()["items"][-1]["action"] == "disable-webhook"
+
+
+def test_one_that_is_back_is_enabled_and_told_what_happens_from_then_on(
+    client: httpx.Client, receiver: Receiver
+) -> None:
+    receiver.status = 410
+    secret = make(client, receiver.url)["secret"]
+    client.post("/webhooks/shop/test")
+    working.eventually(lambda: client.get("/webhooks/shop").json()["disabled_at"])
+    receiver.status = 204
+    receiver.came.clear()
+    enabled = client.post("/webhooks/shop/enable")
+    assert (enabled.status_code, enabled.json()["disabled_at"], enabled.json()["given_up"]) == (200, None, 1)
+    client.post("/webhooks/shop/enable")
+    message = client.post("/webhooks/shop/test").json()["id"]
+    working.eventually(lambda: receiver.came)
+    ((_, headers, body),) = receiver.came
+    Webhook(secret).verify(body, headers)
+    assert headers["webhook-id"] == message, "what was given up is not sent again"
+    actions = [entry["action"] for entry in client.get("/audit").json()["items"]]
+    assert actions == ["create-webhook", "disable-webhook", "enable-webhook"]
+
+
+def is_ours(secret: str, headers: dict[str, str], body: bytes) -> bool:
+    """What the page of webhooks says to do by hand."""
+    shown: dict[str, Any] = {}
+    exec(PAGE.read_text().partition("```python\n")[2].partition("```")[0], shown)
+    return bool(shown["is_ours"](secret, headers, body))
+
+
+def test_a_new_secret_is_shown_once_and_the_old_one_signs_beside_it_for_a_while(
+    client: httpx.Client, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    old = make(client, receiver.url)["secret"]
+    rotated = client.post("/webhooks/shop/rotate", json={"overlap_seconds": 3600}).json()
+    new = rotated["secret"]
+    assert new != old
+    assert rotated["rotated_at"] is not None
+    client.post("/webhooks/shop/test")
+    working.eventually(lambda: receiver.came)
+    ((_, headers, body),) = receiver.came
+    assert len(headers["webhook-signature"].split(" ")) == 2
+    for secret in (old, new):
+        Webhook(secret).verify(body, headers)
+        assert is_ours(secret, headers, body)
+    answers = [client.get(path).text for path in ("/webhooks", "/webhooks/shop", "/audit")]
+    assert [text for text in [*answers, caplog.text] if old in text or new in text] == []
+    assert client.get("/audit").json()["items"][-1]["action"] == "rotate-webhook"
+
+
+@pytest.mark.parametrize("ended", ["no overlap", "a while later"])
+def test_after_the_overlap_the_old_secret_signs_no_more(
+    client: httpx.Client, engine: Engine, receiver: Receiver, ended: str
+) -> None:
+    old = make(client, receiver.url)["secret"]
+    body = {"overlap_seconds": 0} if ended == "no overlap" else None
+    new = client.post("/webhooks/shop/rotate", json=body).json()["secret"]
+    with writing(engine) as session:
+        session.execute(update(tables.Webhook).values(previous_until=database_time()))
+    client.post("/webhooks/shop/test")
+    working.eventually(lambda: receiver.came)
+    ((_, headers, sent),) = receiver.came
+    Webhook(new).verify(sent, headers)
+    assert not is_ours(old, headers, sent)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(old).verify(sent, headers)
 
 
 def test_a_redirect_is_not_followed_and_the_message_waits(client: httpx.Client, receiver: Receiver) -> None:

@@ -123,7 +123,7 @@ def test_a_message_is_one_senders_until_its_lease_ends_and_keeps_its_id(engine: 
     first, second = at_once(lambda: take(engine), lambda: take(engine))
     (sending,) = [each for each in (first, second) if isinstance(each, deliveries.Sending)]
     assert (sending.id, sending.attempt) == (message, 1)
-    assert sending.secret not in repr(sending)
+    assert sending.secrets[0] not in repr(sending)
 
     age(engine, 1)  # the sender is dead
     again = take(engine)
