@@ -36,6 +36,7 @@ from app.protected import routes as protected
 from app.reaper import Reaper
 from app.services import Services, open_services
 from app.webhooks import routes as webhooks
+from app.webhooks import targets
 from app.webhooks.sender import Sender
 from sepme_core.pulse import BEAT_SECONDS, touch
 from sepme_core.settings import Settings
@@ -72,7 +73,12 @@ A request may be sent with an `X-Request-Id`: its answer, its jobs and the log t
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Make the application. Nothing need be up: without a database it answers 503, without a broker jobs wait."""
+    """Make the application. Nothing need be up: without a database it answers 503, without a broker jobs wait.
+
+    Raises:
+        targets.Refused: the settings name webhooks that cannot be.
+    """
+    named = targets.read(settings)
     services = open_services(settings)
     application = FastAPI(
         title="sepme",
@@ -88,6 +94,8 @@ def create_app(settings: Settings) -> FastAPI:
         dependencies=[Depends(holders.check_scope)],
     )
     application.state.services = services
+    application.state.targets = named
+    application.state.refused = None
     for router in ROUTERS:
         application.include_router(router)
     handlers.install(application)
@@ -140,8 +148,9 @@ def _add_middleware(application: FastAPI, services: Services) -> None:
 @asynccontextmanager
 async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     services: Services = application.state.services
-    reaper, collector, sender = Reaper(services), Collector(services), Sender(services)
-    await to_thread.run_sync(reaper.migrate)
+    reaper, collector, sender = Reaper(services), Collector(services), Sender(services, application.state.targets)
+    if await to_thread.run_sync(reaper.migrate):
+        await _follow(application, sender)
     reaper.start()
     pulse = asyncio.create_task(_pulse(services.settings.pulse_file))
     collector.start()
@@ -155,6 +164,16 @@ async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
         await to_thread.run_sync(collector.stop)
         await to_thread.run_sync(sender.stop)
         await to_thread.run_sync(services.close)
+
+
+async def _follow(application: FastAPI, sender: Sender) -> None:
+    """Uvicorn takes any exception for a failure of the program; the reason is kept for whoever runs it."""
+    try:
+        await to_thread.run_sync(sender.follow)
+    except targets.Refused as reason:
+        application.state.refused = reason
+        await to_thread.run_sync(application.state.services.close)
+        raise
 
 
 async def _pulse(file: Path | None) -> None:

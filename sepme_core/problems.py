@@ -149,6 +149,12 @@ WEBHOOK_NAME_TAKEN = ProblemType(
     "There is a webhook of this name",
     "Choose another name, or delete the one there is (DELETE /webhooks/{name}) with what it was not told yet.",
 )
+WEBHOOK_FROM_SETTINGS = ProblemType(
+    "webhook-from-settings",
+    409,
+    "The settings name this webhook",
+    "Change it, or take it out, in the file that SEPME_WEBHOOKS names, and start the front ends again.",
+)
 WEBHOOK_DISABLED = ProblemType(
     "webhook-disabled",
     409,
@@ -445,6 +451,7 @@ CATALOGUE: tuple[ProblemType, ...] = (
     KEY_REVOKED,
     WEBHOOK_NOT_FOUND,
     WEBHOOK_NAME_TAKEN,
+    WEBHOOK_FROM_SETTINGS,
     WEBHOOK_DISABLED,
     PRECONDITION_FAILED,
     IDEMPOTENCY_KEY_REUSED,

@@ -140,6 +140,11 @@ class Settings(BaseSettings):
         description="The file of 32 random bytes that keys are hashed with, made with the first key; all front ends"
         " need the same. Without it no key is good any more. Unset: in the state folder.",
     )
+    webhooks: Path | None = Field(
+        default=None,
+        description="The TOML file that names webhooks: name, url, events, and the file of the secret that each is"
+        " signed with. Read when a front end starts, the same for all of them (docs/webhooks.md).",
+    )
     webhooks_allow: str = Field(
         default="",
         description="Hosts, addresses and networks, separated by commas, that webhooks may be sent to although they are"
@@ -375,7 +380,7 @@ class Settings(BaseSettings):
     def _keys_pepper(cls, file: Path, info: ValidationInfo) -> Path:
         return _home(info) / "keys-pepper" if file == Path() else file.expanduser().absolute()
 
-    @field_validator("signing_key", "signing_certificates")
+    @field_validator("webhooks", "signing_key", "signing_certificates")
     @classmethod
     def _expanded_file(cls, file: Path | None) -> Path | None:
         return None if file is None else file.expanduser().absolute()

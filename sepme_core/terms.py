@@ -60,6 +60,9 @@ SCOPES: Mapping[Scope, str] = {
 Floor = Literal["active", "none"] | Sequence[str]
 """What a key's pictures can never lack: all that is erased at the time, nothing, or these concepts."""
 
+OPERATOR = "operator"
+"""Whom the audit names for what was done on the machine itself, or by its settings."""
+
 WebhookEvent = Literal["concept.erased", "concept.restored", "concept.reprojected", "job.failed"]
 """What webhooks may be told of."""
 

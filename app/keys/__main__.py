@@ -15,10 +15,8 @@ from sqlalchemy.orm import Session
 
 from sepme_core.registry import audit_heads, database, errors, key_secrets, keys
 from sepme_core.settings import Settings
-from sepme_core.terms import SCOPES, Floor, is_slug
+from sepme_core.terms import OPERATOR, SCOPES, Floor, is_slug
 
-OPERATOR = "operator"
-"""Who made a key on the machine itself."""
 DONE, CANNOT = 0, 2
 LISTED = 1000
 FIRST = "admin"

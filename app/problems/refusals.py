@@ -122,6 +122,11 @@ def _webhook_name_taken(error: errors.WebhookNameTaken) -> Problem:
     return Problem(problems.WEBHOOK_NAME_TAKEN, f"A webhook is named {error.name!r}.", webhook=error.name)
 
 
+def _webhook_from_settings(error: errors.WebhookFromSettings) -> Problem:
+    detail = f"The settings name the webhook {error.name!r}: no request changes or deletes it."
+    return Problem(problems.WEBHOOK_FROM_SETTINGS, detail, webhook=error.name)
+
+
 def _webhook_disabled(error: errors.WebhookDisabled) -> Problem:
     return Problem(problems.WEBHOOK_DISABLED, f"Nothing is sent to {error.name!r} any more.", webhook=error.name)
 
@@ -160,6 +165,7 @@ PROBLEMS: dict[type[errors.RegistryError], Callable[[Any], Problem]] = {
     errors.FloorUnknown: _floor_unknown,
     errors.UnknownWebhook: _unknown_webhook,
     errors.WebhookNameTaken: _webhook_name_taken,
+    errors.WebhookFromSettings: _webhook_from_settings,
     errors.WebhookDisabled: _webhook_disabled,
     errors.IdempotencyKeyReused: _key_reused,
     errors.CursorInvalid: _cursor,

@@ -32,6 +32,13 @@ class Unreachable(Exception):
     """Nothing may be sent there; the text says why, as a rule that does not hold."""
 
 
+class Unresolved(Unreachable):
+    """Its name has no address, at this moment."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(f"must name a host that resolves: {host} does not")
+
+
 @dataclass(frozen=True)
 class Allowed:
     """Hosts and networks that need be neither public nor reached by https."""
@@ -74,12 +81,12 @@ def look_up(host: str, port: int) -> Sequence[str]:
     """Resolve a name.
 
     Raises:
-        Unreachable: it has no address.
+        Unresolved: it has no address.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise Unreachable(f"must name a host that resolves: {host} does not") from error
+        raise Unresolved(host) from error
     return [str(each[4][0]) for each in found]
 
 
@@ -92,7 +99,7 @@ def look(text: str, allowing: Allowed, resolve: LookUp = look_up) -> Place:
     url, host = _parsed(text)
     found = [ip_address(each) for each in _addresses(url, host, resolve)]
     if not found:
-        raise Unreachable(f"must name a host that resolves: {host} does not")
+        raise Unresolved(host)
     excused = [allowing.excuses(host, address) for address in found]
     for address, named in zip(found, excused, strict=True):
         if not named and not is_public(address):

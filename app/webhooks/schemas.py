@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.fields import Body, Slug
 from app.webhooks.reaching import LONGEST_URL
+from sepme_core.registry.webhooks import OVERLAP_SECONDS
 from sepme_core.terms import WEBHOOK_EVENTS, WebhookEvent
 
 
@@ -30,7 +31,7 @@ class OverlapBody(Body):
     """How a webhook gets a new secret."""
 
     overlap_seconds: Annotated[float, Field(ge=0, le=30 * 86400)] = Field(
-        default=86400.0, description="So long messages are signed with the old secret beside the new one."
+        default=OVERLAP_SECONDS, description="So long messages are signed with the old secret beside the new one."
     )
 
 
@@ -51,7 +52,10 @@ class WebhookDocument(BaseModel):
     name: str
     url: str
     events: list[str]
-    made_by: str = Field(description="The name of the key that it was made with.")
+    from_settings: bool = Field(description="Whether SEPME_WEBHOOKS names it: no request changes or deletes it then.")
+    made_by: str = Field(
+        description="The name of the key that it was made with; `operator` where the settings name it."
+    )
     created_at: datetime
     rotated_at: datetime | None = Field(description="When it got its present secret, where that is not its first.")
     disabled_at: datetime | None = Field(description="When it answered 410; nothing is sent to it since.")

@@ -7,16 +7,18 @@ dies between sending and writing that down, it comes again under the same id.
 import logging
 import ssl
 import time
+from collections.abc import Sequence
 from functools import cached_property
 from threading import Event, Thread
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.services import Services
-from app.webhooks import posting, reaching, signing
+from app.webhooks import posting, reaching, signing, targets
 from app.webhooks.posting import Outcome
 from sepme_core.registry import database, deliveries
 from sepme_core.registry.deliveries import Sending
+from sepme_core.registry.webhooks import Target
 
 LEASE_SECONDS = 120.0
 """Longer than resolving a name and sending take together."""
@@ -27,15 +29,41 @@ logger = logging.getLogger(__name__)
 
 
 class Sender:
-    """Sends what is due, every `sweep_seconds` of the settings, from `start` to `stop`."""
+    """Sends what is due, every `sweep_seconds` of the settings, from `start` to `stop`.
 
-    def __init__(self, services: Services, resolve: reaching.LookUp = reaching.look_up) -> None:
+    Args:
+        services: the application's.
+        named: the webhooks of the settings, to be followed; None: those there are stay as they are.
+        resolve: how the addresses of a name are found.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        named: Sequence[Target] | None = None,
+        resolve: reaching.LookUp = reaching.look_up,
+    ) -> None:
         self._services = services
+        self._to_follow = named
         self._resolve = resolve
         self._allowed = reaching.allowed(services.settings.webhooks_allow)
         self._stopping = Event()
         self._forgot_at = 0.0
         self._thread = Thread(target=self._run, name="webhooks", daemon=True)
+
+    def follow(self) -> None:
+        """Have the webhooks of the settings be those there are, once. Where the database is not usable, later.
+
+        Raises:
+            targets.Refused: the settings name what cannot be.
+        """
+        if self._to_follow is None:
+            return
+        try:
+            targets.follow(self._services.engine, self._services.settings, self._to_follow)
+            self._to_follow = None
+        except SQLAlchemyError as error:
+            logger.warning("The webhooks of the settings wait for the database: %s", getattr(error, "orig", error))
 
     def start(self) -> None:
         """Begin to send."""
@@ -54,6 +82,14 @@ class Sender:
     @cached_property
     def _trust(self) -> ssl.SSLContext:
         return posting.trust()
+
+    def _follow_late(self) -> None:
+        """Nobody waits for this start any more: what is refused now is left until the next."""
+        try:
+            self.follow()
+        except targets.Refused as reason:
+            self._to_follow = None
+            logger.error("%s The webhooks of the settings are those of an earlier start.", reason)  # noqa: TRY400
 
     def _claim(self) -> Sending | None:
         """Asked in a transaction that only reads, most of the time: nobody else's writing waits for it."""
@@ -95,6 +131,7 @@ class Sender:
     def _run(self) -> None:
         while not self._stopping.wait(self._services.settings.sweep_seconds):
             try:
+                self._follow_late()
                 self.send_due()
                 self._forget()
             except SQLAlchemyError as error:

@@ -67,6 +67,7 @@ def child_environment(settings: Settings, home: Path) -> dict[str, str]:
         "SEPME_MODEL": absolute_model(settings.model),
         "SEPME_DATABASE_URL": settings.database_url,
         "SEPME_BLOB_URL": settings.blob_url,
+        "SEPME_WEBHOOKS": str(settings.webhooks or ""),
     }
 
 

@@ -202,6 +202,7 @@ class WebhookDocument(TypedDict):
     name: str
     url: str
     events: list[str]
+    from_settings: bool
     made_by: str
     created_at: str
     rotated_at: str | None

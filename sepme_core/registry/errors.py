@@ -6,6 +6,7 @@ RegistryError
 ├── ConceptNeverErased, ConceptOfItsOwn, FurtherNameOnly, SameAsItself
 ├── JobFinished, QueueFull
 ├── UnknownKey, KeyNameTaken, KeyRevoked, FloorUnknown
+├── UnknownWebhook, WebhookNameTaken, WebhookFromSettings, WebhookDisabled
 ├── IdempotencyKeyReused
 ├── CursorInvalid
 ├── AuditUntold
@@ -188,6 +189,14 @@ class WebhookNameTaken(RegistryError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"a webhook is named {name!r}")
+        self.name = name
+
+
+class WebhookFromSettings(RegistryError):
+    """The settings name the webhook, so that no request changes it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the settings name the webhook {name!r}")
         self.name = name
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Integer,
     MetaData,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -300,10 +301,11 @@ class Webhook(Table):
     name: Mapped[str] = mapped_column(NAME, primary_key=True)
     url: Mapped[str]
     events: Mapped[list[str]]
-    secret: Mapped[str] = mapped_column(Words(64))  # as it is: a hash of it could sign nothing
-    previous_secret: Mapped[str | None] = mapped_column(Words(64))  # signs beside the present one, for a while
+    secret: Mapped[str] = mapped_column(Words(128))  # as it is: a hash of it could sign nothing
+    previous_secret: Mapped[str | None] = mapped_column(Words(128))  # signs beside the present one, for a while
     previous_until: Mapped[datetime | None]
     rotated_at: Mapped[datetime | None]
+    from_settings: Mapped[bool] = mapped_column(default=False, server_default=false())
     made_by: Mapped[str] = mapped_column(ACTOR)
     created_at: Mapped[datetime] = mapped_column(default=database_time())
     free_at: Mapped[datetime] = mapped_column(default=database_time())  # until then somebody sends to it, or it rests

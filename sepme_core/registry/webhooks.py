@@ -6,19 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from sepme_core.addresses import host_of
 from sepme_core.documents.answers import UndeliveredDocument, WebhookDocument
 from sepme_core.registry import audit, outbox, queries, types
 from sepme_core.registry.database import serialise
-from sepme_core.registry.errors import UnknownWebhook, WebhookDisabled, WebhookNameTaken
+from sepme_core.registry.errors import UnknownWebhook, WebhookDisabled, WebhookFromSettings, WebhookNameTaken
 from sepme_core.registry.tables import Delivery, Webhook
-from sepme_core.terms import WebhookEvent
+from sepme_core.terms import OPERATOR, WebhookEvent
 
 SECRET_PREFIX = "whsec_"  # noqa: S105  (by which Standard Webhooks tells secrets)
 SECRET_BYTES = 32
+OVERLAP_SECONDS = 86400.0
+"""So long messages are signed with the old secret, too, where nobody says how long."""
 TEST = "test"
 SHOWN = 20
 """So many of the messages that were given up are listed, the latest."""
@@ -32,6 +34,16 @@ class Made:
     secret: str = field(repr=False)
 
 
+@dataclass(frozen=True)
+class Target:
+    """A webhook as the settings name it; its address was looked at."""
+
+    name: str
+    url: str = field(repr=False)
+    events: Sequence[WebhookEvent]
+    secret: str = field(repr=False)
+
+
 def create(session: Session, name: str, url: str, events: Sequence[WebhookEvent], actor: str) -> Made:
     """Make a webhook, whose address was looked at.
 
@@ -41,12 +53,9 @@ def create(session: Session, name: str, url: str, events: Sequence[WebhookEvent]
     serialise(session)
     if session.get(Webhook, name) is not None:
         raise WebhookNameTaken(name)
-    secret = _new_secret()
-    webhook = Webhook(name=name, url=url, events=sorted(set(events)), secret=secret, made_by=actor)
-    session.add(webhook)
-    session.flush()
-    note(session, actor, "create-webhook", webhook)
-    return Made(webhook, secret)
+    webhook = Webhook(name=name, url=url, events=sorted(set(events)), secret=_new_secret(), made_by=actor)
+    _add(session, webhook)
+    return Made(webhook, webhook.secret)
 
 
 def remove(session: Session, name: str, actor: str) -> WebhookDocument:
@@ -54,14 +63,36 @@ def remove(session: Session, name: str, actor: str) -> WebhookDocument:
 
     Raises:
         UnknownWebhook: there is none with this name.
+        WebhookFromSettings: it is not for requests to delete.
     """
     serialise(session)  # first: whoever tells webhooks has serialised, and holds them
-    webhook = get(session, name)
+    webhook = _of_requests(session, name)
     removed = document(session, webhook)
-    note(session, actor, "delete-webhook", webhook)
-    session.delete(webhook)  # its messages go by the foreign key
-    session.flush()
+    _delete(session, webhook, actor)
     return removed
+
+
+def follow(session: Session, targets: Sequence[Target]) -> None:
+    """Have the webhooks of the settings be these and no others. What waits for one that is gone goes with it.
+
+    Raises:
+        WebhookNameTaken: one of them has the name of a webhook that a request has made.
+    """
+    serialise(session)
+    named = {target.name: target for target in targets}
+    concerned = select(Webhook).where(or_(Webhook.from_settings.is_(True), Webhook.name.in_(named)))
+    present = {webhook.name: webhook for webhook in session.scalars(concerned.order_by(Webhook.name))}
+    for name, webhook in present.items():
+        if not webhook.from_settings:
+            raise WebhookNameTaken(name)
+        if name not in named:
+            _delete(session, webhook, OPERATOR)
+    for name, target in named.items():
+        if name in present:
+            _change(session, present[name], target)
+        else:
+            said = {"url": target.url, "events": sorted(set(target.events)), "secret": target.secret}
+            _add(session, Webhook(name=name, **said, from_settings=True, made_by=OPERATOR))
 
 
 def enable(session: Session, name: str, actor: str) -> Webhook:
@@ -84,9 +115,10 @@ def rotate(session: Session, name: str, actor: str, overlap_seconds: float) -> M
 
     Raises:
         UnknownWebhook: there is none with this name.
+        WebhookFromSettings: its secret is for the settings to say.
     """
     serialise(session)
-    webhook = get(session, name)
+    webhook = _of_requests(session, name)
     _give_secret(session, webhook, _new_secret(), overlap_seconds)
     session.flush()
     note(session, actor, "rotate-webhook", webhook)
@@ -148,6 +180,7 @@ def document(session: Session, webhook: Webhook) -> WebhookDocument:
         "name": webhook.name,
         "url": webhook.url,
         "events": webhook.events,
+        "from_settings": webhook.from_settings,
         "made_by": webhook.made_by,
         "created_at": types.timestamp(webhook.created_at),
         "rotated_at": types.timestamp(webhook.rotated_at),
@@ -158,6 +191,41 @@ def document(session: Session, webhook: Webhook) -> WebhookDocument:
         "given_up": given_up_count,
         "undelivered": [_undelivered(each) for each in session.scalars(given_up.limit(SHOWN))],
     }
+
+
+def _of_requests(session: Session, name: str) -> Webhook:
+    webhook = get(session, name)
+    if webhook.from_settings:
+        raise WebhookFromSettings(name)
+    return webhook
+
+
+def _add(session: Session, webhook: Webhook) -> None:
+    session.add(webhook)
+    session.flush()
+    note(session, webhook.made_by, "create-webhook", webhook)
+
+
+def _delete(session: Session, webhook: Webhook, actor: str) -> None:
+    note(session, actor, "delete-webhook", webhook)
+    session.delete(webhook)  # its messages go by the foreign key
+    session.flush()
+
+
+def _change(session: Session, webhook: Webhook, target: Target) -> None:
+    """Another address is somebody else, who has not said to be gone; another secret is given like a new one."""
+    events: list[str] = [*sorted(set(target.events))]
+    said = {"url": target.url, "events": events, "secret": target.secret}
+    changed = [name for name, value in said.items() if getattr(webhook, name) != value]
+    if not changed:
+        return
+    if "url" in changed:
+        webhook.url, webhook.disabled_at = target.url, None
+    if "secret" in changed:
+        _give_secret(session, webhook, target.secret, OVERLAP_SECONDS)
+    webhook.events = events
+    session.flush()
+    note(session, OPERATOR, "change-webhook", webhook, changed=changed)
 
 
 def _new_secret() -> str:
@@ -183,7 +251,7 @@ def _undelivered(delivery: Delivery) -> UndeliveredDocument:
     }
 
 
-def note(session: Session, actor: str, action: str, webhook: Webhook) -> None:
+def note(session: Session, actor: str, action: str, webhook: Webhook, **more: object) -> None:
     """Say in the audit what was done to a webhook; of its address the host alone, since paths may hold secrets."""
-    said = {"webhook": webhook.name, "host": host_of(webhook.url), "events": webhook.events}
+    said = {"webhook": webhook.name, "host": host_of(webhook.url), "events": webhook.events, **more}
     audit.append(session, actor, action, None, details=said)

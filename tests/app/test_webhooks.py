@@ -283,7 +283,7 @@ def test_the_address_is_looked_at_again_each_time_something_is_sent(settings: Se
     with writing(engine) as session:  # when it was made its name led elsewhere
         webhooks.create(session, "shop", "https://hooks.example/x", ["job.failed"], "ops")
         webhooks.test(session, "shop")
-    Sender(services, lambda _host, _port: ["10.0.0.1"]).send_due()
+    Sender(services, resolve=lambda _host, _port: ["10.0.0.1"]).send_due()
     with reading(engine) as session:
         shown = webhooks.document(session, webhooks.get(session, "shop"))
     services.close()

@@ -20,6 +20,7 @@ SHOWN_OTHERWISE = {
     "allowed_hosts",
     "trusted_proxies",
     "keys_pepper",
+    "webhooks",
     "webhooks_allow",
     "signing_key",
     "signing_certificates",

@@ -27,11 +27,12 @@ def test_with_a_broker_of_the_operators_none_is_started(tmp_path: Path) -> None:
 def test_children_see_every_place_as_the_supervisor_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "here" / "my-model").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "here")
-    chosen = settings(Path("state"), model="my-model", database_url="sqlite:///registry.db")
+    chosen = settings(Path("state"), model="my-model", database_url="sqlite:///registry.db", webhooks="hooks.toml")
     environment = processes.child_environment(chosen, chosen.home)
     assert environment["SEPME_HOME"] == str(tmp_path / "here" / "state")
     assert environment["SEPME_MODEL"] == str(tmp_path / "here" / "my-model")
     assert environment["SEPME_DATABASE_URL"] == f"sqlite:///{tmp_path}/here/registry.db"
+    assert environment["SEPME_WEBHOOKS"] == str(tmp_path / "here" / "hooks.toml")
 
 
 def test_the_name_of_a_model_that_is_no_folder_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -195,6 +195,31 @@ def test_a_database_of_the_first_release_is_brought_here_with_every_row(filled: 
     assert {table: len(after[table]) for table in before} == {table: len(rows) for table, rows in before.items()}
 
 
+def test_webhooks_and_what_waits_for_them_stay_while_their_table_is_built_anew(empty_database_url: str) -> None:
+    engine = make_engine(empty_database_url)
+    with engine.begin() as connection:
+        command.upgrade(migrations.configuration(connection), "0014")
+    tables = MetaData()
+    tables.reflect(engine)
+    webhook = {"name": "shop", "url": "https://a.example", "events": ["job.failed"], "secret": "s", "made_by": "ops"}
+    message = {"id": "m", "webhook": "shop", "event": "job.failed", "body": "{}", "attempt": 1}
+    with engine.begin() as connection:
+        connection.execute(
+            tables.tables["webhooks"].insert().values({**webhook, "created_at": MOMENT, "free_at": MOMENT})
+        )
+        connection.execute(
+            tables.tables["deliveries"].insert().values({**message, "due_at": MOMENT, "created_at": MOMENT})
+        )
+    before = stored(engine)
+    migrate(engine)
+    assert lost(before, stored(engine)) == []
+    assert stored(engine)["webhooks"][0]["from_settings"] in (False, 0)
+    with engine.begin() as connection:
+        command.downgrade(migrations.configuration(connection), "0014")
+    assert stored(engine) == before
+    engine.dispose()
+
+
 def test_what_is_known_is_stored_once_after_the_migration_and_in_each_row_after_it_is_taken_back(
     filled: Engine,
 ) -> None:

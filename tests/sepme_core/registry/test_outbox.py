@@ -1,5 +1,6 @@
 """What webhooks are told is written with the change itself, on both databases."""
 
+import base64
 import json
 from typing import Any
 
@@ -7,9 +8,9 @@ import pytest
 from sqlalchemy import Engine, select, update
 
 from sepme_core import problems
-from sepme_core.registry import concepts, deliveries, jobs, webhooks
+from sepme_core.registry import audit, concepts, deliveries, jobs, webhooks
 from sepme_core.registry.database import reading, writing
-from sepme_core.registry.errors import ConceptMoved
+from sepme_core.registry.errors import ConceptMoved, WebhookNameTaken
 from sepme_core.registry.grounds import Grounds
 from sepme_core.registry.tables import Delivery, Webhook
 from sepme_core.registry.types import database_time
@@ -198,6 +199,41 @@ def test_webhooks_take_turns_however_much_waits_for_one(engine: Engine) -> None:
         with writing(engine) as session:
             deliveries.delivered(session, sending, "200")
     assert to == ["a", "b", "a", "b"]
+
+
+def target(name: str, number: int = 1) -> webhooks.Target:
+    secret = webhooks.SECRET_PREFIX + base64.b64encode(bytes(24 * [number])).decode()
+    return webhooks.Target(name, f"https://{name}.example/{number}", WEBHOOK_EVENTS, secret)
+
+
+def follow(engine: Engine, *targets: webhooks.Target) -> None:
+    with writing(engine) as session:
+        webhooks.follow(session, targets)
+
+
+def test_front_ends_that_start_at_once_follow_the_settings_once(engine: Engine) -> None:
+    make(engine, "by-hand")
+    follow(engine, target("gone"), target("shop"))
+    erase(engine, "cat")
+    named = (target("new"), target("shop", 2))
+    at_once(lambda: follow(engine, *named), lambda: follow(engine, *named))
+    with reading(engine) as session:
+        found = [(each.name, each.from_settings, each.url) for each in webhooks.page(session, None, 9).items]
+        signed = webhooks.signing_secrets(session, webhooks.get(session, "shop"))
+        done = [entry.action for entry in audit.page(session, None, 50).items if "webhook" in entry.action]
+    assert found[1:] == [(each.name, True, each.url) for each in named]
+    assert signed == (target("shop", 2).secret, target("shop").secret)
+    assert done == [*3 * ["create-webhook"], "delete-webhook", "create-webhook", "change-webhook"]
+    assert (told(engine, "gone"), len(told(engine, "shop"))) == ([], 1)
+    assert target("shop").secret not in repr(target("shop"))
+
+
+def test_where_one_name_is_anothers_nothing_is_followed(engine: Engine) -> None:
+    make(engine, "shop")
+    with pytest.raises(WebhookNameTaken):
+        follow(engine, target("new"), target("shop"))
+    with reading(engine) as session:
+        assert [each.name for each in webhooks.page(session, None, 9).items] == ["shop"]
 
 
 def test_a_webhook_that_is_gone_is_disabled_and_told_nothing_more(engine: Engine) -> None:
