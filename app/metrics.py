@@ -1,6 +1,7 @@
 """Prometheus metrics: what is counted and timed in this process, and what the registry holds. Times are in seconds."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
@@ -9,10 +10,12 @@ from prometheus_client.registry import Collector
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from sepme_core.registry import audit, database, jobs, serving
+from sepme_core.quotas import Quotas
+from sepme_core.registry import audit, database, deliveries, jobs, serving
 from sepme_core.registry.tables import Conditioning, Worker
 from sepme_core.terms import JOB_KINDS, JOB_STATES, QUEUES
 
+ATTEMPTS = ("taken", "repeated", "given_up")
 _REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 
 
@@ -51,6 +54,19 @@ class Measures:
             ["what"],
             registry=registry,
         )
+        self.quota_refusals = Counter(
+            "sepme_quota_refusals", "Requests refused by a quota of their key.", ["quota"], registry=registry
+        )
+        for quota in fields(Quotas):
+            self.quota_refusals.labels(quota.name)  # a series that begins at one shows no increase
+        self.webhook_attempts = Counter(
+            "sepme_webhook_attempts",
+            "Attempts to tell a webhook: taken, repeated later, or given_up after the last.",
+            ["outcome"],
+            registry=registry,
+        )
+        for outcome in ATTEMPTS:
+            self.webhook_attempts.labels(outcome)
 
 
 class RegistryCollector(Collector):
@@ -82,10 +98,11 @@ class RegistryCollector(Collector):
             seen = serving.workers(session)
             conditioning = serving.conditioning_counts(session)
             head = audit.head(session)
+            standing = deliveries.standing(session)
         by_state = GaugeMetricFamily("sepme_jobs", "Jobs in the registry.", labels=["kind", "state"])
         for kind, state in product(JOB_KINDS, JOB_STATES):
             by_state.add_metric([kind, state], counted.get((kind, state), 0))
-        return [by_state, _workers(seen), *_conditioning(seen, conditioning), _audit_head(head)]
+        return [by_state, _workers(seen), *_conditioning(seen, conditioning), _audit_head(head), *_webhooks(standing)]
 
 
 def _workers(seen: Sequence[Worker]) -> Metric:
@@ -112,6 +129,25 @@ def _conditioning(seen: Sequence[Worker], counted: Mapping[str, Conditioning]) -
         held.add_metric([queue], sum(worker.conditioning_bytes for worker in seen if worker.queue == queue))
     yield looked_up
     yield held
+
+
+def _webhooks(standing: deliveries.Standing) -> Iterator[Metric]:
+    """Of all together: which one it is says GET /webhooks."""
+    webhooks = GaugeMetricFamily("sepme_webhooks", "Webhooks; 410 disables one.", labels=["state"])
+    webhooks.add_metric(["enabled"], standing.enabled)
+    webhooks.add_metric(["disabled"], standing.disabled)
+    messages = GaugeMetricFamily(
+        "sepme_webhook_messages",
+        "Messages that no webhook took yet; those given up are kept a while.",
+        labels=["state"],
+    )
+    messages.add_metric(["waiting"], standing.waiting)
+    messages.add_metric(["given_up"], standing.given_up)
+    oldest = GaugeMetricFamily(
+        "sepme_webhook_oldest_waiting_seconds", "How long the oldest message has waited to be taken; 0: none waits."
+    )
+    oldest.add_metric([], standing.oldest_seconds)
+    yield from (webhooks, messages, oldest)
 
 
 def _audit_head(head: audit.Head | None) -> Metric:

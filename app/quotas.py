@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from limits import RateLimitItem, RateLimitItemPerDay, RateLimitItemPerMinute
 from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import MovingWindowRateLimiter
+from prometheus_client import Counter
 from redis import ConnectionPool, Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -110,9 +111,11 @@ class Meter:
 
     Args:
         broker_url: where all front ends count, as Celery writes it; None: each counts for itself.
+        refusals: counts what is refused, by quota; not by key, of which there may be as many as customers.
     """
 
-    def __init__(self, broker_url: str | None) -> None:
+    def __init__(self, broker_url: str | None, refusals: Counter) -> None:
+        self._refusals = refusals
         self._on_broker = _open(broker_url) if broker_url else None
         self._in_memory: _InMemory | None = None
         self._lost = False
@@ -128,14 +131,21 @@ class Meter:
         Raises:
             Problem: `too-many`; the caller rolls back, and nothing was counted.
         """
-        added = jobs.enqueued(session)
-        waiting = _count_waiting(session, holder, quotas.waiting_jobs, added) if added else []
-        return waiting + [self._take(session, holder, asked) for asked in _asked(quotas, added)]
+        try:
+            return self._charged(session, holder, quotas)
+        except Problem as refusal:
+            self._refusals.labels(refusal.members["quota"]).inc()
+            raise
 
     def close(self) -> None:
         """Let go of the broker."""
         if self._on_broker is not None:
             self._on_broker.close()
+
+    def _charged(self, session: Session, holder: str, quotas: Quotas) -> list[Bound]:
+        added = jobs.enqueued(session)
+        waiting = _count_waiting(session, holder, quotas.waiting_jobs, added) if added else []
+        return waiting + [self._take(session, holder, asked) for asked in _asked(quotas, added)]
 
     def _take(self, session: Session, holder: str, asked: _Asked) -> Bound:
         outcome = self._counting(lambda storage: _counted(storage, holder, asked))

@@ -109,7 +109,7 @@ def open_services(settings: Settings) -> Services:
         watcher=Watcher(lambda job_ids: reads.run(lambda: marks(job_ids))),
         blobs=open_blobs(settings.blob_url),
         doorbell=Doorbell(settings.broker_url, measures.rings),
-        meter=Meter(settings.broker_url),
+        meter=Meter(settings.broker_url, measures.quota_refusals),
         measures=measures,
     )
 

@@ -111,11 +111,16 @@ class Sender:
             return Outcome("not sent: something went wrong in the service")
 
     def _note(self, sending: Sending, outcome: Outcome) -> None:
+        attempts, given_up = self._services.measures.webhook_attempts, False
         with database.writing(self._services.engine) as session:
             if outcome.delivered:
                 deliveries.delivered(session, sending, outcome.said)
-                return
-            given_up = deliveries.failed(session, sending, outcome.said, gone=outcome.gone)
+            else:
+                given_up = deliveries.failed(session, sending, outcome.said, gone=outcome.gone)
+        if outcome.delivered:
+            attempts.labels("taken").inc()
+            return
+        attempts.labels("given_up" if given_up else "repeated").inc()
         said = "and was given up" if given_up else "and is sent again later"
         logger.warning(
             "Message %s was not taken by the webhook %r (%s), %s.", sending.id, sending.webhook, outcome.said, said

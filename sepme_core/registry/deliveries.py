@@ -7,7 +7,7 @@ holds up nobody else's messages for longer than it takes once.
 import random
 from dataclasses import dataclass, field
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from sepme_core.registry import types, webhooks
@@ -43,6 +43,34 @@ class Sending:
     url: str = field(repr=False)
     secrets: tuple[str, ...] = field(repr=False)
     body: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How all webhooks together stand.
+
+    Attributes:
+        enabled: webhooks that are sent to.
+        disabled: webhooks that are not, since they said to be gone.
+        waiting: messages that are to be sent.
+        given_up: messages that were never taken, of those that are kept.
+        oldest_seconds: how long the oldest of those that wait has waited; 0 where none does.
+    """
+
+    enabled: int
+    disabled: int
+    waiting: int
+    given_up: int
+    oldest_seconds: float
+
+
+def standing(session: Session) -> Standing:
+    """Count webhooks and messages."""
+    all_webhooks, disabled = session.execute(select(func.count(), func.count(Webhook.disabled_at))).one()
+    oldest = func.min(Delivery.created_at).filter(Delivery.given_up_at.is_(None))
+    of_all, given_up, since = session.execute(select(func.count(), func.count(Delivery.given_up_at), oldest)).one()
+    waited = (types.now(session) - since).total_seconds() if since else 0.0
+    return Standing(all_webhooks - disabled, disabled, of_all - given_up, given_up, max(waited, 0.0))
 
 
 def any_due(session: Session) -> bool:

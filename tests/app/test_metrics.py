@@ -3,13 +3,17 @@ import re
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 
-from sepme_core.registry import serving
+from sepme_core.registry import deliveries, serving, webhooks
 from sepme_core.registry.blobs import Blobs
 from sepme_core.registry.database import writing
+from sepme_core.registry.tables import Delivery, Webhook
+from sepme_core.registry.types import database_time
+from sepme_core.settings import Settings
 from tests.app import working
-from tests.app.running import RunningService
+from tests.app.running import RunningService, running
+from tests.app.test_webhooks import LOOPBACK, receiving
 
 
 def samples(client: httpx.Client) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
@@ -83,6 +87,45 @@ def test_what_prompts_hit_and_missed_is_told_by_queue_and_goes_never_back(client
         serving.withdraw_worker(session, "generate-1")
     assert (told("hit"), told("miss")) == (5, 2), "a counter outlives its worker"
     assert value(client, "sepme_conditioning_bytes", queue="generate") == 500
+
+
+def test_how_webhooks_stand_is_told_of_all_together(client: httpx.Client, engine: Engine) -> None:
+    def told() -> dict[str, float | None]:
+        states = {"sepme_webhooks": ("enabled", "disabled"), "sepme_webhook_messages": ("waiting", "given_up")}
+        return {state: value(client, name, state=state) for name, each in states.items() for state in each}
+
+    assert set(told().values()) == {0}
+    assert value(client, "sepme_webhook_oldest_waiting_seconds") == 0
+    with writing(engine) as session:
+        for name in ("one", "two"):
+            webhooks.create(session, name, f"https://{name}.example/x", ["job.failed"], "ops")
+            webhooks.test(session, name)
+        session.execute(update(Webhook).values(free_at=database_time(3600)))  # nobody sends to them meanwhile
+        session.execute(update(Delivery).values(created_at=database_time(-500)))
+    assert told() == {"enabled": 2, "disabled": 0, "waiting": 2, "given_up": 0}
+    assert 500 <= (value(client, "sepme_webhook_oldest_waiting_seconds") or 0) < 560
+    with writing(engine) as session:
+        session.execute(update(Webhook).where(Webhook.name == "one").values(free_at=database_time()))
+        sending = deliveries.claim(session, 60)
+        assert sending is not None
+        deliveries.failed(session, sending, "410", gone=True)
+    assert told() == {"enabled": 1, "disabled": 1, "waiting": 1, "given_up": 1}
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"), [(204, "taken"), (500, "repeated"), (410, "given_up")], ids=["204", "500", "410"]
+)
+def test_attempts_to_tell_a_webhook_are_counted_by_how_they_ended(
+    settings: Settings, status: int, outcome: str
+) -> None:
+    allowing = settings.model_copy(update={"webhooks_allow": LOOPBACK, "sweep_seconds": 0.2})
+    with receiving() as receiver, running(allowing) as service, service.client() as client:
+        receiver.status = status
+        client.post("/webhooks", json={"name": "shop", "url": receiver.url})
+        client.post("/webhooks/shop/test")
+        working.eventually(lambda: value(client, "sepme_webhook_attempts_total", outcome=outcome) == 1)
+        others = {"taken", "repeated", "given_up"} - {outcome}
+        assert {value(client, "sepme_webhook_attempts_total", outcome=each) for each in others} == {0}
 
 
 @pytest.mark.usefixtures("model")

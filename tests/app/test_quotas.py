@@ -13,6 +13,7 @@ import redis
 from sqlalchemy import Engine, select
 
 from app import quotas as room
+from app.metrics import Measures
 from app.problems import Problem
 from app.quotas import Meter, redis_url
 from app.rate_limits import Bound
@@ -24,9 +25,13 @@ from sepme_core.registry.tables import Job
 FIVE = Quotas(pictures_a_minute=5)
 
 
+def counting(broker_url: str | None) -> Meter:
+    return Meter(broker_url, Measures().quota_refusals)
+
+
 @pytest.fixture
 def meter(broker_url: str) -> Iterator[Meter]:
-    meter = Meter(broker_url)
+    meter = counting(broker_url)
     yield meter
     meter.close()
 
@@ -34,7 +39,7 @@ def meter(broker_url: str) -> Iterator[Meter]:
 @pytest.fixture(params=["on the broker", "in memory"])
 def either(request: pytest.FixtureRequest, broker_url: str) -> Iterator[Meter]:
     """Counting, wherever that is."""
-    meter = Meter(broker_url if request.param == "on the broker" else None)
+    meter = counting(broker_url if request.param == "on the broker" else None)
     yield meter
     meter.close()
 
@@ -68,7 +73,7 @@ def refused(engine: Engine, meter: Meter, quotas: Quotas, *counts: int, **then: 
 
 
 def test_two_front_ends_count_together(engine: Engine, meter: Meter, broker_url: str) -> None:
-    another = Meter(broker_url)
+    another = counting(broker_url)
     assert ask(engine, meter, FIVE, 1, 2) == [Bound("pictures", 5, 2, 60)]
     assert ask(engine, another, FIVE, 2) == [Bound("pictures", 5, 0, 60)]
     problem = refused(engine, meter, FIVE, 1)
@@ -136,7 +141,7 @@ def test_without_the_broker_it_is_counted_in_memory_which_is_said_once(
     engine: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(room, "AGAIN_SECONDS", 0.0)
-    meter = Meter(f"redis+socket://{tmp_path}/nobody.sock")
+    meter = counting(f"redis+socket://{tmp_path}/nobody.sock")
     ask(engine, meter, FIVE, 3)
     refused(engine, meter, FIVE, 3)
     with pytest.raises(Failed):
@@ -157,7 +162,7 @@ def test_a_broker_that_came_back_is_counted_on_again(
     caplog.set_level(logging.INFO)
     monkeypatch.setattr(room, "AGAIN_SECONDS", 0.0)
     link = valkey_socket.parent / "link.sock"
-    here, elsewhere = Meter(f"redis+socket://{link}"), Meter(broker_url)
+    here, elsewhere = counting(f"redis+socket://{link}"), counting(broker_url)
     ask(engine, here, FIVE, 5)
     link.symlink_to(valkey_socket)
     try:
@@ -176,7 +181,7 @@ def test_a_broker_that_did_not_answer_is_left_alone_for_a_while(
 ) -> None:
     del broker_url  # it is emptied
     link = valkey_socket.parent / "later.sock"
-    meter = Meter(f"redis+socket://{link}")
+    meter = counting(f"redis+socket://{link}")
     ask(engine, meter, FIVE, 3)
     link.symlink_to(valkey_socket)
     try:
@@ -239,6 +244,10 @@ def test_a_key_is_told_what_is_left_of_its_quotas_and_refused_beyond(client: htt
     assert (refusal.status_code, refusal.json()["type"]) == (429, "/problems/too-many")
     assert refusal.headers["RateLimit"] == f'"pictures";r=0;t={refusal.headers["Retry-After"]}'
     assert client.post("/generate", json={"prompt": "an owl"}, headers=admin).status_code == 202
+    told = client.get("/metrics", headers=admin).text
+    assert 'sepme_quota_refusals_total{quota="pictures_a_minute"} 1.0' in told
+    assert 'sepme_quota_refusals_total{quota="waiting_jobs"} 0.0' in told
+    assert "shop" not in told, "keys may be as many as customers"
     with reading(engine) as session:
         assert sorted(session.scalars(select(Job.actor))) == ["ops", "shop", "shop"]
 
@@ -256,4 +265,4 @@ def test_a_key_is_told_what_is_left_of_its_quotas_and_refused_beyond(client: htt
 )
 def test_a_brokers_url_is_written_as_redis_writes_it(celerys: str, theirs: str) -> None:
     assert redis_url(celerys) == theirs
-    Meter(celerys).close()
+    counting(celerys).close()
