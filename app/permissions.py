@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from app.holders import Holder, refuse_without
 from app.problems import Problem
 from sepme_core import problems
+from sepme_core.documents.answers import JobDocument
 from sepme_core.registry import concepts, jobs
 from sepme_core.registry.concepts import MaskResolution
 from sepme_core.registry.errors import UnknownImage, UnknownJob
@@ -48,19 +49,28 @@ def names_of(session: Session, floor: Floor) -> set[str]:
     return named | set(resolved.missing) | set(resolved.in_progress)
 
 
-def sees_job(holder: Holder, job: Job) -> bool:
-    """Whether it is the holder's own, or the holder sees all."""
-    return job.actor == holder.name or holder.has("jobs:read")
+def sees_job(session: Session, holder: Holder, job: Job) -> bool:
+    """Whether the holder made it, sees all, or asked for it when another had."""
+    return _sees_whole(holder, job) or jobs.further_asker(session, job, holder.name) is not None
 
 
-def check_job(session: Session, holder: Holder, job_id: str) -> None:
-    """Refuse a job that the holder does not see as if it were not there.
+def shown_job(session: Session, holder: Holder, job_id: str) -> JobDocument:
+    """A job as the holder may see it: of one that it asked for when another had, what it said itself.
 
     Raises:
         UnknownJob: there is none, for this holder.
     """
-    if not sees_job(holder, jobs.get(session, job_id)):
+    job = jobs.get(session, job_id)
+    if _sees_whole(holder, job):
+        return jobs.document(job)
+    asker = jobs.further_asker(session, job, holder.name)
+    if asker is None:
         raise UnknownJob(job_id)
+    return jobs.document(job, asker)
+
+
+def _sees_whole(holder: Holder, job: Job) -> bool:
+    return job.actor == holder.name or holder.has("jobs:read")
 
 
 def check_cancelling(session: Session, holder: Holder, job_id: str) -> None:
@@ -70,8 +80,10 @@ def check_cancelling(session: Session, holder: Holder, job_id: str) -> None:
         UnknownJob: there is none, for this holder.
         Problem: `scope-missing`.
     """
-    check_job(session, holder, job_id)
-    if jobs.get(session, job_id).actor != holder.name:
+    job = jobs.get(session, job_id)
+    if not sees_job(session, holder, job):
+        raise UnknownJob(job_id)
+    if job.actor != holder.name:
         refuse_without(holder, "admin", "Cancelling the job of another key")
 
 
@@ -86,7 +98,7 @@ def check_picture(session: Session, holder: Holder, image: Image) -> None:
     """
     job = jobs.get(session, image.job_id)
     if job.kind == "generate":
-        if not sees_job(holder, job):
+        if not sees_job(session, holder, job):
             raise UnknownImage(image.id)
         return
     refuse_without(holder, "evidence:read", "A picture by which an erasure was decided")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fastapi import Request
 from sqlalchemy.orm import Session
 
+from app.holders import Holder
 from app.jobs.waiting import read_jobs
 from sepme_core.canonical import digest_of
 from sepme_core.documents.answers import Answer, JobDocument
@@ -60,13 +61,13 @@ def answered(session: Session, this: Try) -> None:
     idempotency.drop(session, this.key)
 
 
-def call_off(session: Session, job_ids: Sequence[str], this: Try | None) -> list[JobDocument]:
+def call_off(session: Session, holder: Holder, job_ids: Sequence[str], this: Try | None) -> list[JobDocument]:
     """Cancel the jobs, as far as no worker has them, whose client has gone; not where a later try waits for them."""
     last = idempotency.last_answer(session, this.key) if this else None
     if this is None or last is None or last["try"] == this.number or last["jobs"] != job_ids:
         for job_id in job_ids:
             jobs.cancel_unclaimed(session, job_id, GONE)
-    documents = read_jobs(session, job_ids)
+    documents = read_jobs(session, holder, job_ids)
     if this and last and last["jobs"] == job_ids and all(each["cancelled_by"] == GONE for each in documents):
         idempotency.drop(session, this.key)
     return documents

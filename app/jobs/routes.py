@@ -14,13 +14,12 @@ from app.holders import Holder, HolderDependency
 from app.jobs import waiting
 from app.jobs.schemas import CancelBody, JobDocument, JobPage, JobQuery
 from app.jobs.submission import SubmissionDependency
-from app.jobs.waiting import finished_jobs, read_jobs
-from app.permissions import check_cancelling, check_job
+from app.jobs.waiting import finished_jobs
+from app.permissions import check_cancelling
 from app.problems import Problem
 from app.problems.problem import PROBLEM_RESPONSE
 from app.services import ServicesDependency
 from sepme_core import problems
-from sepme_core.documents import answers
 from sepme_core.registry import jobs, json_text
 
 router = APIRouter(tags=["jobs"], responses=PROBLEM_RESPONSE)
@@ -40,7 +39,7 @@ JobId = Annotated[str, Depends(get_job_id)]
 async def list_jobs(
     query: Annotated[JobQuery, Query()], services: ServicesDependency, holder: HolderDependency
 ) -> Response:
-    """Jobs, the newest first: one's own; with the scope `jobs:read` everybody's."""
+    """Jobs, the newest first: those one made or was answered with; with the scope `jobs:read` everybody's."""
     return await services.read(lambda session: json_response(_page(session, query, holder)))
 
 
@@ -60,14 +59,9 @@ async def get_job(
     preference: PreferenceDependency,
 ) -> Response:
     """A job. `Prefer: wait=N` holds the line until it has finished; a failed job is an answer like any other here."""
-    known = await services.read(lambda session: _seen(session, holder, job_id))
-    (job,) = await finished_jobs(services, request, [job_id], monotonic() + (preference.wait or 0), known)
+    deadline = monotonic() + (preference.wait or 0)
+    (job,) = await finished_jobs(services, request, holder, [job_id], deadline)
     return JSONResponse(job, headers=preference.applied)
-
-
-def _seen(session: Session, holder: Holder, job_id: str) -> list[answers.JobDocument]:
-    check_job(session, holder, job_id)
-    return read_jobs(session, [job_id])
 
 
 @router.get(
@@ -85,8 +79,7 @@ async def follow_job(
     job_id: JobId, services: ServicesDependency, holder: HolderDependency, last_event_id: waiting.LastEventId = None
 ) -> Response:
     """Follow a job by server-sent events; what came after `Last-Event-ID` is sent again."""
-    await services.read(lambda session: check_job(session, holder, job_id))
-    return await waiting.stream(services, job_id, int(last_event_id or 0))
+    return await waiting.stream(services, holder, job_id, int(last_event_id or 0))
 
 
 @router.post("/jobs/{job_id}/cancel", status_code=HTTPStatus.ACCEPTED, response_model=JobDocument)

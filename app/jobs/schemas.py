@@ -68,7 +68,10 @@ class JobDocument(BaseModel):
     state: JobState
     concept: str | None = Field(default=None, description="The concept, or the protected entry, it is about, if any.")
     request: dict[str, Any] = Field(description="The request as it was accepted, defaults filled in.")
-    case: str | None = Field(description="Under which it was asked for, if that was said; no part of the request.")
+    case: str | None = Field(
+        description="Under which it was asked for, if that was said; no part of the request. Who was answered with the "
+        "job of another key sees the case, `reason` and `request_id` of its own request."
+    )
     reason: str | None = Field(description="Why it was asked for, if that was said.")
     progress: Progress
     attempt: int = Field(description="How often a worker took it up.")

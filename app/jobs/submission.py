@@ -151,7 +151,7 @@ class Submission:
         if deadline <= monotonic():
             return accepted
         job_ids = [job["id"] for job in accepted]
-        found = await finished_jobs(self.services, self.request, job_ids, deadline, known=accepted)
+        found = await finished_jobs(self.services, self.request, self.holder, job_ids, deadline, known=accepted)
         return await self._after_waiting(found)
 
     async def _after_waiting(self, found: Sequence[JobDocument]) -> Sequence[JobDocument]:
@@ -159,7 +159,9 @@ class Submission:
         states = {(job["kind"], job["state"]) for job in found}
         job_ids = [job["id"] for job in found]
         if states == {("generate", "queued")} and not self.idempotency_key and await self.request.is_disconnected():
-            return await self.services.write(lambda session: retries.call_off(session, job_ids, self.counted))
+            return await self.services.write(
+                lambda session: retries.call_off(session, self.holder, job_ids, self.counted)
+            )
         counted = self.counted
         if states == {("generate", "succeeded")} and counted and not await self.request.is_disconnected():
             await self.services.write(lambda session: retries.answered(session, counted))
@@ -174,7 +176,7 @@ class Submission:
         self, session: Session, sent: Mapping[str, object], work: Asking
     ) -> tuple[Answer, list[JobDocument]]:
         answer = self._remembered(session, sent, work)
-        return answer, read_jobs(session, answer["jobs"])
+        return answer, read_jobs(session, self.holder, answer["jobs"])
 
     def _admitted(self, session: Session, work: Asking) -> Answer:
         """Do the work, and take it back where there is no room for its jobs, or they are more than the key may."""

@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from sepme_core.canonical import digest_of
-from sepme_core.documents.answers import ConceptDocument, JobDocument, VersionDocument
+from sepme_core.documents.answers import ConceptDocument, JobDocument, ProblemDocument, VersionDocument
 from sepme_core.documents.certificates import Certificate
 from sepme_core.documents.requests import (
     AnsweredErasure,
@@ -18,7 +18,7 @@ from sepme_core.documents.requests import (
     StoredRequest,
 )
 from sepme_core.registry import further_names, increments
-from sepme_core.registry.tables import Concept, FurtherName, Job
+from sepme_core.registry.tables import Concept, FurtherAsker, FurtherName, Job
 from sepme_core.registry.types import timestamp
 from sepme_core.terms import CONCEPT_WORK, LIVE_STATES
 
@@ -95,27 +95,36 @@ def mask_document(concepts: Sequence[MaskedConcept]) -> MaskDocument:
     return {"digest": digest_of([concept["digest"] for concept in ordered]), "concepts": ordered}
 
 
-def job_document(job: Job) -> JobDocument:
-    """Return the document of a job."""
+def job_document(job: Job, asker: FurtherAsker | None = None) -> JobDocument:
+    """Return the document of a job: as who made it sees it, or a further asker, who is told what it said itself."""
+    said = job if asker is None else asker
     return {
         "id": job.id,
         "kind": job.kind,
         "state": job.state,
         "concept": job.concept,
         "request": answered_request(job.request),
-        "case": job.case,
-        "reason": job.reason,
+        "case": said.case,
+        "reason": said.reason,
         "progress": {"step": job.step, "of": job.of, "message": job.message},
         "attempt": job.attempt,
         "cancel_requested": job.cancel_requested,
         "cancelled_by": job.cancelled_by,
-        "request_id": job.request_id,
+        "request_id": said.request_id,
         "created_at": timestamp(job.created_at),
         "started_at": timestamp(job.started_at),
         "finished_at": timestamp(job.finished_at),
         "result": job.result,
-        "problem": job.problem,
+        "problem": answered_problem(job.problem, said.request_id),
     }
+
+
+def answered_problem(problem: ProblemDocument | None, request_id: str | None) -> ProblemDocument | None:
+    """Return a stored problem as it is answered: where it names a request, that of who is answered."""
+    if problem is None or "request_id" not in problem:
+        return problem
+    others = cast("ProblemDocument", {name: value for name, value in problem.items() if name != "request_id"})
+    return others if request_id is None else {**others, "request_id": request_id}
 
 
 def answered_request(request: StoredRequest) -> AnsweredRequest:

@@ -13,6 +13,7 @@ from sepme_core.registry import audit, increments, knowledge, queries, serving, 
 from sepme_core.registry.database import serialise
 from sepme_core.registry.errors import UnknownProtected
 from sepme_core.registry.grounds import UNSTATED, Grounds, of_job
+from sepme_core.registry.jobs import further_askers
 from sepme_core.registry.jobs.leases import Claim, held_row, put_back_if_overtaken
 from sepme_core.registry.jobs.reprojections import enqueue_reprojections
 from sepme_core.registry.jobs.rows import cancel_now, enqueue, finish, live_protection
@@ -128,6 +129,7 @@ def accept(session: Session, name: str, prompts: list[str], actor: str, grounds:
     request: ProtectRequest = {"name": name, "prompts": prompts}
     row, live = session.get(Protected, name), live_protection(session, name)
     if live is not None and live.request == request and not live.cancel_requested:
+        further_askers.note(session, live, actor, grounds)
         if grounds != of_job(live):
             audit.note(session, actor, name, grounds, of="protect", details={"job": live.id})
         return Accepted(None, live, row is None)

@@ -195,6 +195,18 @@ class Job(Table):
     finished_at: Mapped[datetime | None]
 
 
+class FurtherAsker(Table):
+    """Who asked for what a job of another holder was doing already, and on what grounds; see `jobs.further_askers`."""
+
+    __tablename__ = "further_askers"
+
+    job_id: Mapped[str] = mapped_column(ID, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    actor: Mapped[str] = mapped_column("holder", ACTOR, primary_key=True)
+    case: Mapped[str | None] = mapped_column(CASE)
+    reason: Mapped[str | None]
+    request_id: Mapped[str | None] = mapped_column(Words(128), default=logs.request_id)
+
+
 class Turn(Table):
     """When a holder was served last in a queue, counted by those who were since."""
 

@@ -14,6 +14,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from sqlalchemy.orm import Session
 
+from app.holders import Holder
 from app.jobs import waiting
 from app.main import ROUTERS
 from sepme_core.documents.answers import JobDocument
@@ -30,9 +31,9 @@ def test_who_waits_for_a_new_job_has_it_read_no_second_time_before_its_end(
     read = waiting.read_jobs
     reads: list[float] = []
 
-    def note(session: Session, job_ids: Sequence[str]) -> list[JobDocument]:
+    def note(session: Session, holder: Holder, job_ids: Sequence[str]) -> list[JobDocument]:
         reads.append(time.monotonic())
-        return read(session, job_ids)
+        return read(session, holder, job_ids)
 
     monkeypatch.setattr(waiting, "read_jobs", note)
     started = time.monotonic()

@@ -23,6 +23,7 @@ from sepme_core.registry.documents import concept_documents
 from sepme_core.registry.errors import ConceptBusy
 from sepme_core.registry.further_names import worded
 from sepme_core.registry.grounds import UNSTATED, Grounds, of_job, of_request
+from sepme_core.registry.jobs import further_askers
 from sepme_core.registry.jobs import rows as job_rows
 from sepme_core.registry.knowledge import known_concepts, leaves_prompts_alone, made_together, protected_prompts
 from sepme_core.registry.tables import Concept, Increment, Job
@@ -226,7 +227,8 @@ def _accept_again(
 
 
 def _note_on(session: Session, live: Job, concept: Concept, actor: str, grounds: Grounds) -> None:
-    """Note other grounds than those that the job under way is known to have been asked for on."""
+    """Note who else asks for the job under way, and other grounds than it is known to have been asked for on."""
+    further_askers.note(session, live, actor, grounds)
     if grounds != of_job(live):
         stored = increments.current(session, concept) if concept.state == "erased" else None
         digest = stored.digest if stored else None

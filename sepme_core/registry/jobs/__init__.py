@@ -1,12 +1,14 @@
 """Jobs: rows with a state machine, `queued → running → succeeded | failed | cancelled`.
 
 `rows` makes, finds and cancels them; `queue` bounds how many wait, says which is claimed next and finds those that
-nobody works on; `turns` knows when each holder was served; `leases` is what a worker does with one that it claimed;
-`surroundings` says what it is held against; `publishing` ends one with its result, `versions` makes that a version;
-`reprojections` makes those that a newly decided concept calls for; `texts` lists them as clients are sent them.
+nobody works on; `turns` knows when each holder was served; `further_askers` knows who else was answered with one;
+`leases` is what a worker does with one that it claimed; `surroundings` says what it is held against; `publishing` ends
+one with its result, `versions` makes that a version; `reprojections` makes those that a newly decided concept calls
+for; `texts` lists them as clients are sent them.
 """
 
 from sepme_core.registry.documents import job_document as document
+from sepme_core.registry.jobs.further_askers import find as further_asker
 from sepme_core.registry.jobs.leases import (
     Claim,
     cancel_requested,
@@ -98,6 +100,7 @@ __all__ = [
     "events_after",
     "fail",
     "finish_cancelled",
+    "further_asker",
     "get",
     "give_way",
     "interrupted",

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from sepme_core.registry import json_text, queries
-from sepme_core.registry.documents import answered_request
+from sepme_core.registry.documents import answered_problem, answered_request
+from sepme_core.registry.jobs import further_askers
 from sepme_core.registry.jobs.rows import page_of_jobs, wanted_jobs
 from sepme_core.registry.tables import Job
 from sepme_core.registry.types import spelt
@@ -39,6 +40,7 @@ _PASSED_ON = {
 }
 _PROGRESS = (Job.step, Job.of, Job.message)
 _ROWS = select(*_SPELT.values(), *_PASSED_ON.values(), *_PROGRESS)
+_REQUEST_ID = '"request_id"'
 
 
 @dataclass(frozen=True)
@@ -50,14 +52,39 @@ class JobText:
     text: str
 
 
-def page(session: Session, cursor: str | None, limit: int, **wanted: str | None) -> queries.Page[JobText]:
+def page(
+    session: Session,
+    cursor: str | None,
+    limit: int,
+    *,
+    actor: str | None = None,
+    case: str | None = None,
+    **wanted: str | None,
+) -> queries.Page[JobText]:
     """Return `limit` jobs, youngest first, whose columns hold what is wanted.
+
+    Args:
+        session: any.
+        cursor: of the page before.
+        limit: how many at the most.
+        actor: who made them, or asked for them when another had, and is told no more than its own; None: everybody's.
+        case: under which they were asked for, by the actor or else by anybody.
+        wanted: what columns are to hold.
 
     Raises:
         CursorInvalid: where the cursor is not one of this listing.
     """
-    rows = session.execute(wanted_jobs(_ROWS, cursor, limit, **wanted))
+    rows = session.execute(wanted_jobs(_rows(actor, case), cursor, limit, **wanted))
     return page_of_jobs([_text(tuple(row)) for row in rows], limit)
+
+
+def _rows(actor: str | None, case: str | None) -> Select[*tuple[Any, ...]]:
+    if actor is None:
+        return _ROWS if case is None else _ROWS.where(further_askers.under_case(case))
+    said = further_askers.said(actor)
+    spelt = {**_SPELT, **said}
+    rows = further_askers.of_holder(select(*spelt.values(), *_PASSED_ON.values(), *_PROGRESS), actor)
+    return rows if case is None else rows.where(said["case"] == case)
 
 
 def _text(row: tuple[Any, ...]) -> JobText:
@@ -67,4 +94,6 @@ def _text(row: tuple[Any, ...]) -> JobText:
     members["progress"] = {"step": step, "of": of, "message": message}
     if '"group"' in passed_on["request"]:
         members["request"] = answered_request(json.loads(passed_on.pop("request")))
+    if _REQUEST_ID in (passed_on["problem"] or ""):
+        members["problem"] = answered_problem(json.loads(passed_on.pop("problem")), members["request_id"])
     return JobText(members["id"], datetime.fromisoformat(members["created_at"]), json_text.document(members, passed_on))
