@@ -1,16 +1,11 @@
 import json
 from pathlib import Path
-from typing import Any
 
 import httpx
-import numpy as np
 import pytest
 from safetensors import safe_open
-from safetensors.numpy import save
 from sqlalchemy import Engine
 
-from sepme_core.canonical import canonical_json
-from sepme_core.increments.format import FORMAT, METADATA_ENTRY
 from sepme_core.registry import jobs
 from sepme_core.registry.blobs import Blobs
 from sepme_core.registry.database import writing
@@ -20,14 +15,7 @@ from tests.app.running import RunningService
 
 @pytest.fixture
 def increment() -> bytes:
-    """An increment file of two matrices, written as its format says."""
-    tensors: dict[str, np.ndarray[Any, Any]] = {
-        "directions": np.arange(12, dtype=np.float32).reshape(6, 2),
-        "w.block.attn2.to_k": np.ones((4, 2), dtype=np.float16),
-        "w.block.attn2.to_v": np.full((4, 2), 2, dtype=np.float16),
-    }
-    metadata = {"format": FORMAT, "concept": "cat", "base_digest": working.BASE}
-    return save(tensors, {METADATA_ENTRY: canonical_json(metadata).decode()})
+    return working.increment("cat")
 
 
 @pytest.fixture

@@ -9,14 +9,17 @@ from dataclasses import replace
 from threading import Event, Thread
 from typing import Any, cast
 
+import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from safetensors.numpy import save
 from sqlalchemy import Engine
 
-from sepme_core.canonical import digest_of_bytes
+from sepme_core.canonical import canonical_json, digest_of_bytes
 from sepme_core.documents.answers import ProblemDocument
 from sepme_core.documents.pictures import RECORD_ENTRY
 from sepme_core.documents.requests import PictureRequestDocument, PinnedMask
+from sepme_core.increments.format import FORMAT, METADATA_ENTRY
 from sepme_core.registry import concepts, jobs, protected, serving
 from sepme_core.registry.blobs import Blobs
 from sepme_core.registry.database import reading, writing
@@ -71,9 +74,28 @@ def report(engine: Engine, claimed: Claim, step: int, of: int = 10) -> None:
         assert jobs.report(session, claimed, step, of, f"correlation {step / 1000}")
 
 
-def erase(engine: Engine, blobs: Blobs, job_id: str, base_digest: str = BASE, *, evidence: bool = False) -> None:
+def increment(concept: str) -> bytes:
+    """An increment file of two matrices, written as its format says."""
+    tensors: dict[str, np.ndarray[Any, Any]] = {
+        "directions": np.arange(12, dtype=np.float32).reshape(6, 2),
+        "w.block.attn2.to_k": np.ones((4, 2), dtype=np.float16),
+        "w.block.attn2.to_v": np.full((4, 2), 2, dtype=np.float16),
+    }
+    metadata = {"format": FORMAT, "concept": concept, "base_digest": BASE}
+    return save(tensors, {METADATA_ENTRY: canonical_json(metadata).decode()})
+
+
+def erase(
+    engine: Engine,
+    blobs: Blobs,
+    job_id: str,
+    base_digest: str = BASE,
+    *,
+    evidence: bool = False,
+    data: bytes | None = None,
+) -> None:
     claimed = claim(engine, job_id)
-    data = f"increment of {claimed.concept} by {claimed.request}".encode()
+    data = data or f"increment of {claimed.concept} by {claimed.request}".encode()
     made = _stored(blobs, data, base_digest, "erased")
     if evidence:
         applied: tuple[list[dict[str, str]], ...] = ([], [{"concept": str(claimed.concept), "digest": made.digest}])
