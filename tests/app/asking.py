@@ -135,6 +135,14 @@ def picture(world: World, key: Key, chance: random.Random) -> Outcome:
     return Outcome(rights.may_see_job(key, made.owner), shown(world, key, chance, made.picture))
 
 
+def bundle_of_picture(world: World, key: Key, chance: random.Random) -> Outcome:
+    made = one_of(world, key, chance)
+    answer = world.ask(key, chance.choice(["GET", "HEAD"]), f"/images/{made.picture}/bundle")
+    if answer.is_success and answer.content:
+        assert "picture.png" in zipfile.ZipFile(io.BytesIO(answer.content)).namelist()
+    return Outcome(rights.may_have_bundle_of_picture(key, made.owner), answer.is_success)
+
+
 def evidence(world: World, key: Key, chance: random.Random) -> Outcome:
     picture_id, concept = chance.choice(world.evidence)
     return Outcome(rights.may_see_evidence(key, concept), shown(world, key, chance, picture_id))
@@ -192,6 +200,7 @@ ASKING: Mapping[tuple[str, str], Sequence[Asking]] = {
     ("POST", "/generate"): (generate, replay),
     ("POST", "/v1/images/generations"): (openai,),
     ("GET", "/images/{image_id}"): (picture, evidence),
+    ("GET", "/images/{image_id}/bundle"): (bundle_of_picture,),
     ("GET", "/concepts/{name}/lora"): (partial(file, what="lora", may=rights.may_have_file),),
     ("GET", "/concepts/{name}/bundle"): (partial(file, what="bundle", may=rights.may_see_evidence),),
     ("GET", "/concepts/{name}/attestation"): (partial(file, what="attestation", may=may_attest),),

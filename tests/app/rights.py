@@ -66,3 +66,8 @@ def may_see_evidence(key: Key, concept: str) -> bool:
 
 def may_have_file(key: Key, concept: str) -> bool:
     return key.has("files:read") and ("admin" in key.scopes or concept not in FOR_GOOD)
+
+
+def may_have_bundle_of_picture(key: Key, owner: str) -> bool:
+    """It holds certificates and part of the audit, beside a picture that the key may see."""
+    return key.has("evidence:read") and may_see_job(key, owner)
