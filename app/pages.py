@@ -55,9 +55,14 @@ def page(document: Schema) -> str:
     tagged: dict[str, list[str]] = defaultdict(list)
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            tagged[operation["tags"][0]].append(_operation(method.upper(), path, operation, document))
+            inside = describe_call(method.upper(), path, operation, document)
+            head = f'<span class="method">{method.upper()}</span> <code>{escape(path)}</code>'
+            tagged[operation["tags"][0]].append(_folded(operation["operationId"], head, inside))
     sections = (f"<h2>{escape(tag)}</h2>\n{''.join(entries)}" for tag, entries in tagged.items())
-    schemas = (_schema(name, schema) for name, schema in document["components"]["schemas"].items())
+    schemas = (
+        _folded(name, f"<code>{escape(name)}</code>", describe_document(schema))
+        for name, schema in document["components"]["schemas"].items()
+    )
     parts = {
         "script": [SCRIPT],
         "description": _words(document["info"]["description"]),
@@ -70,7 +75,12 @@ def page(document: Schema) -> str:
     return text
 
 
-def _operation(method: str, path: str, operation: Schema, document: Schema) -> str:
+def _folded(identity: str, head: str, inside: str) -> str:
+    return f'<details id="{identity}"><summary>{head}</summary>{inside}</details>\n'
+
+
+def describe_call(method: str, path: str, operation: Schema, document: Schema) -> str:
+    """What one call takes and answers, as HTML without a heading."""
     parts = [f"<p>{_words(operation['description'])}</p>", _needs(operation)]
     if "parameters" in operation:
         rows = (
@@ -81,11 +91,11 @@ def _operation(method: str, path: str, operation: Schema, document: Schema) -> s
         ((media_type, content),) = operation["requestBody"]["content"].items()
         schema, keyed = content["schema"], bool(operation.get("security"))
         what = kind(schema) if "$ref" in schema else escape(media_type)
-        parts.append(f"<p>Body: {what}</p>{_example(method, path, schema, document, keyed)}")
+        parts.append(f"<p>Body: {what}{_must(schema, document)}</p>")
+        parts.append(_example(method, path, schema, document, keyed))
     answers = ((status, _content(answer), answer["description"]) for status, answer in operation["responses"].items())
     parts.append(_table(("answer", "body", ""), answers))
-    head = f'<span class="method">{method}</span> <code>{escape(path)}</code>'
-    return f'<details id="{operation["operationId"]}"><summary>{head}</summary>{"".join(parts)}</details>\n'
+    return "".join(parts)
 
 
 def _needs(operation: Schema) -> str:
@@ -96,11 +106,11 @@ def _needs(operation: Schema) -> str:
     return f"<p>Needs a key with <code>{escape(', '.join(scopes))}</code>.</p>" if scopes else "<p>Needs a key.</p>"
 
 
-def _schema(name: str, schema: Schema) -> str:
+def describe_document(schema: Schema) -> str:
+    """The fields of one document, as HTML without a heading."""
     rows = ((field, kind(inner), _said(inner)) for field, inner in schema.get("properties", {}).items())
     words = f"<p>{_words(schema.get('description', ''))}</p>"
-    table = _table(("field", "type", ""), rows)
-    return f'<details id="{name}"><summary><code>{escape(name)}</code></summary>{words}{table}</details>\n'
+    return words + _table(("field", "type", ""), rows)
 
 
 def kind(schema: Schema) -> str:
@@ -139,14 +149,28 @@ def _content(answer: Schema) -> str:
     )
 
 
+def _named(schema: Schema, document: Schema) -> Schema:
+    """The document that a body is; of a file, nothing."""
+    found: Schema = document["components"]["schemas"].get(schema.get("$ref", "").rsplit("/", 1)[-1], {})
+    return found
+
+
+def _must(schema: Schema, document: Schema) -> str:
+    """Which fields a body cannot lack."""
+    named = _named(schema, document)
+    required = ", ".join(f"<code>{escape(field)}</code>" for field in named.get("required", []))
+    return f"; it must have {required}" if required else ""
+
+
 def _example(method: str, path: str, schema: Schema, document: Schema, keyed: bool) -> str:
-    named = document["components"]["schemas"].get(schema.get("$ref", "").rsplit("/", 1)[-1], {})
+    named = _named(schema, document)
     if "examples" not in named:
         return ""
     url = re.sub(r"{(\w+)}", lambda match: match[1].upper(), path)
     body = escape(json.dumps(named["examples"][0]))
     key = """ -H "Authorization: Bearer <span class="key">$SEPME_KEY</span>" \\\n    """ if keyed else ""
-    return f"<pre>curl -X {method} $URL{url} -H 'Content-Type: application/json' \\\n    {key} -d '{body}'</pre>"
+    call = f"curl -X {method} $URL{url} -H 'Content-Type: application/json' \\\n    {key} -d '{body}'"
+    return f"<pre><code>{call}</code></pre>"
 
 
 def _table(head: Iterable[str], rows: Iterable[tuple[str, str, str]]) -> str:

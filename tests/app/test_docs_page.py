@@ -27,6 +27,14 @@ def test_the_page_loads_nothing_from_elsewhere(client: httpx.Client) -> None:
     assert "{sections}" not in text
 
 
+def test_what_a_body_must_have_is_said(client: httpx.Client) -> None:
+    assert (
+        'Body: <a href="#GenerateBody">GenerateBody</a>; it must have <code>prompt</code></p>'
+        in client.get("/docs").text
+    )
+    assert 'Body: <a href="#ErasureBody">ErasureBody</a></p>' in client.get("/docs").text
+
+
 def test_kinds_are_said_in_few_words() -> None:
     assert kind({"anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}]}) == "integer (from 1) or null"
     assert kind({"type": "array", "items": {"$ref": "#/components/schemas/Mask"}}) == 'list of <a href="#Mask">Mask</a>'
