@@ -2,8 +2,10 @@
 #
 #   make serve        the service on http://127.0.0.1:8000, its state in .state
 #   make test         the fast tests: minutes on two cores
-#   make check        everything: style, types, the doors between the rooms, the slow tests
+#   make check        everything: style, types, the doors between the rooms, the documentation, the slow tests
 #   make lint         the first three of these
+#   make docs         the documentation as a site, in site/; a broken link is an error
+#   make docs-serve   the same on http://127.0.0.1:8001, anew at every change of a page
 #   make chaos        a hundred kills and other faults under load, in both forms of the service: most of an hour
 #   make explore      the tests of properties, on examples nobody has tried yet
 #   make demo-model   train the shipped model again (hours; resumes where it was interrupted)
@@ -19,7 +21,7 @@ VERSION ?=
 VENV := .venv
 INSTALLED := $(VENV)/.installed-for
 
-.PHONY: serve test check lint chaos explore demo-model constraints release
+.PHONY: serve test check lint docs docs-serve chaos explore demo-model constraints release
 .DEFAULT_GOAL := serve
 
 serve: export SEPME_HOME ?= $(CURDIR)/.state
@@ -31,7 +33,7 @@ test: export OMP_NUM_THREADS ?= 1
 test: $(INSTALLED)-test
 	$(VENV)/bin/python -m pytest -n 2 --dist loadfile -m "not slow"
 
-check: lint
+check: lint docs
 	$(VENV)/bin/python -m pytest -m slow
 	$(VENV)/bin/python -m benchmarks.chaos --short
 
@@ -43,6 +45,13 @@ lint: $(INSTALLED)-test $(INSTALLED)-lint
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/mypy
+
+docs docs-serve: export NO_MKDOCS_2_WARNING := 1
+docs: $(INSTALLED)-docs
+	$(VENV)/bin/python -m mkdocs --quiet build --strict --clean
+
+docs-serve: $(INSTALLED)-docs
+	$(VENV)/bin/python -m mkdocs serve --dev-addr 127.0.0.1:8001
 
 explore: export OMP_NUM_THREADS ?= 1
 explore: $(INSTALLED)-test

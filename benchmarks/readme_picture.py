@@ -1,9 +1,10 @@
-"""The picture of the README, made by the method itself: ``python -m benchmarks.readme_picture``.
+"""The pictures of the documentation, made by the method itself: ``python -m benchmarks.readme_picture``.
 
-Five prompts in columns; in rows nothing erased, the style sepia erased, the object cat erased. The two erasures and the
-seed are those of the README's curl lines.
+Five prompts in columns, what is erased in rows. `before-after.png`: nothing, the style sepia, the object cat; the two
+erasures and the seed are those of the README's curl lines. `masks.png`: both together, then one given back, then both.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
@@ -16,24 +17,29 @@ from sepme_core.evaluation.classifier import open_classifier
 from sepme_core.increments.increment import Increment
 from sepme_core.models.model import DiffusionModel, load_base
 
-PAGE = Path(__file__).parents[1] / "docs" / "before-after.png"
+DOCUMENTATION = Path(__file__).parents[1] / "docs"
 PROMPTS = ("a cat in sepia style", "a house in sepia style", "a cat in neon style", "a rocket in poster style", "a cat")
 SEED = 7
 SCALE, GAP, LABEL_WIDTH, HEADING_HEIGHT, FONT_SIZE = 2, 8, 128, 24, 12
 
 
 def main() -> None:
-    """Erase, draw, and write the picture."""
+    """Erase, draw, and write the pictures."""
     base = load_base("demo")
     cache = ErasureCache(base, open_classifier(None, MODEL_FOLDER))
     sepia = erase_concept(cache, ErasureRequest("sepia", "style", ("sepia",)), [])
     erased = [KnownConcept("sepia", "style", ("sepia",), erased=True)]
     cat = erase_concept(cache, ErasureRequest("cat", "object", ("cat",)), erased)
-    rows = {"nothing erased": [], "sepia erased": [sepia], "cat erased": [cat]}
-    pictures = {label: draw_row(base, increments) for label, increments in rows.items()}
-    PAGE.parent.mkdir(exist_ok=True)
-    lay_out(pictures).save(PAGE, optimize=True)
-    print(f"written: {PAGE.name}")
+    write(base, "before-after.png", {"nothing erased": [], "sepia erased": [sepia], "cat erased": [cat]})
+    write(base, "masks.png", {"both erased": [sepia, cat], "cat given back": [sepia], "both given back": []})
+
+
+def write(base: DiffusionModel, name: str, rows: Mapping[str, list[Increment]]) -> None:
+    """One picture of the documentation, a row for each mask."""
+    lay_out({label: draw_row(base, increments) for label, increments in rows.items()}).save(
+        DOCUMENTATION / name, optimize=True
+    )
+    print(f"written: {name}")
 
 
 def erase_concept(cache: ErasureCache, request: ErasureRequest, known: list[KnownConcept]) -> Increment:

@@ -1,4 +1,7 @@
+import os
 import re
+import sqlite3
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -7,6 +10,8 @@ from PIL import Image
 from sepme_core.demo import MODEL_FOLDER
 from sepme_core.evaluation.judge import Verdict, load_judge
 from tests.documents import CHECKOUT, blocks
+
+PAGES = sorted(path.relative_to(CHECKOUT).as_posix() for path in (*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/*.md")))
 
 
 def test_the_notebook_erases_and_restores_in_its_own_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,7 +25,7 @@ def test_the_notebook_erases_and_restores_in_its_own_words(tmp_path: Path, monke
     assert without.look != "sepia"
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/certificate.md"])
+@pytest.mark.parametrize("page", PAGES)
 def test_every_file_that_a_page_names_is_there(page: str) -> None:
     text = (CHECKOUT / page).read_text(encoding="utf-8")
     named = re.findall(r"`((?:app|worker|sepme|sepme_core|tests|docs|deploy|benchmarks)/[\w./-]*)`", text)
@@ -35,3 +40,33 @@ def test_what_the_page_on_the_house_says_where_to_find_is_there() -> None:
     assert len(places) >= 6
     for name, file in places:
         assert re.search(rf"^(async )?(def|class) {name}\b", (CHECKOUT / file).read_text(), re.MULTILINE), (name, file)
+
+
+def test_every_module_that_the_page_on_the_house_speaks_of_is_there() -> None:
+    named = re.findall(r"`([a-z_]+\.py)`", (CHECKOUT / "docs/architecture.md").read_text(encoding="utf-8"))
+    modules = {
+        path.name for room in ("app", "worker", "sepme_core", "sepme") for path in (CHECKOUT / room).rglob("*.py")
+    }
+    assert len(named) > 30
+    assert set(named) <= modules
+
+
+def test_a_backup_by_the_lines_of_its_page_has_what_was_written_last(tmp_path: Path) -> None:
+    home, backup = tmp_path / "home", tmp_path / "backup"
+    for file in ("audit-heads.txt", "blobs/ab/cdef", "signing/leaf.pem", "logs/api.log"):
+        (home / file).parent.mkdir(parents=True, exist_ok=True)
+        (home / file).write_text(file)
+    taking, _trying = blocks("docs/backups.md", "sh")
+    registry = sqlite3.connect(home / "registry.sqlite3", isolation_level=None)
+    registry.execute("PRAGMA journal_mode=WAL")
+    registry.execute("CREATE TABLE concepts AS SELECT 'cat' AS name")
+    lines = taking.replace("/backup/sepme", str(backup))
+    environment = {**os.environ, "SEPME_HOME": str(home)}
+    subprocess.run(("bash", "-e", "-c", lines), env=environment, check=True, timeout=30)
+    registry.close()
+    copied = sqlite3.connect(backup / "registry.sqlite3")
+    assert copied.execute("SELECT name FROM concepts").fetchall() == [("cat",)]
+    copied.close()
+    files = {path.relative_to(backup).as_posix() for path in backup.rglob("*") if path.is_file()}
+    assert files == {"audit-heads.txt", "registry.sqlite3", "blobs/ab/cdef", "signing/leaf.pem"}
+    assert backup.stat().st_mode & 0o077 == 0

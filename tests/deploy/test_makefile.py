@@ -63,6 +63,13 @@ def test_lint_asks_for_style_types_and_the_doors_between_the_rooms(checkout: Pat
         assert f".venv/bin/{tool}" in planned
 
 
+def test_check_builds_the_documentation(checkout: Path) -> None:
+    make(checkout, "docs")
+    asked = (checkout / "asked").read_text().splitlines()
+    assert asked[-2:] == ["deploy/install.py --editable docs", "-m mkdocs --quiet build --strict --clean"]
+    assert "-m mkdocs --quiet build" in make(checkout, "--dry-run", "check")
+
+
 def test_options_reach_pip(checkout: Path) -> None:
     (checkout / ".venv" / "bin" / "python").write_text('#!/bin/sh\necho "$@ with $PIP_OPTIONS"\n')
     said = make(checkout, "serve", "PIP_OPTIONS=--extra-index-url https://example.org/cpu")
