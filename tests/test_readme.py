@@ -1,4 +1,4 @@
-"""The README as a newcomer follows it: its own lines, word for word, against the service it has them start."""
+"""The first five minutes as a newcomer follows them: the page's lines, word for word, against the service it starts."""
 
 import re
 import socket
@@ -14,15 +14,16 @@ from PIL import Image
 from sepme_core.demo import MODEL_FOLDER
 from sepme_core.drawing.request import pixel_digest
 from sepme_core.evaluation.judge import Verdict, load_judge
-from tests.documents import CHECKOUT, blocks
+from tests.documents import blocks
 from tests.sepme.service import serving
 
+PAGE = "docs/start.md"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @dataclass(frozen=True)
 class Followed:
-    """What came of the README's lines: the folder they were run in, and what they printed."""
+    """What came of the page's lines: the folder they were run in, and what they printed."""
 
     folder: Path
     printed: str
@@ -38,8 +39,8 @@ class Followed:
 
 
 def lines_to_run() -> str:
-    """All that the README has one type into the second shell."""
-    return "\n".join(block for block in blocks("README.md", "sh") if not block.startswith("make "))
+    """All that the page has one type into the second shell."""
+    return "\n".join(block for block in blocks(PAGE, "sh") if not block.startswith("make "))
 
 
 def port() -> int:
@@ -62,10 +63,10 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Followed]:
 
 @pytest.fixture(scope="module")
 def followed_with_a_key(followed: Followed, tmp_path_factory: pytest.TempPathFactory) -> Followed:
-    """The same lines once more, on the service that the README's key has closed."""
+    """The same lines once more, on the service that the page's key has closed."""
     del followed  # its service runs
     folder = tmp_path_factory.mktemp("holder")
-    (keyed,) = blocks("README.md", "bash")
+    (keyed,) = blocks(PAGE, "bash")
     command = ("bash", "-e", "-o", "pipefail", "-c", f"{keyed}\n{lines_to_run()}")
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -110,18 +111,12 @@ def test_with_a_key_the_same_lines_do_the_same(followed: Followed, followed_with
     assert [verdict.object == "cat" for verdict in seen.values()] == [True, False, False]
 
 
-def test_the_answers_are_those_that_the_readme_shows(followed: Followed) -> None:
+def test_the_answers_are_those_that_the_page_shows(followed: Followed) -> None:
     """Numbers differ between machines; what stands between the ellipses must be there, in this order."""
     rest = without_numbers(followed.printed)
-    for piece in without_numbers("…".join(blocks("README.md", "text"))).split("…"):
+    for piece in without_numbers("…".join(blocks(PAGE, "text"))).split("…"):
         _before, found, rest = rest.partition(piece)
         assert found == piece, f"not printed, or not in this order: {piece}"
-
-
-def test_the_readme_points_at_files_that_exist() -> None:
-    targets = re.findall(r"\]\(([^)#:]+)\)", (CHECKOUT / "README.md").read_text(encoding="utf-8"))
-    assert "docs/before-after.png" in targets
-    assert [target for target in targets if not (CHECKOUT / target).exists()] == []
 
 
 def without_numbers(text: str) -> str:
