@@ -185,6 +185,12 @@ class KeyDocument(TypedDict):
     used_at: str | None
 
 
+class ShownKey(KeyDocument):
+    """A key as it is shown once; the front end writes it and clients read it."""
+
+    key: str
+
+
 class UndeliveredDocument(TypedDict):
     """A message that was given up."""
 
@@ -212,6 +218,67 @@ class WebhookDocument(TypedDict):
     waiting: int
     given_up: int
     undelivered: list[UndeliveredDocument]
+
+
+class ShownWebhook(WebhookDocument):
+    """A webhook as it is shown once; the front end writes it and clients read it."""
+
+    secret: str
+
+
+class WaitingMessage(TypedDict):
+    """A message that will be sent; the front end writes it and clients read it."""
+
+    id: str
+
+
+class SignatureDocument(TypedDict):
+    """A signature as an envelope lists it."""
+
+    keyid: str
+    sig: str
+
+
+class EnvelopeDocument(TypedDict):
+    """A signed statement (DSSE); the front end writes it and clients read it."""
+
+    payloadType: str
+    payload: str
+    signatures: list[SignatureDocument]
+
+
+class ProblemDescription(TypedDict):
+    """What one kind of problem means; the front end writes it and clients read it."""
+
+    type: str
+    status: int
+    title: str
+    remedy: str
+
+
+class LifeDocument(TypedDict):
+    """That the service answers; the front end writes it and clients read it."""
+
+    status: Literal["up"]
+
+
+class PartDocument(TypedDict):
+    """One part of a service's surroundings."""
+
+    status: Literal["up", "degraded", "down"]
+    detail: str
+
+
+class ReadinessDocument(TypedDict):
+    """What of a service is up; the front end writes it and clients read it."""
+
+    status: Literal["ready", "degraded", "unusable"]
+    database: PartDocument
+    broker: PartDocument
+    workers: dict[str, PartDocument]
+    model: PartDocument
+    storage: PartDocument
+    audit: NotRequired[PartDocument]
 
 
 class ModelDefaults(TypedDict):
@@ -260,16 +327,21 @@ class SigningDocument(TypedDict):
     keyid: str | None
 
 
-class ModelDescription(TypedDict):
-    """The model that is served; the worker writes it, and the registry, the front end and clients read it."""
+class ModelDocument(TypedDict):
+    """The model that is served, as clients are answered it."""
 
     name: str
     family: str
-    revision: str | None
     base_digest: str
-    prediction_type: str
     defaults: ModelDefaults
     limits: ModelLimits
     suggestions: ModelSuggestions
     capacity: NotRequired[Capacity]
     signing: NotRequired[SigningDocument]
+
+
+class ModelDescription(ModelDocument):
+    """The same as it is announced; the worker writes it, and the registry and the front end read it."""
+
+    revision: str | None
+    prediction_type: str

@@ -1,0 +1,163 @@
+"""What operators ask for: the audit, keys, webhooks."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from typing import Generic
+
+from sepme.client import calls
+from sepme.client.operations import Bound, C, listing, operation
+from sepme_core.documents.answers import (
+    AuditDocument,
+    KeyDocument,
+    ShownKey,
+    ShownWebhook,
+    WaitingMessage,
+    WebhookDocument,
+)
+from sepme_core.terms import Floor, Scope, WebhookEvent
+
+
+class Audit(Bound[C], Generic[C]):
+    """`client.audit`."""
+
+    @listing
+    async def list(
+        self, *, concept: str | None = None, case: str | None = None, page_size: int | None = None
+    ) -> AsyncIterator[AuditDocument]:
+        """Who changed what, when, from which digest to which; the oldest entry first."""
+        async for entry in self.connection.items(
+            calls.get("audit", concept=concept, case=case), page_size, AuditDocument
+        ):
+            yield entry
+
+
+class Keys(Bound[C], Generic[C]):
+    """`client.keys`, for the scope `admin`."""
+
+    @listing
+    async def list(self, *, page_size: int | None = None) -> AsyncIterator[KeyDocument]:
+        """All keys, by name, revoked ones too."""
+        async for key in self.connection.items(calls.get("keys"), page_size, KeyDocument):
+            yield key
+
+    @operation
+    async def get(self, name: str) -> KeyDocument:
+        """A key, without its secret.
+
+        Raises:
+            NotFound: where there is none.
+        """
+        return await self.connection.document(calls.get("keys", name), KeyDocument)
+
+    @operation
+    async def create(
+        self,
+        name: str,
+        scopes: Sequence[Scope],
+        *,
+        floor: Floor | None = None,
+        quotas: Mapping[str, int | None] | None = None,
+        expires_at: datetime | None = None,
+    ) -> ShownKey:
+        """Make a key. `key` of the answer is its text, which is shown this once.
+
+        With the first one the service closes to all who have none.
+
+        Args:
+            name: Whose it is; never given twice.
+            scopes: What it is good for.
+            floor: What its pictures can never lack; default: `active`, all that is erased.
+            quotas: Bounds: `waiting_jobs`, `pictures_a_minute`, `erasures_a_day`.
+            expires_at: When it ends by itself, with an offset from UTC.
+
+        Raises:
+            Conflict: where there is one of this name, or was.
+            ConnectionLost: where the answer was lost: look with `get`, and `rotate` it to see its text.
+        """
+        call = calls.make_unkeyed(
+            "keys",
+            name=name,
+            scopes=list(scopes),
+            floor=floor if floor is None or isinstance(floor, str) else list(floor),
+            quotas=quotas,
+            expires_at=expires_at and expires_at.isoformat(),
+        )
+        return await self.connection.document(call, ShownKey)
+
+    @operation
+    async def rotate(self, name: str, *, overlap_seconds: float | None = None) -> ShownKey:
+        """Give a key a new secret. `key` of the answer is its text, which is shown this once.
+
+        Args:
+            name: Which key.
+            overlap_seconds: So long the old secret is good beside the new one.
+
+        Raises:
+            NotFound, Conflict: where there is none, or it was revoked.
+            ConnectionLost: where the answer was lost: rotate it again.
+        """
+        return await self.connection.document(
+            calls.make_unkeyed("keys", name, "rotate", overlap_seconds=overlap_seconds), ShownKey
+        )
+
+    @operation
+    async def revoke(self, name: str) -> KeyDocument:
+        """Revoke a key, for good. Jobs that were accepted go on. Idempotent.
+
+        Raises:
+            NotFound: where there is none.
+        """
+        return await self.connection.document(calls.delete("keys", name, repeatable=True), KeyDocument)
+
+
+class Webhooks(Bound[C], Generic[C]):
+    """`client.webhooks`, for the scope `admin`."""
+
+    @listing
+    async def list(self, *, page_size: int | None = None) -> AsyncIterator[WebhookDocument]:
+        """All webhooks, by name."""
+        async for webhook in self.connection.items(calls.get("webhooks"), page_size, WebhookDocument):
+            yield webhook
+
+    @operation
+    async def get(self, name: str) -> WebhookDocument:
+        """A webhook, without its secret, and how telling it went.
+
+        Raises:
+            NotFound: where there is none.
+        """
+        return await self.connection.document(calls.get("webhooks", name), WebhookDocument)
+
+    @operation
+    async def create(self, name: str, url: str, *, events: Sequence[WebhookEvent] | None = None) -> ShownWebhook:
+        """Have somebody told what is erased and restored. `secret` of the answer is shown this once.
+
+        Args:
+            name: Of the webhook.
+            url: Where messages are posted.
+            events: What it is told of; default: everything.
+
+        Raises:
+            Conflict: where there is one of this name.
+            ConnectionLost: where the answer was lost: delete it, and make it again.
+        """
+        call = calls.make_unkeyed("webhooks", name=name, url=url, events=events and list(events))
+        return await self.connection.document(call, ShownWebhook)
+
+    @operation
+    async def delete(self, name: str) -> WebhookDocument:
+        """Delete a webhook, with what it was not told yet; gives it as it was.
+
+        Raises:
+            NotFound: where there is none.
+        """
+        return await self.connection.document(calls.delete("webhooks", name, repeatable=False), WebhookDocument)
+
+    @operation
+    async def test(self, name: str) -> WaitingMessage:
+        """Send it the event `test`; `get` tells how that went.
+
+        Raises:
+            NotFound, Conflict: where there is none, or it is disabled.
+        """
+        return await self.connection.document(calls.make_unkeyed("webhooks", name, "test"), WaitingMessage)
