@@ -3,6 +3,7 @@
 from sepme.client.answers import Download
 from sepme.client.client import AsyncClient, Client
 from sepme.client.concepts import Attestation, TaggedConcept
+from sepme.client.connection import Awaiting, Blocking
 from sepme.client.errors import (
     AnswerTimeout,
     APIError,
@@ -41,7 +42,9 @@ __all__ = [
     "AnswerTimeout",
     "AsyncClient",
     "Attestation",
+    "Awaiting",
     "BadRequest",
+    "Blocking",
     "CannotReach",
     "Client",
     "Conflict",

@@ -1,12 +1,24 @@
 """What goes wrong for whoever calls the service: problems it answers with, jobs that fail, and lines that break."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sepme_core.documents.answers import FieldProblem, JobDocument, ProblemDocument
 
 
 class SepmeError(Exception):
     """Anything that this client raises by itself."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How it crosses to another process: as it is, since `__init__` takes what the message was made of."""
+        return _made_again, (type(self), self.args, self.__dict__)
+
+
+def _made_again(kind: type[SepmeError], said: tuple[Any, ...], members: Mapping[str, Any]) -> SepmeError:
+    error = kind.__new__(kind)
+    error.args = said
+    error.__dict__.update(members)
+    return error
 
 
 class InvalidArgument(SepmeError, ValueError):

@@ -5,12 +5,16 @@ from dataclasses import fields
 import pytest
 from pydantic import BaseModel
 
-from app import audit, model
+from app import audit, health, model
+from app.attestations import routes as attestations
 from app.concepts import schemas as concepts
 from app.generation.schemas import GenerateBody
 from app.images import routes as images
 from app.jobs import schemas as jobs
+from app.keys import schemas as keys
+from app.problems import routes as problems
 from app.protected import schemas as protected
+from app.webhooks import schemas as webhooks
 from sepme_core.documents import answers, pictures, requests
 from sepme_core.drawing.request import PictureRequest
 
@@ -34,15 +38,30 @@ from sepme_core.drawing.request import PictureRequest
         (images.Replay, pictures.ReplayDocument),
         (protected.ProtectedDocument, answers.ProtectedDocument),
         (audit.AuditEntry, answers.AuditDocument),
+        (attestations.Envelope, answers.EnvelopeDocument),
+        (attestations.Signature, answers.SignatureDocument),
+        (health.Life, answers.LifeDocument),
+        (health.Part, answers.PartDocument),
+        (health.Readiness, answers.ReadinessDocument),
+        (keys.KeyDocument, answers.KeyDocument),
+        (keys.ShownKey, answers.ShownKey),
+        (webhooks.Undelivered, answers.UndeliveredDocument),
+        (webhooks.WaitingMessage, answers.WaitingMessage),
+        (webhooks.WebhookDocument, answers.WebhookDocument),
+        (webhooks.ShownWebhook, answers.ShownWebhook),
+        (problems.ProblemDescription, answers.ProblemDescription),
         (model.Defaults, answers.ModelDefaults),
         (model.Limits, answers.ModelLimits),
+        (model.ModelDocument, answers.ModelDocument),
+        (model.Signing, answers.SigningDocument),
         (model.Suggestions, answers.ModelSuggestions),
     ],
 )
 def test_what_is_published_of_a_document_has_the_members_that_its_type_has(
     published: type[BaseModel], passed_on: type
 ) -> None:
-    assert set(published.model_fields) == set(passed_on.__annotations__)
+    members = {field.alias or name for name, field in published.model_fields.items()}
+    assert members == set(passed_on.__annotations__)
 
 
 def test_of_the_model_more_is_passed_on_than_is_published() -> None:

@@ -1,0 +1,196 @@
+"""Jobs that are waited for and followed, and what they end with."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import Engine
+
+import sepme
+from sepme import AsyncClient, Client
+from sepme.client import jobs
+from sepme_core.documents.answers import ConceptDocument
+from sepme_core.registry.blobs import Blobs, open_blobs
+from sepme_core.settings import Settings
+from tests.app import working
+from tests.app.running import RunningService, running
+from tests.sepme.client.conftest import plain_client
+from tests.sepme.client.faults import AnswerLost, CutAfter, FaultyLine, Reset, faulty_line
+
+Told = sepme.Job[sepme.Blocking, ConceptDocument]
+
+
+@pytest.fixture(scope="module")
+def blobs(settings: Settings) -> Blobs:
+    return open_blobs(settings.blob_url)
+
+
+@pytest.fixture
+def _worker(engine: Engine, blobs: Blobs) -> Iterator[None]:
+    """Jobs are done by and by."""
+    with working.working(engine, blobs):
+        yield
+
+
+@pytest.fixture
+def told(client: Client, engine: Engine, blobs: Blobs) -> Told:
+    """A job with three events of progress that then succeeded."""
+    job = client.concepts.erase(f"told-{time.monotonic_ns()}", wait=False)
+    claimed = working.claim(engine, job.id, lease_seconds=0.001)
+    for step in (1, 2, 3):
+        working.report(engine, claimed, step)
+    working.erase(engine, blobs, job.id)
+    return job
+
+
+@pytest.mark.usefixtures("_worker")
+def test_a_call_ends_when_its_job_has(client: Client) -> None:
+    job = client.concepts.erase("sepia", kind="style", case="2026-0117")
+    assert (job.state, job.result["name"], job.result["state"]) == ("succeeded", "sepia", "erased")
+    assert job.document["case"] == "2026-0117"
+
+
+@pytest.mark.usefixtures("_worker")
+def test_pictures_are_saved_and_made_again(client: Client, tmp_path: Path) -> None:
+    job = client.generate("a cat", seed=7, count=2, erased=[])
+    assert [image.seed for image in job.images] == [7, 8]
+    place = job.images[1].save(tmp_path / "a.png")
+    assert place.read_bytes() == job.images[1].content() == client.images.get(job.images[1].id).content()
+    assert job.images[1].record()["replay"] is not None
+    assert client.replay(job.images[1].id).sha256 == job.images[1].sha256
+
+
+def test_without_waiting_the_job_is_given_at_once(client: Client) -> None:
+    job = client.generate("a cat", wait=False)
+    assert job.state == "queued"
+    assert not job.finished
+    with pytest.raises(sepme.JobUnfinished, match="wait"):
+        assert job.images
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.2, 1.2])
+def test_a_wait_takes_no_longer_than_it_was_given(client: Client, seconds: float) -> None:
+    job = client.concepts.erase("waiting", wait=False)
+    began = time.monotonic()
+    with pytest.raises(sepme.WaitTimeout) as up:
+        job.wait(timeout=seconds)
+    assert seconds <= time.monotonic() - began < seconds + 0.8
+    assert up.value.job["id"] == job.id
+
+
+def test_a_wait_is_asked_for_in_rounds(
+    over_the_line: Client, line: FaultyLine, engine: Engine, blobs: Blobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "ROUND_SECONDS", 1)
+    job = over_the_line.generate("a cat", wait=False)
+    with pytest.raises(sepme.WaitTimeout):
+        job.wait(timeout=2.1)
+    assert line.headers("Prefer") == [None, "wait=1", "wait=1", None]
+    working.draw(engine, blobs, job.id)
+    assert job.wait().finished
+
+
+def test_a_service_that_holds_no_line_is_asked_once_a_second(another_settings: Settings) -> None:
+    settings = another_settings.model_copy(update={"wait_limit_seconds": 0.0})
+    with running(settings) as service, faulty_line(service.url) as line, plain_client(line.url) as client:
+        job = client.concepts.erase("waiting", wait=False)
+        with pytest.raises(sepme.WaitTimeout):
+            job.wait(timeout=1.5)
+    assert line.headers("Prefer") == [None, "wait=1", None]  # at once, and at the end
+
+
+def test_a_wait_outlives_a_line_that_breaks(
+    over_the_line: Client, line: FaultyLine, engine: Engine, blobs: Blobs
+) -> None:
+    job = over_the_line.generate("a cat", wait=False)
+    working.draw(engine, blobs, job.id)
+    line.faults[:] = [Reset(), AnswerLost()]
+    assert job.wait().state == "succeeded"
+
+
+def test_a_cancelled_job_says_so_to_whoever_waits(client: Client) -> None:
+    job = client.concepts.erase("cancelled", wait=False)
+    assert job.cancel().state == "cancelled"
+    with pytest.raises(sepme.JobCancelled, match="cancelled"):
+        job.wait()
+    with pytest.raises(sepme.Conflict):
+        client.jobs.cancel(job.id)
+
+
+def test_of_several_those_that_fail_are_named(client: Client, engine: Engine, blobs: Blobs) -> None:
+    problem = {"type": "/problems/no-capacity", "title": "No room", "status": 409, "detail": "Full."}
+
+    def queued(concept: str) -> list[str]:
+        return [job.id for job in client.jobs.list(concept=concept, state="queued")]
+
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(client.concepts.erase_all, [{"name": "good"}, {"name": "bad"}])
+        working.eventually(lambda: queued("good") and queued("bad"))
+        working.fail(engine, queued("bad")[0], **problem)
+        working.erase(engine, blobs, queued("good")[0])
+        with pytest.raises(sepme.JobsFailed, match=r"1 of 2 jobs failed. bad: No room") as failed:
+            asked.result()
+    assert [failure.slug for failure in failed.value.failures] == ["no-capacity"]
+    assert [job["state"] for job in failed.value.jobs] == ["succeeded", "failed"]
+
+
+def test_events_are_told_up_to_the_last(client: Client, told: Told) -> None:
+    events = list(client.jobs.get(told.id).events())
+    assert [event.kind for event in events] == ["progress", "progress", "progress", "succeeded"]
+    assert [event.progress and event.progress["step"] for event in events] == [1, 2, 3, None]
+    assert events[-1].job == client.jobs.get(told.id).document
+    assert [event.id for event in told.events(after=2)] == [3, 4]
+    assert list(told.events(after=4)) == []
+
+
+def test_a_stream_that_breaks_is_taken_up_where_it_broke(
+    over_the_line: Client,
+    line: FaultyLine,
+    told: Told,
+) -> None:
+    line.faults[:] = [CutAfter(1), Reset(), CutAfter(2)]
+    job: Told = sepme.Job(over_the_line.connection, told.document)
+    assert [event.id for event in job.events()] == [1, 2, 3, 4]
+    assert line.headers("Last-Event-ID") == [None, "1", "1", "3"]
+
+
+def test_a_stream_that_tells_nothing_new_is_given_up(
+    over_the_line: Client,
+    line: FaultyLine,
+    told: Told,
+) -> None:
+    job: Told = sepme.Job(over_the_line.connection, told.document)
+    line.faults[:] = [CutAfter(0)] * 9
+    with pytest.raises(sepme.ConnectionLost, match="after number 0"):
+        list(job.events())
+    assert len(line.seen) == 3
+
+
+def test_whoever_stops_listening_hangs_up(client: Client, told: Told) -> None:
+    with plain_client(client.connection.address, retries=0) as one:
+        for event in one.jobs.get(told.id).events():
+            assert event.id == 1
+            break
+        pool = one.connection.http._transport._pool  # type: ignore[attr-defined]
+        assert [connection for connection in pool.connections if not connection.is_idle()] == []
+
+
+@pytest.mark.usefixtures("_worker")
+def test_whoever_awaits_gets_the_same(service: RunningService, tmp_path: Path) -> None:
+    async def use() -> None:
+        transport = httpx.AsyncHTTPTransport(verify=False)
+        async with AsyncClient(service.url, transport=transport) as client:
+            started = [await client.generate("a cat", seed=seed, erased=[], wait=False) for seed in (1, 2)]
+            first, second = await asyncio.gather(*(job.wait() for job in started))
+            assert [image.seed for image in (*first.images, *second.images)] == [1, 2]
+            assert (await first.images[0].save(tmp_path / "a.png")).read_bytes()[1:4] == b"PNG"
+            assert [event.kind async for event in first.events()] == ["succeeded"]
+            assert {first.id, second.id} <= {job.id async for job in client.jobs.list(kind="generate", page_size=1)}
+            with pytest.raises(sepme.NotFound):
+                await client.images.get("nowhere")
+
+    asyncio.run(use())
