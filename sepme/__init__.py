@@ -19,3 +19,9 @@ else:
             if name in client.__all__:
                 return getattr(client, name)
         raise AttributeError(f"module 'sepme' has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        """With what `sepme.client` has."""
+        from sepme import client
+
+        return sorted({*globals(), *client.__all__})

@@ -1,20 +1,28 @@
-"""What operators ask for: the audit, keys, webhooks."""
+"""What operators ask for: the audit, keys, webhooks, what is up, and what problems mean."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Generic
+from typing import Generic, TypedDict
 
 from sepme.client import calls
 from sepme.client.operations import Bound, C, listing, operation
 from sepme_core.documents.answers import (
     AuditDocument,
     KeyDocument,
+    LifeDocument,
+    ProblemDescription,
+    ReadinessDocument,
     ShownKey,
     ShownWebhook,
     WaitingMessage,
     WebhookDocument,
 )
 from sepme_core.terms import Floor, Scope, WebhookEvent
+
+
+class _ProblemList(TypedDict):
+    items: list[ProblemDescription]
 
 
 class Audit(Bound[C], Generic[C]):
@@ -161,3 +169,45 @@ class Webhooks(Bound[C], Generic[C]):
             NotFound, Conflict: where there is none, or it is disabled.
         """
         return await self.connection.document(calls.make_unkeyed("webhooks", name, "test"), WaitingMessage)
+
+
+class Health(Bound[C], Generic[C]):
+    """`client.health`: answered without a key, and never asked twice."""
+
+    @operation
+    async def live(self) -> LifeDocument:
+        """Whether the service answers at all."""
+        return await self.connection.document(replace(calls.get("livez"), retried=False), LifeDocument)
+
+    @operation
+    async def ready(self, *, full: bool = False) -> ReadinessDocument:
+        """What of the service is up.
+
+        Args:
+            full: Walk the audit's whole chain too.
+
+        Raises:
+            ServiceUnavailable: where the database is not usable; `problem` says what else is up.
+        """
+        call = calls.get("readyz", full="true" if full else None)
+        return await self.connection.document(
+            replace(call, retried=False, read_seconds=calls.LONG_SECONDS if full else None), ReadinessDocument
+        )
+
+
+class Problems(Bound[C], Generic[C]):
+    """`client.problems`: what the `type` of a problem means."""
+
+    @operation
+    async def list(self) -> Sequence[ProblemDescription]:
+        """Every kind of problem that the service answers with."""
+        return (await self.connection.document(calls.get("problems"), _ProblemList))["items"]
+
+    @operation
+    async def get(self, slug: str) -> ProblemDescription:
+        """One kind, by the last part of its `type`.
+
+        Raises:
+            NotFound: where there is none.
+        """
+        return await self.connection.document(calls.get("problems", slug), ProblemDescription)

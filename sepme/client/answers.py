@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, NotRequired, TypedDict, TypeVar, cast
 
 import httpx
 
@@ -25,6 +25,13 @@ from sepme_core.documents.answers import ProblemDocument
 PROBLEM_TYPE = "application/problem+json"
 CHECK_THE_ADDRESS = "Check the address (SEPME_URL), and proxies on the way."
 D = TypeVar("D")
+
+
+class Page(TypedDict, Generic[D]):
+    """One page of a listing."""
+
+    items: list[D]
+    next_cursor: NotRequired[str | None]
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,19 @@ def document_of(response: httpx.Response, kind: type[D]) -> D:
         said = f"{_told(response)} is no {kind.__name__}, but {_media_type(response)}. {CHECK_THE_ADDRESS}"
         raise UnexpectedAnswer(said, response.status_code)
     return cast("D", document)
+
+
+def items_of(response: httpx.Response, kind: type[D]) -> Page[D]:
+    """One page of a listing of such documents.
+
+    Raises:
+        UnexpectedAnswer: where it is none.
+    """
+    page = document_of(response, Page)
+    if not isinstance(page.get("items"), list):
+        said = f"{_told(response)} is no list of {kind.__name__}. {CHECK_THE_ADDRESS}"
+        raise UnexpectedAnswer(said, response.status_code)
+    return cast("Page[D]", page)
 
 
 def download_of(response: httpx.Response, name: str) -> Download:

@@ -2,15 +2,14 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from types import TracebackType
-from typing import Any, Generic, Literal, Self, TypedDict
+from typing import Any, Generic, Literal, Self
 
 import httpx
 
 from sepme import __version__
 from sepme.client import calls
-from sepme.client.administration import Audit, Keys, Webhooks
+from sepme.client.administration import Audit, Health, Keys, Problems, Webhooks
 from sepme.client.concepts import Concepts
 from sepme.client.connection import Awaiting, Blocking
 from sepme.client.errors import InvalidArgument, NotReplayable
@@ -19,7 +18,7 @@ from sepme.client.jobs import Job, Jobs, succeeded
 from sepme.client.operations import Bound, C, operation
 from sepme.client.protected import Protected
 from sepme.client.retrying import Retries
-from sepme_core.documents.answers import JobDocument, LifeDocument, ModelDocument, ProblemDescription, ReadinessDocument
+from sepme_core.documents.answers import JobDocument, ModelDocument
 from sepme_core.documents.pictures import PicturesDocument
 from sepme_core.documents.requests import BatchSpan
 
@@ -28,52 +27,6 @@ URL, KEY = "SEPME_URL", "SEPME_KEY"
 HERE = "http://127.0.0.1:8000"
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 30.0
-
-
-class _ProblemList(TypedDict):
-    items: list[ProblemDescription]
-
-
-class Health(Bound[C], Generic[C]):
-    """`client.health`: answered without a key, and never asked twice."""
-
-    @operation
-    async def live(self) -> LifeDocument:
-        """Whether the service answers at all."""
-        return await self.connection.document(replace(calls.get("livez"), retried=False), LifeDocument)
-
-    @operation
-    async def ready(self, *, full: bool = False) -> ReadinessDocument:
-        """What of the service is up.
-
-        Args:
-            full: Walk the audit's whole chain too.
-
-        Raises:
-            ServiceUnavailable: where the database is not usable; `problem` says what else is up.
-        """
-        call = calls.get("readyz", full="true" if full else None)
-        return await self.connection.document(
-            replace(call, retried=False, read_seconds=calls.LONG_SECONDS if full else None), ReadinessDocument
-        )
-
-
-class Problems(Bound[C], Generic[C]):
-    """`client.problems`: what the `type` of a problem means."""
-
-    @operation
-    async def list(self) -> Sequence[ProblemDescription]:
-        """Every kind of problem that the service answers with."""
-        return (await self.connection.document(calls.get("problems"), _ProblemList))["items"]
-
-    @operation
-    async def get(self, slug: str) -> ProblemDescription:
-        """One kind, by the last part of its `type`.
-
-        Raises:
-            NotFound: where there is none.
-        """
-        return await self.connection.document(calls.get("problems", slug), ProblemDescription)
 
 
 class Service(Bound[C], Generic[C]):

@@ -8,13 +8,14 @@ lets others run meanwhile.
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from dataclasses import replace
 from itertools import count
 from typing import Any, TypeVar
 
 import anyio
 import httpx
 
-from sepme.client.answers import Download, document_of, download_of, error_of, failure_of
+from sepme.client.answers import Download, document_of, download_of, error_of, failure_of, items_of
 from sepme.client.calls import Call
 from sepme.client.errors import UnexpectedAnswer
 from sepme.client.retrying import Retries
@@ -107,10 +108,9 @@ class Connection(ABC):
         Raises:
             SepmeError: as `document` does.
         """
-        del kind  # for the reader's type checker
         query: Mapping[str, Any] = {**call.query, **({} if page_size is None else {"limit": page_size})}
         while True:
-            page: dict[str, Any] = await self.document(Call("GET", call.path, query=query), dict)
+            page = items_of(await self.answer(replace(call, query=query)), kind)
             for item in page["items"]:
                 yield item
             if page.get("next_cursor") is None:

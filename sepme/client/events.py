@@ -1,6 +1,7 @@
 """A job's events as they happen, over as many connections as it takes (HTML Living Standard, 9.2)."""
 
 import json
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -15,6 +16,9 @@ from sepme.client.errors import ConnectionLost
 from sepme.client.retrying import backoff
 from sepme_core.documents.answers import JobDocument, ProgressDocument
 from sepme_core.terms import FINISHED
+
+STEADY_SECONDS = 10.0
+"""A line that held so long is not one that breaks again and again, though nothing was told over it."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ async def follow(connection: Connection, job_id: str, after: int) -> AsyncIterat
     """
     last, broken = after, 0
     while True:
+        began = time.monotonic()
         try:
             async with aclosing(_connected(connection, job_id, last)) as events:
                 async for event in events:
@@ -69,7 +74,7 @@ async def follow(connection: Connection, job_id: str, after: int) -> AsyncIterat
             reason: Exception | None = error
         else:
             reason = None  # the service stops, and ends what it streams
-        broken += 1
+        broken = 1 if time.monotonic() - began > STEADY_SECONDS else broken + 1
         if broken > connection.retries.most:
             raise ConnectionLost(f"The events of the job {job_id} break off after number {last}.") from reason
         await connection.pause(backoff(broken))

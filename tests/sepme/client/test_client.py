@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from typing import assert_type
 
 import httpx
@@ -12,7 +13,8 @@ import sepme
 from sepme import AsyncClient, Client
 from sepme_core.documents.answers import ConceptDocument
 from sepme_core.documents.pictures import PicturesDocument
-from tests.app.running import RunningService
+from sepme_core.settings import Settings
+from tests.app.running import RunningService, running
 from tests.sepme.client.conftest import plain_client
 from tests.sepme.client.faults import Answered, FaultyLine
 
@@ -69,6 +71,31 @@ def test_a_listing_is_had_whole_whatever_its_pages(client: Client, page_size: in
     assert [entry["name"] for entry in client.protected.list(page_size=page_size)] == ["one", "three", "two"]
 
 
+def test_what_is_no_listing_is_said_to_be_none(dead_line: FaultyLine) -> None:
+    dead_line.faults[:] = [Answered(200, {"Content-Type": "application/json"}, b'{"items": 1}')]
+    with plain_client(dead_line.url) as client, pytest.raises(sepme.UnexpectedAnswer, match="no list of KeyDocument"):
+        list(client.keys.list())
+
+
+def test_whoever_makes_the_first_key_asks_with_it_from_then_on(another_settings: Settings) -> None:
+    with running(another_settings) as service:
+        with plain_client(service.url) as anybody:
+            key = anybody.keys.create("ops", ["admin"], floor="none", quotas={"erasures_a_day": 5})["key"]
+            with pytest.raises(sepme.Unauthorized):
+                anybody.model()
+        with plain_client(service.url, key) as ops:
+            assert [each["name"] for each in ops.keys.list()] == ["ops"]
+            rotated = ops.keys.rotate("ops", overlap_seconds=60)
+        with plain_client(service.url, rotated["key"]) as ops:
+            expiring = ops.keys.create(
+                "shop", ["generate"], floor="active", expires_at=datetime(2100, 1, 1, tzinfo=UTC)
+            )
+            assert expiring["expires_at"] == "2100-01-01T00:00:00.000000Z"
+            assert ops.keys.revoke("shop")["revoked_at"] is not None
+            with plain_client(service.url, expiring["key"]) as shop, pytest.raises(sepme.Unauthorized, match="revoked"):
+                shop.model()
+
+
 def test_a_listing_asks_for_no_page_that_nobody_wants(over_the_line: Client, line: FaultyLine) -> None:
     for name in ("one", "two", "three"):
         over_the_line.protected.put(name, [name])
@@ -106,6 +133,7 @@ def test_what_is_not_there_is_not_there() -> None:
 def test_all_that_the_client_has_is_had_of_sepme() -> None:
     from sepme import client
 
+    assert set(client.__all__) < set(dir(sepme))
     assert [getattr(sepme, name) for name in client.__all__] == [getattr(client, name) for name in client.__all__]
 
 
