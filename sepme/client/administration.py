@@ -29,24 +29,20 @@ class Audit(Bound[C], Generic[C]):
     """`client.audit`."""
 
     @listing
-    async def list(
+    def list(
         self, *, concept: str | None = None, case: str | None = None, page_size: int | None = None
     ) -> AsyncIterator[AuditDocument]:
         """Who changed what, when, from which digest to which; the oldest entry first."""
-        async for entry in self.connection.items(
-            calls.get("audit", concept=concept, case=case), page_size, AuditDocument
-        ):
-            yield entry
+        return self.connection.items(calls.get("audit", concept=concept, case=case), page_size, AuditDocument)
 
 
 class Keys(Bound[C], Generic[C]):
     """`client.keys`, for the scope `admin`."""
 
     @listing
-    async def list(self, *, page_size: int | None = None) -> AsyncIterator[KeyDocument]:
+    def list(self, *, page_size: int | None = None) -> AsyncIterator[KeyDocument]:
         """All keys, by name, revoked ones too."""
-        async for key in self.connection.items(calls.get("keys"), page_size, KeyDocument):
-            yield key
+        return self.connection.items(calls.get("keys"), page_size, KeyDocument)
 
     @operation
     async def get(self, name: str) -> KeyDocument:
@@ -122,10 +118,9 @@ class Webhooks(Bound[C], Generic[C]):
     """`client.webhooks`, for the scope `admin`."""
 
     @listing
-    async def list(self, *, page_size: int | None = None) -> AsyncIterator[WebhookDocument]:
+    def list(self, *, page_size: int | None = None) -> AsyncIterator[WebhookDocument]:
         """All webhooks, by name."""
-        async for webhook in self.connection.items(calls.get("webhooks"), page_size, WebhookDocument):
-            yield webhook
+        return self.connection.items(calls.get("webhooks"), page_size, WebhookDocument)
 
     @operation
     async def get(self, name: str) -> WebhookDocument:

@@ -53,10 +53,9 @@ class Concepts(Bound[C], Generic[C]):
     """`client.concepts`."""
 
     @listing
-    async def list(self, *, page_size: int | None = None) -> AsyncIterator[ConceptDocument]:
+    def list(self, *, page_size: int | None = None) -> AsyncIterator[ConceptDocument]:
         """All concepts, by name."""
-        async for concept in self.connection.items(calls.get("concepts"), page_size, ConceptDocument):
-            yield concept
+        return self.connection.items(calls.get("concepts"), page_size, ConceptDocument)
 
     @operation
     async def get(self, name: str) -> ConceptDocument:

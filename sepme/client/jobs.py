@@ -107,7 +107,7 @@ class Job(Bound[C], Generic[C, R]):
         return replace(self, document=await succeeded(self.connection, self.document, timeout))
 
     @listing
-    async def events(self, after: int = 0) -> AsyncIterator[Event]:
+    def events(self, after: int = 0) -> AsyncIterator[Event]:
         """What happens to it, as it happens, up to its end. A line that breaks is taken up where it broke.
 
         Args:
@@ -116,8 +116,7 @@ class Job(Bound[C], Generic[C, R]):
         Raises:
             ConnectionLost: where it breaks again and again.
         """
-        async for event in follow(self.connection, self.id, after):
-            yield event
+        return follow(self.connection, self.id, after)
 
     @operation
     async def cancel(self) -> "Job[C, R]":

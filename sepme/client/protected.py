@@ -15,10 +15,9 @@ class Protected(Bound[C], Generic[C]):
     """`client.protected`."""
 
     @listing
-    async def list(self, *, page_size: int | None = None) -> AsyncIterator[ProtectedDocument]:
+    def list(self, *, page_size: int | None = None) -> AsyncIterator[ProtectedDocument]:
         """All protected entries, by name."""
-        async for entry in self.connection.items(calls.get("protected"), page_size, ProtectedDocument):
-            yield entry
+        return self.connection.items(calls.get("protected"), page_size, ProtectedDocument)
 
     @operation
     async def get(self, name: str) -> ProtectedDocument:

@@ -207,13 +207,18 @@ def test_a_stream_that_tells_nothing_new_is_given_up(
     assert len(line.seen) == 3
 
 
-def test_whoever_stops_listening_hangs_up(client: Client, told: Told) -> None:
-    with plain_client(client.connection.address, retries=0) as one:
-        for event in one.jobs.get(told.id).events():
-            assert event.id == 1
-            break
-        pool = one.connection.http._transport._pool  # type: ignore[attr-defined]
-        assert [connection for connection in pool.connections if not connection.is_idle()] == []
+def test_whoever_stops_listening_hangs_up_at_once(client: Client, told: Told) -> None:
+    """In a notebook too, where a loop runs that would close what was left open later."""
+
+    async def listen() -> None:
+        with plain_client(client.connection.address, retries=0) as one:
+            for event in one.jobs.get(told.id).events():
+                assert event.id == 1
+                break
+            pool = one.connection.http._transport._pool  # type: ignore[attr-defined]
+            assert [connection for connection in pool.connections if not connection.is_idle()] == []
+
+    asyncio.run(listen())
 
 
 @pytest.mark.usefixtures("_worker")
