@@ -22,6 +22,7 @@ from app.pages import describe_call, describe_document
 
 CHECKOUT = Path(__file__).parents[1]
 ELSEWHERE = {
+    "README.md": "start.md",
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
     "SECURITY.md": "weakness.md",
@@ -57,6 +58,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 def _in_site(folder: PurePosixPath, words: str, target: str, anchor: str) -> str:
     """A link of a page in this folder of the checkout, as the site has it: with a page's title for its file's name."""
     path = normpath(folder / target)
+    if (CHECKOUT / path).exists() and path not in ELSEWHERE and not path.startswith("docs/"):
+        return words  # a file of the checkout that is no page
     place = ELSEWHERE.get(path, path.removeprefix("docs/"))
     titled = words in {target, path} and place.endswith(".md") and (CHECKOUT / path).is_file()
     return f"[{_title(CHECKOUT / path) if titled else words}]({place}{anchor})"

@@ -51,13 +51,6 @@ def test_every_module_that_the_page_on_the_house_speaks_of_is_there() -> None:
     assert set(named) <= modules
 
 
-def test_the_lines_of_the_readme_are_among_those_of_the_first_five_minutes() -> None:
-    followed = "".join(blocks("docs/start.md", "sh"))
-    asked = blocks("README.md", "sh")
-    assert len(asked) == 2
-    assert [block for block in asked if block not in followed] == []
-
-
 def test_the_readme_shows_a_picture_and_points_at_every_page() -> None:
     linked = set(re.findall(r"\]\(([^)#:]+)\)", (CHECKOUT / "README.md").read_text(encoding="utf-8")))
     apart = {"docs/index.md", "README.md", "ARCHITECTURE.md"}

@@ -1,4 +1,4 @@
-"""The first five minutes as a newcomer follows them: the page's lines, word for word, against the service it starts."""
+"""The README as a newcomer follows it: its lines, word for word, against the service it starts."""
 
 import re
 import socket
@@ -17,7 +17,7 @@ from sepme_core.evaluation.judge import Verdict, load_judge
 from tests.documents import blocks
 from tests.sepme.service import serving
 
-PAGE = "docs/start.md"
+PAGE = "README.md"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 

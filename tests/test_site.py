@@ -20,7 +20,16 @@ from tests.documents import CHECKOUT
 
 LOADED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "link": "href", "object": "data"}
 """Which attribute of an element names what a browser fetches without being asked."""
-SOURCES = ("docs", "deploy", "sepme_core/demo/model/README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
+SOURCES = (
+    "docs",
+    "deploy",
+    "sepme_core/demo/model/README.md",
+    "README.md",
+    "LICENSE",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+)
 
 
 @dataclass
