@@ -27,6 +27,7 @@ def header(*options: str) -> str:
     return subprocess.run(command, cwd=CHECKOUT, env=environment, text=True, capture_output=True, check=True).stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "said"),
     [((), "hypothesis profile 'same' -> "), (("--hypothesis-profile=explore",), "hypothesis profile 'explore'")],

@@ -76,6 +76,7 @@ def test_weights_that_are_not_taken_are_refused_with_what_to_do_before_anything_
     assert not (tmp_path / "home").exists()
 
 
+@pytest.mark.slow
 def test_a_hub_id_that_cannot_be_fetched(tmp_path: Path) -> None:
     said = refused(tmp_path / "home", SEPME_MODEL="nobody/no-such-model", HF_HUB_OFFLINE="1")
     assert "cannot start with SEPME_MODEL=nobody/no-such-model" in said

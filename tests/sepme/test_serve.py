@@ -43,6 +43,7 @@ def test_the_start_says_where_it_listens_what_it_serves_and_where_its_state_is(s
         assert f"{part} is up" in service.output
 
 
+@pytest.mark.slow
 def test_the_lines_it_prints_work_as_they_stand(service: Service) -> None:
     erase, draw_without, draw_with, restore = map(run, lines_to_try(service.output))
     assert erase["state"] == "succeeded", erase

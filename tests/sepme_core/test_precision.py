@@ -39,7 +39,8 @@ def go_the_whole_way(base: DiffusionModel, settings: ErasureSettings, *, overrid
     return stored
 
 
-@pytest.mark.parametrize("unet", [pytest.param(SD_1_4, marks=pytest.mark.slow), SD_2_1])
+@pytest.mark.slow
+@pytest.mark.parametrize("unet", [SD_1_4, SD_2_1])
 @pytest.mark.parametrize("precision", HALVES)
 def test_a_narrowed_stable_diffusion(tmp_path: Path, unet: dict[str, Any], precision: Precision) -> None:
     prediction = "v_prediction" if unet is SD_2_1 else "epsilon"

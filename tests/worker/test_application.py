@@ -3,6 +3,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 CHECKOUT = Path(__file__).parents[2]
 
 
@@ -36,6 +38,7 @@ def test_a_setting_that_cannot_work_ends_the_worker_and_is_named(tmp_path: Path)
     assert "SEPME_LEASE_SECONDS" in start("erase", tmp_path, SEPME_LEASE_SECONDS="0")
 
 
+@pytest.mark.slow
 def test_a_classifier_that_cannot_be_loaded_is_named(tmp_path: Path) -> None:
     broker = f"redis+socket://{tmp_path}/nobody.sock"
     said = start("erase", tmp_path, SEPME_BROKER_URL=broker, SEPME_CLASSIFIER=str(tmp_path))

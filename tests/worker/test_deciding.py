@@ -48,6 +48,7 @@ def said(worker: WorkerProcess, job_id: str) -> str:
     return " ".join(str(event.data.get("message")) for event in events(worker.engine, job_id))
 
 
+@pytest.mark.slow
 def test_what_is_close_to_an_earlier_one_gives_way_where_that_is_to_be_done_anew_and_is_decided_after_it(
     worker: WorkerProcess, two: Two
 ) -> None:

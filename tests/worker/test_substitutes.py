@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 from sqlalchemy import Connection, event, select
 
 from sepme_core.registry import concepts
@@ -49,6 +50,7 @@ def counted_at_commits(worker: WorkerProcess, *names: str) -> Iterator[set[tuple
         event.remove(worker.engine, "commit", count)
 
 
+@pytest.mark.slow
 def test_when_a_substitute_is_erased_what_draws_it_is_made_again_by_the_same_job(
     worker_with_cat: WorkerProcess,
 ) -> None:
@@ -85,6 +87,7 @@ def test_what_is_restored_is_made_again_too_and_stays_restored(worker_with_cat: 
         assert (cat.state, cat.version) == ("restored", 2)
 
 
+@pytest.mark.slow
 def test_what_was_published_by_an_override_does_not_hold_up_the_erasure_of_its_substitute(
     worker: WorkerProcess,
 ) -> None:
@@ -107,6 +110,7 @@ def test_a_substitute_that_is_erased_cannot_be_asked_for(worker_with_cat: Worker
     assert versions(worker.engine, "fish") == []
 
 
+@pytest.mark.slow
 def test_an_increment_whose_substitute_is_asked_to_be_erased_meanwhile_is_made_again_before_it_is_published(
     worker: WorkerProcess,
 ) -> None:

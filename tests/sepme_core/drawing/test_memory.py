@@ -32,6 +32,7 @@ thread.join()
 """
 
 
+@pytest.mark.slow
 def test_a_process_that_keeps_what_it_frees_does_not_ask_for_the_same_pages_again() -> None:
     if not keep_freed_memory():
         pytest.skip("this system's malloc is not glibc's")

@@ -72,6 +72,7 @@ def test_what_is_made_of_the_demo_model_keeps_its_effort(base: DiffusionModel) -
     assert passes(THOROUGH, ErasureSettings().pictures, CANDIDATES, len(TIMES)).bound == 168
 
 
+@pytest.mark.slow
 def test_with_the_economical_effort_a_concept_is_forgotten_and_an_unknown_word_is_refused(base: DiffusionModel) -> None:
     cache = ErasureCache(base, effort=ECONOMICAL)
     made = run_to_end(erase(base, ErasureRequest("cat", "object", ("cat",)), cache=cache))

@@ -56,6 +56,7 @@ def test_what_is_not_clearly_drawn_is_decided_on_with_many(
     assert refusal.value.numbers["strength"] < refusal.value.numbers["limit"] == LEAST_STRENGTH
 
 
+@pytest.mark.slow
 def test_by_override_a_word_without_meaning_is_erased_all_the_same_and_marked(
     base: DiffusionModel, cache: ErasureCache
 ) -> None:

@@ -46,6 +46,7 @@ def compiled_count() -> int:
     return int(counters["stats"]["unique_graphs"])
 
 
+@pytest.mark.slow
 def test_each_size_of_a_batch_is_compiled_once_for_blocks_of_a_width_whatever_is_masked(
     base: DiffusionModel, elsewhere: ThreadPoolExecutor
 ) -> None:
