@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from subprocess import PIPE
 from tempfile import NamedTemporaryFile
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from anyio import CapacityLimiter, to_thread
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -19,6 +19,7 @@ from app.problems import Problem
 from app.problems.problem import PROBLEM_RESPONSE
 from app.services import ServicesDependency
 from sepme_core import problems
+from sepme_core.documents import pictures
 from sepme_core.provenance.identity import IdentityUnusable, open_identity
 from sepme_core.registry import increments, serving
 from sepme_core.registry.tables import Concept
@@ -75,7 +76,7 @@ class InspectionDocument(BaseModel):
         "requestBody": {"required": True, "content": {PNG: {"schema": {"type": "string", "format": "binary"}}}}
     },
 )
-async def inspect_picture(request: Request, services: ServicesDependency) -> dict[str, Any]:
+async def inspect_picture(request: Request, services: ServicesDependency) -> pictures.InspectionDocument:
     """Read a picture's manifest and record, and say whether its base and its increments are those that stand here.
 
     The body is the PNG. It may be anybody's.
@@ -86,14 +87,14 @@ async def inspect_picture(request: Request, services: ServicesDependency) -> dic
         found = await _inspected(png, authority)
     said: Mapping[str, Any] = found["statement"] or found["record"] or {}
 
-    def held_against(session: Session) -> dict[str, Any]:
+    def held_against(session: Session) -> pictures.InspectionDocument:
         served = serving.current_model(session)
         base = said.get("base_digest")
-        return {
-            **found,
+        here = {
             "base_served": None if base is None else served is not None and served["base_digest"] == base,
             "increments": [_held_against(session, each) for each in _increments(said)],
         }
+        return cast("pictures.InspectionDocument", found | here)
 
     return await services.read(held_against)
 
@@ -143,7 +144,7 @@ def _increments(said: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [each for each in found if isinstance(each["name"], str) and isinstance(each.get("digest"), str)]
 
 
-def _held_against(session: Session, named: Mapping[str, Any]) -> dict[str, Any]:
+def _held_against(session: Session, named: Mapping[str, Any]) -> pictures.StatedIncrement:
     version, concept = named.get("version"), session.get(Concept, named["name"])
     stored = None if concept is None else increments.current(session, concept)
     return {

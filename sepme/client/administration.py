@@ -157,6 +157,32 @@ class Webhooks(Bound[C], Generic[C]):
         return await self.connection.document(calls.delete("webhooks", name, repeatable=False), WebhookDocument)
 
     @operation
+    async def enable(self, name: str) -> WebhookDocument:
+        """Send to a webhook again that was disabled, since it had answered 410. Idempotent.
+
+        Raises:
+            NotFound: where there is none.
+        """
+        call = replace(calls.make_unkeyed("webhooks", name, "enable"), repeatable=True)
+        return await self.connection.document(call, WebhookDocument)
+
+    @operation
+    async def rotate(self, name: str, *, overlap_seconds: float | None = None) -> ShownWebhook:
+        """Give a webhook a new secret. `secret` of the answer is shown this once.
+
+        Args:
+            name: Which webhook.
+            overlap_seconds: So long its messages are signed with the old secret, too; default: a day.
+
+        Raises:
+            NotFound, Conflict: where there is none, or the settings name it.
+            ConnectionLost: where the answer was lost: rotate it again.
+        """
+        return await self.connection.document(
+            calls.make_unkeyed("webhooks", name, "rotate", overlap_seconds=overlap_seconds), ShownWebhook
+        )
+
+    @operation
     async def test(self, name: str) -> WaitingMessage:
         """Send it the event `test`; `get` tells how that went.
 

@@ -20,7 +20,8 @@ class Call:
         method: The HTTP method.
         path: Below the service's address.
         query: Parameters.
-        body: Sent as JSON; None: no body.
+        body: Sent as JSON; None: no such body.
+        png: Sent as a picture; None: no such body.
         headers: Further headers.
         repeatable: Whether twice is the same as once, so that it may be sent again when its answer was lost.
         retried: Whether it is sent again at all.
@@ -31,6 +32,7 @@ class Call:
     path: str
     query: Mapping[str, Any] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
+    png: bytes | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     repeatable: bool = True
     retried: bool = True

@@ -175,6 +175,7 @@ class Client(Service[Blocking]):
         url: The service's address; default: the variable SEPME_URL, else http://127.0.0.1:8000.
         key: What is sent as `Authorization: Bearer`; default: the variable SEPME_KEY, else none is sent.
         retries: How often a request is sent again that got no answer, or one that is different in a moment.
+        away_seconds: How long the service may be away while a job is waited for or followed.
         answer_seconds: How long an answer may be silent. Waiting for a job is not bounded by it.
         transport: How requests travel, such as `httpx.HTTPTransport(proxy=…, verify=…)`; default: httpx's own.
 
@@ -188,12 +189,13 @@ class Client(Service[Blocking]):
         key: str | None = None,
         *,
         retries: int = 2,
+        away_seconds: float = Retries.away_seconds,
         answer_seconds: float = ANSWER_SECONDS,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         address = _address(url)
         http = httpx.Client(**_line(address, key, answer_seconds), transport=transport)
-        super().__init__(Blocking(http, address, Retries(retries)))
+        super().__init__(Blocking(http, address, Retries(retries, away_seconds)))
 
     def close(self) -> None:
         """Close its connections."""
@@ -221,12 +223,13 @@ class AsyncClient(Service[Awaiting]):
         key: str | None = None,
         *,
         retries: int = 2,
+        away_seconds: float = Retries.away_seconds,
         answer_seconds: float = ANSWER_SECONDS,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         address = _address(url)
         http = httpx.AsyncClient(**_line(address, key, answer_seconds), transport=transport)
-        super().__init__(Awaiting(http, address, Retries(retries)))
+        super().__init__(Awaiting(http, address, Retries(retries, away_seconds)))
 
     async def aclose(self) -> None:
         """Close its connections."""

@@ -21,6 +21,7 @@ from sepme.client.errors import UnexpectedAnswer
 from sepme.client.retrying import Retries
 
 D = TypeVar("D")
+PNG = {"Content-Type": "image/png"}
 
 
 class Connection(ABC):
@@ -127,7 +128,8 @@ class Connection(ABC):
             call.path,
             params=call.query or None,
             json=call.body,
-            headers=dict(call.headers),
+            content=call.png,
+            headers={**({} if call.png is None else PNG), **call.headers},
             timeout=timeout,
         )
 

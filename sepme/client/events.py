@@ -12,8 +12,8 @@ import httpx
 
 from sepme.client import calls
 from sepme.client.connection import Connection
-from sepme.client.errors import ConnectionLost
-from sepme.client.retrying import backoff
+from sepme.client.errors import ConnectionLost, SepmeError
+from sepme.client.retrying import Absence, backoff
 from sepme_core.documents.answers import JobDocument, ProgressDocument
 from sepme_core.terms import FINISHED
 
@@ -54,22 +54,31 @@ class Event:
 async def follow(connection: Connection, job_id: str, after: int) -> AsyncIterator[Event]:
     """The events after a number, up to the last. A line that breaks is taken up again where it broke.
 
+    A service that is away for a while is waited for.
+
     Raises:
         ConnectionLost: where it breaks again and again, and nothing new is told meanwhile.
         SepmeError: as `Connection.answer` does.
     """
-    last, broken = after, 0
+    last, broken, absence = after, 0, Absence(connection.retries)
     while True:
         began = time.monotonic()
         try:
             async with aclosing(_connected(connection, job_id, last)) as events:
                 async for event in events:
                     last, broken = event.id, 0
+                    absence.is_over()
                     yield event
                     if event.is_last:
                         return
         except _NothingFollowsError:
             return
+        except SepmeError as error:
+            seconds = absence.after(error)
+            if seconds is None:
+                raise
+            await connection.pause(seconds)
+            continue
         except httpx.TransportError as error:
             reason: Exception | None = error
         else:

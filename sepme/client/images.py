@@ -9,7 +9,7 @@ from sepme.client import calls
 from sepme.client.answers import Download
 from sepme.client.connection import Connection
 from sepme.client.operations import Bound, C, operation
-from sepme_core.documents.pictures import ImageDocument, PictureDocument
+from sepme_core.documents.pictures import ImageDocument, InspectionDocument, PictureDocument
 
 JSON = {"Accept": "application/json"}
 PNG = {"Accept": "image/png"}
@@ -84,6 +84,30 @@ class Images(Bound[C], Generic[C]):
             NotFound: where there is none, or it is another holder's.
         """
         return await record(self.connection, image_id)
+
+    @operation
+    async def bundle(self, image_id: str) -> Download:
+        """All that stands behind a picture, in a zip file for `sepme verify --bundle`: to the cases for its mask.
+
+        Raises:
+            NotFound: where there is none, or it is another holder's.
+            Conflict: where an erasure was decided by it: its concept's bundle holds it.
+        """
+        call = replace(calls.get("images", image_id, "bundle"), read_seconds=calls.LONG_SECONDS)
+        return await self.connection.download(call, f"{image_id}.zip")
+
+    @operation
+    async def inspect(self, content: bytes) -> InspectionDocument:
+        """What a picture says of itself, anybody's, whether that holds, and what of it stands here.
+
+        Args:
+            content: A PNG.
+
+        Raises:
+            Unprocessable: where it is none.
+        """
+        call = calls.Call("POST", calls.path("inspections"), png=content, read_seconds=calls.LONG_SECONDS)
+        return await self.connection.document(call, InspectionDocument)
 
 
 async def record(connection: Connection, image_id: str) -> ImageDocument:

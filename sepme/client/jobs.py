@@ -8,10 +8,11 @@ from typing import Any, Generic, TypeVar, cast
 
 from sepme.client import calls
 from sepme.client.connection import Connection
-from sepme.client.errors import JobsFailed, JobUnfinished, WaitTimeout, failure_of
+from sepme.client.errors import JobsFailed, JobUnfinished, SepmeError, WaitTimeout, failure_of
 from sepme.client.events import Event, follow
 from sepme.client.images import Image, bound
 from sepme.client.operations import Bound, C, listing, operation
+from sepme.client.retrying import Absence
 from sepme_core.documents.answers import JobDocument, ProgressDocument, ResultDocument
 from sepme_core.documents.pictures import PictureDocument
 from sepme_core.terms import FINISHED, JobKind, JobState
@@ -102,7 +103,7 @@ class Job(Bound[C], Generic[C, R]):
         Raises:
             JobFailed: where it failed; `JobCancelled` where it was cancelled.
             WaitTimeout: where the time is up; the job goes on.
-            SepmeError: where the service cannot be asked.
+            SepmeError: where the service cannot be asked, for a minute and more.
         """
         return replace(self, document=await succeeded(self.connection, self.document, timeout))
 
@@ -178,15 +179,26 @@ async def cancelled(connection: Connection, job_id: str) -> JobDocument:
 async def ended(connection: Connection, document: JobDocument, timeout: float | None) -> JobDocument:
     """Wait until a job has ended, well or not.
 
+    A service that is away for a while is waited for.
+
     Raises:
         WaitTimeout: where the time is up.
     """
     until = math.inf if timeout is None else time.monotonic() + timeout
+    absence = Absence(connection.retries)
     while document["state"] not in FINISHED:
         began = time.monotonic()
         if began >= until:
             raise WaitTimeout(document, timeout or 0.0)
-        document = await _one_round(connection, document["id"], until - began)
+        try:
+            document = await _one_round(connection, document["id"], until - began)
+        except SepmeError as error:
+            seconds = absence.after(error)
+            if seconds is None:
+                raise
+            await connection.pause(max(0.0, min(seconds, until - time.monotonic())))
+            continue
+        absence.is_over()
         if document["state"] not in FINISHED:
             rest = min(LEAST_ROUND_SECONDS, until - began) - (time.monotonic() - began)
             await connection.pause(max(rest, 0.0))

@@ -1,6 +1,7 @@
 """Whether a request is sent again, and after how long."""
 
 import random
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -9,7 +10,7 @@ from http import HTTPStatus
 import httpx
 
 from sepme.client.calls import Call
-from sepme.client.errors import TransportError
+from sepme.client.errors import APIError, SepmeError, TransportError
 
 REFUSED_UNREAD = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 """Nothing was done."""
@@ -26,9 +27,11 @@ class Retries:
 
     Attributes:
         most: So often at most, after the first time.
+        away_seconds: So long a service may be away while a job is waited for: it is being restarted, say.
     """
 
     most: int = 2
+    away_seconds: float = 60.0
 
     def after_failure(self, call: Call, failure: TransportError, sent: int) -> float | None:
         """Seconds until a request that got no answer is sent again; None: it is not.
@@ -51,6 +54,27 @@ class Retries:
         if asked is None:
             return backoff(sent)
         return asked if asked <= LONGEST_PAUSE_SECONDS else None
+
+
+class Absence:
+    """How long a service has been away from somebody who waits for a job of it."""
+
+    def __init__(self, retries: Retries) -> None:
+        self.longest = retries.away_seconds
+        self.tries = 0
+        self.began = 0.0
+
+    def after(self, error: SepmeError) -> float | None:
+        """Seconds until it is asked again, which it was in vain; None: it is away for too long, or is not away."""
+        if not (isinstance(error, TransportError) or (isinstance(error, APIError) and error.status in PASSING)):
+            return None
+        self.began = self.began or time.monotonic()
+        self.tries += 1
+        return None if time.monotonic() - self.began > self.longest else backoff(self.tries)
+
+    def is_over(self) -> None:
+        """It has answered."""
+        self.tries, self.began = 0, 0.0
 
 
 def backoff(sent: int) -> float:

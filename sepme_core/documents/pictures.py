@@ -1,6 +1,6 @@
 """The record by which a picture can be made again, and pictures as they are answered."""
 
-from typing import NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 from sepme_core.documents.requests import BatchSpan, MaskDocument, PictureRequestDocument
 
@@ -80,6 +80,38 @@ class ImageDocument(PictureDocument):
     record: PictureRecordDocument
     replay: ReplayDocument | None
     created_at: str
+
+
+class SignerDocument(TypedDict):
+    """Who signed a picture; see `provenance.inspection.SignerSeen`."""
+
+    subject: str
+    issuer: str
+    keyid: str
+    known: bool | None
+
+
+class StatedIncrement(TypedDict):
+    """A concept that was erased in a picture, and what stands for it here; the front end writes it."""
+
+    name: str
+    version: int | None
+    digest: str
+    stands: bool
+    state: str | None
+
+
+class InspectionDocument(TypedDict):
+    """What a picture says of itself; the front end writes it and clients read it."""
+
+    state: Literal["valid", "invalid", "unsigned"]
+    reason: str | None
+    signer: SignerDocument | None
+    generator: str | None
+    statement: dict[str, Any] | None
+    record: dict[str, Any] | None
+    base_served: bool | None
+    increments: list[StatedIncrement]
 
 
 class PicturesDocument(TypedDict):

@@ -5,7 +5,7 @@ from dataclasses import fields
 import pytest
 from pydantic import BaseModel
 
-from app import audit, health, model
+from app import audit, health, inspections, model
 from app.attestations import routes as attestations
 from app.concepts import schemas as concepts
 from app.generation.schemas import GenerateBody
@@ -36,6 +36,9 @@ from sepme_core.drawing.request import PictureRequest
         (jobs.Progress, answers.ProgressDocument),
         (images.ImageDocument, pictures.ImageDocument),
         (images.Replay, pictures.ReplayDocument),
+        (inspections.InspectionDocument, pictures.InspectionDocument),
+        (inspections.Signer, pictures.SignerDocument),
+        (inspections.StatedIncrement, pictures.StatedIncrement),
         (protected.ProtectedDocument, answers.ProtectedDocument),
         (audit.AuditEntry, answers.AuditDocument),
         (attestations.Envelope, answers.EnvelopeDocument),

@@ -98,6 +98,6 @@ def over_the_dead_line(dead_line: FaultyLine) -> Iterator[Client]:
         yield client
 
 
-def plain_client(url: str, key: str | None = None, retries: int = 2) -> Client:
+def plain_client(url: str, key: str | None = None, retries: int = 2, away_seconds: float = 60.0) -> Client:
     # No certificates: reading them takes longer than most tests.
-    return Client(url, key, retries=retries, transport=httpx.HTTPTransport(verify=False))
+    return Client(url, key, retries=retries, away_seconds=away_seconds, transport=httpx.HTTPTransport(verify=False))

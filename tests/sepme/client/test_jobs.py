@@ -21,7 +21,7 @@ from sepme_core.settings import Settings
 from tests.app import working
 from tests.app.running import RunningService, running
 from tests.sepme.client.conftest import plain_client
-from tests.sepme.client.faults import AnswerLost, CutAfter, FaultyLine, Reset, faulty_line
+from tests.sepme.client.faults import Answered, AnswerLost, CutAfter, Fault, FaultyLine, Reset, faulty_line
 
 Told = sepme.Job[sepme.Blocking, ConceptDocument]
 
@@ -193,6 +193,32 @@ def test_a_stream_that_breaks_is_taken_up_where_it_broke(
     job: Told = sepme.Job(over_the_line.connection, told.document)
     assert [event.id for event in job.events()] == [1, 2, 3, 4]
     assert line.headers("Last-Event-ID") == [None, "1", "1", "3"]
+
+
+AWAY: list[Fault] = [Reset(), Reset(), Answered(503, {}, b"")]
+"""All that a request and its retries get."""
+
+
+@pytest.mark.usefixtures("_worker")
+def test_a_service_that_is_away_for_a_while_is_waited_for(over_the_line: Client, line: FaultyLine) -> None:
+    job = over_the_line.concepts.erase(f"away-{time.monotonic_ns()}", wait=False)
+    line.faults[:] = [*AWAY, *AWAY]
+    assert job.wait(timeout=60).state == "succeeded"
+    assert line.faults == []
+    line.faults[:] = [*AWAY, *AWAY]
+    assert [event.kind for event in job.events()][-1] == "succeeded"
+    assert line.faults == []
+
+
+def test_one_that_stays_away_is_not(line: FaultyLine, told: Told) -> None:
+    line.faults[:] = [*AWAY, *AWAY, *AWAY]
+    with plain_client(line.url, retries=2, away_seconds=0.0) as impatient:
+        job: Told = sepme.Job(impatient.connection, told.document)
+        with pytest.raises(sepme.ServiceUnavailable):
+            job.wait()
+        with pytest.raises(sepme.ServiceUnavailable):
+            list(job.events())
+    assert len(line.faults) == 3
 
 
 def test_a_stream_that_tells_nothing_new_is_given_up(
