@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -407,6 +407,14 @@ def _expand(path: Path) -> str:
         return str(path.expanduser())
     except RuntimeError as error:  # of another user, whom nobody knows
         raise ValueError(f"{path} cannot be expanded: {error}") from error
+
+
+def refusal_said(refusal: ValidationError) -> list[str]:
+    """Say each value that cannot be used, by its variable, on a line of its own."""
+    named = [("_".join(str(part) for part in error["loc"]).upper(), error["msg"]) for error in refusal.errors()]
+    return [
+        f"  {f'SEPME_{name}' if name else 'settings'}: {said.removeprefix('Value error, ')}" for name, said in named
+    ]
 
 
 PAGE = Path(__file__).parents[1] / "docs" / "settings.md"

@@ -1,35 +1,24 @@
 """`python -m app.attestations`, which is `sepme bundle`: of a concept or a picture, beside a service or without."""
 
 import argparse
-import os
 import secrets
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import ValidationError
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.attestations.evidence import identity, pack, pack_picture, shown, shown_of_picture
 from app.images.routes import read_png
-from app.problems import Problem
+from app.operating import CannotDo, add_home, operate
 from sepme_core.canonical import digest_of_bytes
 from sepme_core.provenance import pixels
-from sepme_core.registry import errors, images
+from sepme_core.registry import images
 from sepme_core.registry.blobs import open_blobs
 from sepme_core.registry.database import make_engine, reading
 from sepme_core.registry.tables import Image
 from sepme_core.settings import Settings
-
-DONE, CANNOT = 0, 2
-PRIVATE_UMASK = 0o077
-"""What is in a bundle, prompts and pictures of what is erased, is nobody else's until it is passed on."""
-
-
-class CannotDo(Exception):
-    """It cannot be done as asked; the message says why and what helps."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,20 +30,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     if (chosen.name is None) == (chosen.picture is None):
         parser.error("name a concept, or a picture by --picture")
-    os.umask(PRIVATE_UMASK)
-    if chosen.home:
-        os.environ["SEPME_HOME"] = chosen.home
-    try:
-        what, data = made(Settings(), chosen.name, chosen.picture)
+
+    def work(settings: Settings) -> None:
+        what, data = made(settings, chosen.name, chosen.picture)
         _write(chosen.file, data)
-    except Problem as problem:
-        return _refuse(f"{problem.detail} {problem.remedy}")
-    except (CannotDo, errors.RegistryError, ValidationError) as reason:
-        return _refuse(str(reason))
-    except SQLAlchemyError as reason:
-        return _refuse(f"the registry cannot be used: {getattr(reason, 'orig', None) or reason}")
-    print(f"{chosen.file}: the bundle of {what!r}, {len(data)} bytes; `sepme verify --bundle` checks it")
-    return DONE
+        print(f"{chosen.file}: the bundle of {what!r}, {len(data)} bytes; `sepme verify --bundle` checks it")
+
+    return operate(work, chosen.home)
 
 
 def made(settings: Settings, name: str | None, picture: str | None = None) -> tuple[str, bytes]:
@@ -116,11 +98,6 @@ def _write(file: Path, data: bytes) -> None:
         beside.unlink(missing_ok=True)
 
 
-def _refuse(reason: str) -> int:
-    print(f"sepme: {reason}", file=sys.stderr)
-    return CANNOT
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sepme bundle",
@@ -131,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("name", nargs="?", help="the concept")
     parser.add_argument("--picture", metavar="ID|PNG", help="a picture that was asked for: its id, or its file")
     parser.add_argument("file", type=Path, help="where to write it; what is there is replaced")
-    parser.add_argument("--home", help="the state folder (SEPME_HOME)")
+    add_home(parser)
     return parser
 
 

@@ -9,23 +9,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from app.operating import CannotDo, add_home, operate
+from sepme_core.keys_in_words import SCOPES_SAID, in_words
 from sepme_core.registry import audit_heads, database, errors, key_secrets, keys
 from sepme_core.settings import Settings
 from sepme_core.terms import OPERATOR, SCOPES, Floor, is_slug
 
-DONE, CANNOT = 0, 2
 LISTED = 1000
 FIRST = "admin"
-PRIVATE_UMASK = 0o077
-"""Of what is made here: prompts and hashes are nobody else's."""
-
-
-class CannotDo(Exception):
-    """It cannot be done as asked; the message says why and what helps."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,19 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns: the exit status, 0, or 2 where it cannot be done as asked.
     """
     chosen = _parser().parse_args(arguments)
-    os.umask(PRIVATE_UMASK)
-    if chosen.home:
-        os.environ["SEPME_HOME"] = chosen.home
-    try:
-        answer = _in_registry(Settings(), _WORK[chosen.of_keys], chosen)
-    except (CannotDo, key_secrets.PepperUnusable, errors.RegistryError, ValidationError) as reason:
-        print(f"sepme: {_explained(reason)}", file=sys.stderr)
-        return CANNOT
-    except SQLAlchemyError as reason:
-        print(f"sepme: the registry cannot be used: {getattr(reason, 'orig', None) or reason}", file=sys.stderr)
-        return CANNOT
-    print(json.dumps(answer, indent=1) if chosen.json else "\n".join(_lines(answer)))
-    return DONE
+
+    def work(settings: Settings) -> None:
+        answer = _in_registry(settings, _WORK[chosen.of_keys], chosen)
+        print(json.dumps(answer, indent=1) if chosen.json else "\n".join(in_words(answer)))
+
+    return operate(work, chosen.home, _explained)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -55,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Keys for `Authorization: Bearer`. With the first one the service closes to all who have none.",
     )
     of_keys = parser.add_subparsers(dest="of_keys", required=True)
-    creating = of_keys.add_parser("create", help="make a key, and show it once", epilog=_scopes_said())
+    creating = of_keys.add_parser("create", help="make a key, and show it once", epilog=SCOPES_SAID)
     creating.add_argument("name", help="whose it is: jobs and pictures belong to the name")
     creating.add_argument("--scope", action="append", required=True, metavar="SCOPE", help="what it is good for; again")
     creating.add_argument(
@@ -78,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     rotating.add_argument("--overlap-seconds", type=float, default=0.0, help="so long the old secret is good too (0)")
     for each in of_keys.choices.values():
         each.add_argument("--json", action="store_true", help="print one JSON document")
-        each.add_argument("--home", help="the state folder (SEPME_HOME)")
+        add_home(each)
     return parser
 
 
@@ -185,7 +171,7 @@ def _checked_floor(floor: list[str]) -> Floor:
     return listed
 
 
-def _explained(reason: Exception) -> str:
+def _explained(reason: errors.RegistryError) -> str:
     match reason:
         case errors.KeyNameTaken():
             return f"{reason}: choose another name, or rotate that one (sepme keys rotate {reason.name})"
@@ -196,29 +182,6 @@ def _explained(reason: Exception) -> str:
         case errors.FloorUnknown():
             return f"{reason}: erase it first, a floor of it would refuse every picture"
     return str(reason)
-
-
-def _lines(answer: Mapping[str, Any]) -> list[str]:
-    if "file" in answer:
-        made = f"A key for admin lies in {answer['file']}."
-        return [made if answer["made"] else "There are keys: none was made."]
-    if "items" in answer:
-        return [_line(key) for key in answer["items"]] or ["No key was made yet: this machine alone is answered."]
-    said = [_line(answer)]
-    if "key" in answer:
-        said += ["", answer["key"], "", "It is shown this once. Send it as `Authorization: Bearer …`."]
-    return said
-
-
-def _line(key: Mapping[str, Any]) -> str:
-    floor = key["floor"] if isinstance(key["floor"], str) else ", ".join(key["floor"])
-    ends = f"revoked {key['revoked_at']}" if key["revoked_at"] else f"expires {key['expires_at'] or 'never'}"
-    used = f"used {key['used_at'] or 'never'}"
-    return f"{key['name']}  {key['id']}  scopes {', '.join(key['scopes'])}  floor {floor}  {ends}  {used}"
-
-
-def _scopes_said() -> str:
-    return "Scopes: " + "; ".join(f"{scope}: {words}" for scope, words in SCOPES.items()) + "."
 
 
 if __name__ == "__main__":
