@@ -10,6 +10,7 @@ from typer.main import get_command
 from sepme.commands.audit import audit
 from sepme.commands.bundle import bundle
 from sepme.commands.concepts import concepts
+from sepme.commands.doctor import doctor
 from sepme.commands.endings import DONE, INTERRUPTED, SAID, USAGE, CannotDo
 from sepme.commands.erase import erase
 from sepme.commands.generate import generate
@@ -52,7 +53,7 @@ BY_PANEL: Sequence[tuple[str, Sequence[Command], Sequence[Command]]] = (
     (CONCEPTS, (erase, restore, purge, generate, concepts), ()),
     (WORK, (jobs, events), ()),
     (EVIDENCE, (audit, bundle), (inspect, verify)),
-    (SERVICE, (), (serve, version)),
+    (SERVICE, (), (serve, doctor, version)),
 )
 """What speaks to a service, and what does not, in the order in which help lists them."""
 for panel, at_service, on_machine in BY_PANEL:

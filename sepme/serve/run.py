@@ -125,7 +125,7 @@ def _serve(settings: Settings, home: Path, verbose: bool) -> None:
     orphans = pid_files.end_orphans(home / "run", ORPHANS_SECONDS)
     if orphans:
         _say(f"Ended what an earlier run left behind: {', '.join(orphan.name for orphan in orphans)}.")
-    _check_port(settings)
+    check_port(settings)
     watcher = threading.Thread(target=_greet, args=(address(settings),), name="greeting", daemon=True)
     supervisor = Supervisor(processes.children(settings, home), home, _say, echo=_say if verbose else None)
     watcher.start()
@@ -139,8 +139,12 @@ def address(settings: Settings) -> str:
     return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
 
 
-def _check_port(settings: Settings) -> None:
-    """Find out now, rather than from a child that dies again and again."""
+def check_port(settings: Settings) -> None:
+    """Find out now, rather than from a child that dies again and again.
+
+    Raises:
+        CannotServe: the address is not this machine's, or the port is taken.
+    """
     try:
         found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
     except socket.gaierror as unknown:

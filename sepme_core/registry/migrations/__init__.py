@@ -22,21 +22,29 @@ def configuration(connection: Connection | None = None) -> Config:
     return config
 
 
-def upgrade(connection: Connection) -> bool:
-    """Run what is missing, in the transaction that `connection` is in; returns whether anything was.
+def is_outstanding(connection: Connection) -> bool:
+    """Tell whether something is missing of this release's tables.
 
     Raises:
         DatabaseNewer: where the database is at a revision that is not among these files.
     """
-    config = configuration(connection)
-    scripts = ScriptDirectory.from_config(config)
+    scripts = ScriptDirectory.from_config(configuration(connection))
     revision = MigrationContext.configure(connection).get_current_revision()
     if revision is not None:
         try:
             scripts.get_revision(revision)
         except CommandError as error:
             raise DatabaseNewer(revision) from error
-    if revision == scripts.get_current_head():
+    return revision != scripts.get_current_head()
+
+
+def upgrade(connection: Connection) -> bool:
+    """Run what is missing, in the transaction that `connection` is in; returns whether anything was.
+
+    Raises:
+        DatabaseNewer: as `is_outstanding` says.
+    """
+    if not is_outstanding(connection):
         return False
-    command.upgrade(config, "head")
+    command.upgrade(configuration(connection), "head")
     return True

@@ -23,7 +23,7 @@ sys.exit(status)
 """
 COMMANDS = (
     *("erase", "restore", "purge", "generate", "concepts", "protected", "jobs", "events", "audit", "inspect", "bundle"),
-    *("verify", "serve", "keys", "version"),
+    *("verify", "serve", "doctor", "keys", "version"),
 )
 
 
