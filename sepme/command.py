@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -71,6 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns: the exit status, as `endings` has it.
     """
     asked = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without a character shows another, and nothing fails
     try:
         ended = get_command(application).main(asked, prog_name="sepme", standalone_mode=False)
     except CannotDo as reason:

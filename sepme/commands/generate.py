@@ -77,7 +77,7 @@ def generate(
     if not as_json and (show or (show is None and pictures.can_be_shown())):
         shown = [pictures.show(png) for _, png in drawn]
         if show and not all(shown):
-            printing.note("sepme: This terminal cannot show them, or textual-image is not installed (sepme doctor).")
+            printing.note("sepme: They cannot be shown here: that takes a terminal, and textual-image (sepme doctor).")
     return DONE
 
 

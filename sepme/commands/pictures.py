@@ -90,6 +90,8 @@ def can_be_shown() -> bool:
 
 def show(png: bytes) -> bool:
     """Show a picture as well as the terminal can: by its graphics, else as half blocks; tells whether it was shown."""
+    if not can_be_shown():
+        return False
     try:
         from textual_image.renderable import Image  # asks the terminal
     except ImportError:

@@ -14,6 +14,7 @@ def examine() -> Iterator[Finding]:
     yield installation.of_worker()
     if unshown := installation.of_pictures():
         yield unshown
+    yield installation.of_client()
     settings, found = installation.settings()
     yield from found
     if settings is not None:

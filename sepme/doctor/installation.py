@@ -9,6 +9,8 @@ from importlib.util import find_spec
 from pydantic import ValidationError
 
 from sepme import __version__
+from sepme.commands.endings import CannotDo
+from sepme.commands.service import chosen
 from sepme_core.documents.diagnosis import Finding, failed, ok, warning
 from sepme_core.extras import worker_lacking
 from sepme_core.settings import Settings, refusal_said
@@ -40,6 +42,16 @@ def of_pictures() -> Finding | None:
     if find_spec("textual_image") is not None:
         return None
     return warning("pictures", "they cannot be shown on the terminal", "pip install textual-image")
+
+
+def of_client() -> Finding:
+    """Which service the command line speaks to, and whether profile and key can be used."""
+    try:
+        service = chosen(None, None, None)
+    except CannotDo as reason:
+        return failed("client", str(reason), "Until then commands that speak to a service refuse, too.")
+    named = f"named by {service.said_by}" if service.said_by else "this machine's"
+    return ok("client", f"commands speak to {service.url}, {named}, {'with a key' if service.key else 'without a key'}")
 
 
 def settings() -> tuple[Settings | None, list[Finding]]:

@@ -1,5 +1,6 @@
 """The front end's own installation: its processes, with the packages that pyproject.toml asks for without an extra."""
 
+import json
 import os
 import re
 import subprocess
@@ -103,6 +104,15 @@ def test_what_needs_a_worker_names_the_extra_before_anything_is_started(
     (said,) = done.stderr.splitlines()
     assert said.startswith("sepme: torch, ")
     assert said.endswith("pip install 'sepme[worker]'")
+    assert not Path(environment["SEPME_HOME"]).exists()
+
+
+def test_the_doctor_says_that_it_is_missing_and_looks_at_the_rest(environment: dict[str, str]) -> None:
+    done = python(environment, "-m", "sepme.command", "doctor", "--json")
+    found = {each["name"]: each["state"] for each in json.loads(done.stdout)["findings"]}
+    assert (found["worker"], found["database"], found["broker"], found["model"]) == ("warning", "ok", "ok", "ok")
+    assert "torch" not in found
+    assert done.returncode == 0, done.stdout
     assert not Path(environment["SEPME_HOME"]).exists()
 
 

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine
 
 from sepme.commands import certificates, printing
+from sepme_core import problems
 from sepme_core.registry.blobs import Blobs
 from tests.app import working
 from tests.app.running import RunningService
@@ -97,6 +98,20 @@ def test_protected_prompts_are_listed_added_and_removed(run: Run, service: Runni
     assert run("protected", "add", "acme").status == 2
     assert run("protected", "remove", "acme", "--case", "1").out == "acme is protected no longer.\n"
     assert run("protected", "remove", "acme").status == 2
+
+
+def test_to_protect_what_a_worker_refuses_is_1_with_the_problem(
+    run: Run, erased: None, engine: Engine, blobs: Blobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del erased
+    working.erase(engine, blobs, run("erase", "dog", "--irrevocable", "--no-wait", "--json").document["id"])
+    refusal = problems.CONCEPT_IRREVOCABLE.document("It would weaken 'dog'.", "Protect less.")
+    monkeypatch.setitem(working.DO, "protect", lambda engine, _blobs, job: working.fail(engine, job, **refusal))
+    with working.working(engine, blobs):
+        said = run("protected", "add", "acme", "--prompt", "Acme")
+    assert said.status == 1
+    assert "It would weaken 'dog'." in said.err
+    assert "Protect less." in said.err
 
 
 def test_the_audit_is_told_by_case(run: Run, erased: None) -> None:

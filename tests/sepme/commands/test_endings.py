@@ -30,7 +30,7 @@ COMMANDS = (
 def typed(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     """Run the real program."""
     command = (sys.executable, "-m", "sepme.command", *arguments)
-    wide = {"COLUMNS": "200", "PATH": "", **environment}
+    wide = {"COLUMNS": "200", "PATH": "", "XDG_CONFIG_HOME": "/nowhere", **environment}
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=wide, cwd=_CHECKOUT)
 
 
@@ -55,6 +55,12 @@ def test_what_was_typed_wrong_is_2_and_names_the_help() -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert "sepme concepts --help" in done.stderr
     assert "Did you mean 'erase'" in typed("eras").stderr
+
+
+def test_a_terminal_that_lacks_characters_shows_others() -> None:
+    done = typed("serve", "--help", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0, done.stderr
+    assert "SEPME_?" in done.stdout
 
 
 def test_no_command_shows_the_help_and_is_2() -> None:

@@ -13,6 +13,7 @@ from sepme.doctor import examination, installation
 @pytest.fixture(autouse=True)
 def home(environment_without_settings: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     del environment_without_settings
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("SEPME_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
 
@@ -49,6 +50,15 @@ def test_a_setting_that_cannot_be_used_is_1_by_its_name(
     said = capsys.readouterr().out
     assert "FAILED   settings: SEPME_PORT: " in said
     assert said.splitlines()[-1].startswith("1 failed")
+
+
+def test_a_profile_that_cannot_be_used_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert installation.of_client()["detail"].endswith("this machine's, without a key")
+    monkeypatch.setenv("SEPME_PROFILE", "studio")
+    found = installation.of_client()
+    assert found["state"] == "failed"
+    assert "has no profile 'studio'" in found["detail"]
 
 
 @pytest.mark.slow
