@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _usage(reason: typer.TyperException) -> str:
     """What is wrong with what was typed, and where its help is; "" where the help was shown for want of a command."""
     said, context = reason.format_message(), getattr(reason, "ctx", None)
-    return f"{said} See: {context.command_path} --help" if said and context is not None else said
+    return f"{said.rstrip('.')}. See: {context.command_path} --help" if said and context is not None else said
 
 
 def _refuse(reason: str, status: int) -> int:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sepme.client import Client
 
 PROGRAM = "app.keys"
+MOST_DAYS = 100 * 365
 WHERE = (
     "On this machine's registry, beside a service or without one, unless a service is named (--url, --profile, "
     "SEPME_URL, SEPME_PROFILE, or the default profile): then there, with a key for `admin`. It is said on stderr which."
@@ -44,7 +45,7 @@ def create(
         ),
     ] = None,
     expires_in_days: Annotated[
-        float | None, typer.Option(metavar="DAYS", help="It ends by itself; never unless said.")
+        float | None, typer.Option(metavar="DAYS", min=0, max=MOST_DAYS, help="It ends by itself; never unless said.")
     ] = None,
     waiting_jobs: Annotated[int | None, typer.Option(metavar="N", help="Jobs of it that may wait at once.")] = None,
     pictures_a_minute: Annotated[int | None, typer.Option(metavar="N", help="Pictures a minute.")] = None,

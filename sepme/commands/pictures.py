@@ -101,7 +101,8 @@ def show(png: bytes) -> bool:
 
     console = Console()
     with Pillow.open(io.BytesIO(png)) as picture:
-        shown = Image(picture.convert("RGB"), width=min(picture.width, SHOWN_COLUMNS, console.width))
+        columns = min(picture.width, SHOWN_COLUMNS, console.width)
+        shown = Image(picture.convert("RGB"), width=columns, height="auto")
     try:
         console.print(shown)
     except (ArithmeticError, OSError, ValueError):  # terminals that tell no size of theirs, or a wrong one

@@ -53,10 +53,9 @@ def purge(
     with connected(url, key_file, profile, as_json=as_json) as client:
         concept = client.concepts.get(name)
         if not yes:
-            count = len(concept["versions"])
-            typer.confirm(
-                f"Forget {concept['name']} ({concept['state']}, {count} versions) for good?", abort=True, err=True
-            )
+            count = f"{len(concept['versions'])} version{'' if len(concept['versions']) == 1 else 's'}"
+            if not typer.confirm(f"Forget {concept['name']} ({concept['state']}, {count}) for good?", err=True):
+                raise CannotDo(f"{name} was not purged")
         client.concepts.purge(name, case=case, reason=reason)
     if as_json:
         printing.document({"purged": name})
