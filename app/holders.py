@@ -15,7 +15,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.problems import Problem
-from app.problems.handlers import answer_database, respond
+from app.problems.handlers import database_problem, respond
 from app.services import Services
 from sepme_core import problems, terms
 from sepme_core.addresses import is_loopback
@@ -26,9 +26,12 @@ ANONYMOUS = "anonymous"
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 """Whoever sends one of these passes on somebody else's request, from wherever that came."""
 
-OPEN = frozenset(
+PAGES = frozenset({("GET", "/")})
+"""Pages of the studio. Anybody gets the frame; what stands in it is for a holder, by the scopes of the API's calls."""
+
+OPEN = PAGES | frozenset(
     {
-        ("GET", "/"),
+        ("GET", "/studio/static/{digest}/{name}"),
         ("GET", "/docs"),
         ("GET", "/openapi.json"),
         ("GET", "/livez"),
@@ -120,15 +123,16 @@ class HolderMiddleware:
         if scope["type"] != "http" or _is_open(scope["path"]):
             await self.app(scope, receive, send)
             return
-        request = Request(scope)
+        state = scope.setdefault("state", {})
         try:
-            scope.setdefault("state", {})["holder"] = await self._holder(scope)
-        except Problem as problem:
-            await respond(request, problem)(scope, receive, send)
-        except SQLAlchemyError as error:
-            await (await answer_database(request, error))(scope, receive, send)
-        else:
-            await self.app(scope, receive, send)
+            state["holder"] = await self._holder(scope)
+        except (Problem, SQLAlchemyError) as error:
+            problem = error if isinstance(error, Problem) else database_problem(scope, error)
+            if not _is_page(scope["path"]):
+                await respond(Request(scope), problem)(scope, receive, send)
+                return
+            state["refused"] = problem
+        await self.app(scope, receive, send)
 
     async def _holder(self, scope: Scope) -> Holder:
         sent = Headers(scope=scope).getlist("authorization")
@@ -170,7 +174,14 @@ class HolderMiddleware:
 
 
 def _is_open(path: str) -> bool:
-    return ("GET", path) in OPEN or path.startswith("/problems/")
+    if path.startswith(("/problems/", "/studio/static/")):
+        return True
+    return ("GET", path) in OPEN and not _is_page(path)
+
+
+def _is_page(path: str) -> bool:
+    """Whether it is one of the studio, which says itself who is missing what."""
+    return path == "/" or path.startswith("/studio/")
 
 
 def _is_from_this_machine(scope: Scope) -> bool:
@@ -224,9 +235,24 @@ async def check_scope(request: Request) -> None:
     route = (request.method, documented(request.scope["route"].path))
     if route in OPEN:
         return
-    holder, needed = await get_holder(request), NEEDED.get(route, "admin")
+    check_route(await get_holder(request), route)
+
+
+def check_route(holder: Holder, route: tuple[str, str]) -> None:
+    """Refuse a holder whose key is not good for a route.
+
+    Raises:
+        Problem: `scope-missing`.
+    """
+    needed = NEEDED.get(route, "admin")
     if needed is not None:
         refuse_without(holder, needed)
+
+
+def may_use(holder: Holder, route: tuple[str, str]) -> bool:
+    """Whether a holder's key is good for a route."""
+    needed = NEEDED.get(route, "admin")
+    return needed is None or holder.has(needed)
 
 
 def refuse_without(holder: Holder, scope: terms.Scope, what: str = "This") -> None:

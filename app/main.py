@@ -35,6 +35,7 @@ from app.problems.problem import move_to_problem_type
 from app.protected import routes as protected
 from app.reaper import Reaper
 from app.services import Services, open_services
+from app.studio import assets, drawing
 from app.webhooks import routes as webhooks
 from app.webhooks import targets
 from app.webhooks.sender import Sender
@@ -57,6 +58,8 @@ ROUTERS = (
     problems.router,
     health.router,
     pages.router,
+    assets.router,
+    drawing.router,
 )
 
 CONTRACT_VERSION = "1.0.0"

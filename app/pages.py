@@ -1,4 +1,4 @@
-"""GET /, GET /docs: pages of HTML, with nothing loaded from elsewhere; `/docs` is made from the OpenAPI document."""
+"""GET /docs: the calls as a page of HTML, made from the OpenAPI document, with nothing loaded from elsewhere."""
 
 import json
 import re
@@ -13,10 +13,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from app.middleware import root_of
-
-TEMPLATES = Path(__file__).parent / "templates"
-TEMPLATE = (TEMPLATES / "documentation.html").read_text(encoding="utf-8")
+TEMPLATE = (Path(__file__).parent / "templates" / "documentation.html").read_text(encoding="utf-8")
 SCRIPT = """
 const shown = document.querySelectorAll(".key");
 document.getElementById("key").addEventListener("input", event => {
@@ -29,7 +26,6 @@ POLICY = (
     "style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """Of that page: this one script runs, and can send nothing anywhere."""
-HOME = (TEMPLATES / "home.html").read_text(encoding="utf-8")
 Schema = Mapping[str, Any]
 router = APIRouter(include_in_schema=False)
 
@@ -38,12 +34,6 @@ router = APIRouter(include_in_schema=False)
 async def get_documentation(request: Request) -> HTMLResponse:
     """The calls, for people. Swagger's page would have to be loaded from elsewhere, which many places cannot."""
     return HTMLResponse(page(request.app.openapi()), headers={"Content-Security-Policy": POLICY})
-
-
-@router.get("/")
-async def get_home(request: Request) -> HTMLResponse:
-    """A short page; it loads nothing from elsewhere."""
-    return HTMLResponse(HOME.replace("{root}", escape(root_of(request))))
 
 
 def page(document: Schema) -> str:

@@ -146,12 +146,17 @@ def allowed_methods(request: Request) -> list[str]:
 
 async def answer_database(request: Request, error: Exception) -> Response:
     """Answer a lost connection or a lock as a reason to wait, and any other database error as a fault of ours."""
+    return respond(request, database_problem(request.scope, error))
+
+
+def database_problem(scope: Scope, error: Exception) -> Problem:
+    """The same as the problem that it is."""
     lost = isinstance(error, OperationalError | InterfaceError | PoolTimeoutError)
     if not lost and not (isinstance(error, DBAPIError) and error.connection_invalidated):
-        return respond(request, incident(request.scope, error))
+        return incident(scope, error)
     logger.warning("The database is not usable: %s", getattr(error, "orig", None) or error)
     detail = "The request could not be read from or written to the database; nothing was changed."
-    return respond(request, Problem(problems.DATABASE_UNAVAILABLE, detail, headers={"Retry-After": "5"}))
+    return Problem(problems.DATABASE_UNAVAILABLE, detail, headers={"Retry-After": "5"})
 
 
 def incident(scope: Scope, error: Exception) -> Problem:
