@@ -61,7 +61,7 @@ def _content(session: Session, holder: Holder) -> dict[str, Any]:
     return {
         "model": model,
         "problem": problem,
-        "prompt": _prompt(model),
+        "prompt": _prompt(model, {each["name"] for each in listed["items"] if each["state"] == "erased"}),
         "concepts": [_switch(each, locked, model) for each in listed["items"]],
         "next_cursor": listed["next_cursor"],
         "floor": sorted(floor),
@@ -85,12 +85,16 @@ def _is_idle(session: Session, holder: Holder) -> bool:
     return not jobs.page_of_texts(session, None, 1, state="queued", kind="generate", actor=actor).items
 
 
-def _prompt(model: ModelDescription | None) -> str:
-    """A prompt that the model is said to draw well."""
+def _prompt(model: ModelDescription | None, erased: set[str]) -> str:
+    """A prompt that the model is said to draw well, of what is erased where it can be: there the masks differ."""
     if model is None or not model["suggestions"]["objects"] or not model["suggestions"]["styles"]:
         return "a photograph of a cat"
     suggested = model["suggestions"]
-    return suggested["prompt"].format(object=suggested["objects"][0], style=suggested["styles"][0])
+    chosen = {
+        "object": next((name for name in suggested["objects"] if name in erased), suggested["objects"][0]),
+        "style": next((name for name in suggested["styles"] if name in erased), suggested["styles"][0]),
+    }
+    return suggested["prompt"].format(**chosen)
 
 
 def _choices(holder: Holder, floor: set[str]) -> list[Choice]:

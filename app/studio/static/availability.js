@@ -6,15 +6,17 @@ import { address } from "./api.js";
 const CALM = 15000;
 const WORRIED = 2500;
 
-/** What to do, by part. */
+/** What to do, by part.
+ * @type {Record<string, string>}
+ */
 const REMEDIES = {
     server: "It may be restarting. If it stays away, start it on its machine: sepme serve.",
     database: "Look at its disk and its connection; what was accepted is kept.",
     broker: "Start the broker (Valkey or Redis). What is asked for meanwhile is kept and taken up then.",
     model: "A worker is loading the model, or none runs. sepme serve starts them; its logs say why one ended.",
     storage: "Make room on the service's disk: until then new work is refused.",
-    erase: "No worker is there to erase. Start one: what is asked for waits until then.",
-    generate: "No worker is there to draw. Start one: what is asked for waits until then.",
+    erase: "Start a worker; what is asked for waits until then.",
+    generate: "Start a worker; what is asked for waits until then.",
 };
 
 /** @type {string} What was away when it was last looked. */

@@ -47,7 +47,9 @@ async function finished(job, signal) {
  * @param {ReadableStream<Uint8Array>} body
  */
 async function* events(body) {
-    const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+    /** @type {TransformStream<any, string>} */
+    const decoder = new TextDecoderStream();
+    const reader = body.pipeThrough(decoder).getReader();
     let rest = "";
     try {
         for (;;) {

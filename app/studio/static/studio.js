@@ -23,6 +23,7 @@ export async function refresh() {
     const found = new DOMParser().parseFromString(text, "text/html");
     const fresh = found.getElementById("page");
     if (!fresh) return;
+    await takeFiles(found);
     const focused = document.activeElement?.id;
     document.title = found.title;
     page().replaceWith(document.adoptNode(fresh));
@@ -30,6 +31,28 @@ export async function refresh() {
     globalThis.htmx?.process(page());
     attend(page());
     if (focused) document.getElementById(focused)?.focus();
+}
+
+/**
+ * Load the styles and scripts that a page names and this one does not have yet; resolves once its styles are there.
+ * @param {Document} found
+ */
+async function takeFiles(found) {
+    const here = new Set([...document.head.querySelectorAll("script[src], link[rel=stylesheet]")].map(named));
+    const loading = [];
+    for (const wanted of found.head.querySelectorAll("script[src], link[rel=stylesheet]")) {
+        if (here.has(named(wanted))) continue;
+        const made = document.createElement(wanted.localName);
+        for (const { name, value } of wanted.attributes) made.setAttribute(name, value);
+        if (made instanceof HTMLLinkElement) loading.push(new Promise((done) => { made.onload = made.onerror = done; }));
+        document.head.append(made);
+    }
+    await Promise.all(loading);
+}
+
+/** @param {Element} element */
+function named(element) {
+    return element.getAttribute("src") ?? element.getAttribute("href");
 }
 
 /**

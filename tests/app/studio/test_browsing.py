@@ -67,7 +67,7 @@ def test_what_is_away_is_said_and_the_page_goes_on_by_itself(
         page.goto(service.url)
         word = page.locator("#availability")
         expect(word).to_contain_text("No worker for pictures")
-        expect(word).to_contain_text("Start one")
+        expect(word).to_contain_text("Start a worker")
         expect(page.get_by_label("Steps")).to_have_count(0)
         assert barriers(page) == []
         working.announce(engine)
