@@ -22,6 +22,7 @@ from sepme_core.registry import jobs
 
 MOST_LISTED = 200
 """Concepts in the page; further ones are asked for by the page itself."""
+TRIED_STEPS = 15
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 
@@ -61,6 +62,7 @@ def _content(session: Session, holder: Holder) -> dict[str, Any]:
     return {
         "model": model,
         "problem": problem,
+        "steps": _steps(model),
         "prompt": _prompt(model, {each["name"] for each in listed["items"] if each["state"] == "erased"}),
         "concepts": [_switch(each, locked, model) for each in listed["items"]],
         "next_cursor": listed["next_cursor"],
@@ -83,6 +85,15 @@ def _is_idle(session: Session, holder: Holder) -> bool:
     """Whether nothing waits to be drawn, of what the holder sees: then the page draws its first picture at once."""
     actor = None if holder.has("jobs:read") else holder.name
     return not jobs.page_of_texts(session, None, 1, state="queued", kind="generate", actor=actor).items
+
+
+def _steps(model: ModelDescription | None) -> int:
+    """Fewer than the model's own where those are many: who tries wants to see soon."""
+    if model is None:
+        return TRIED_STEPS
+    defaults, limits = model["defaults"], model["limits"]
+    least = max(limits["steps"][0], limits.get("least_steps", {}).get(defaults["scheduler"], 1))
+    return min(defaults["steps"], max(TRIED_STEPS, least))
 
 
 def _prompt(model: ModelDescription | None, erased: set[str]) -> str:

@@ -23,16 +23,20 @@ const REMEDIES = {
 let away = "";
 let timer = 0;
 
-/** Look now, and from then on for as long as the page is open. */
+/** Look now, and from then on for as long as the page is seen. */
 export async function watch() {
     clearTimeout(timer);
+    if (document.hidden) return;
     const complaints = await look();
     const now = complaints.map((each) => each.part).join(" ");
     if (away && now !== away) document.dispatchEvent(new CustomEvent("studio:back", { detail: { away: now } }));
     away = now;
     tell(complaints);
+    clearTimeout(timer); // another look may have begun meanwhile
     timer = window.setTimeout(watch, complaints.length ? WORRIED : CALM);
 }
+
+document.addEventListener("visibilitychange", () => { watch(); });
 
 /** @returns {Promise<{part: string, title: string, detail: string}[]>} */
 async function look() {

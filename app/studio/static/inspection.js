@@ -7,7 +7,7 @@ import { ask, read, Refused } from "./api.js";
 /** @typedef {{state: string, reason: string, signer: string, base: string, mask: Named[], request: any, prompt: string | null}} Found */
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
-const ABSENT = new Set([404, 405, 415]);
+const CANNOT_LOOK = new Set([403, 404, 405, 415]);
 const KEPT = ["prompt", "negative_prompt", "seed", "steps", "guidance_scale", "width", "height", "scheduler"];
 
 /**
@@ -55,7 +55,7 @@ async function inspected(file) {
     try {
         return await read("/inspections", { method: "POST", body: new Blob([file], { type: "image/png" }), headers: { "Content-Type": "image/png" } });
     } catch (error) {
-        if (error instanceof Refused && ABSENT.has(error.problem.status)) return null;
+        if (error instanceof Refused && CANNOT_LOOK.has(error.problem.status)) return null;
         throw error;
     }
 }

@@ -144,3 +144,14 @@ def test_the_first_picture_is_drawn_at_once_only_where_nobody_waits_and_no_other
     assert "data-draw-at-once" not in client.get("/", headers={"Sec-Fetch-Site": "cross-site"}).text
     client.post("/generate", json={"prompt": "a cat"})
     assert "data-draw-at-once" not in client.get("/").text
+
+
+def test_the_view_begins_with_few_steps_and_names_the_models_own(client: httpx.Client, engine: Engine) -> None:
+    def steps(own: int, least: int) -> str:
+        limits = working.MODEL["limits"] | {"least_steps": {"ddim": least}}
+        working.announce(engine, defaults=working.MODEL["defaults"] | {"steps": own}, limits=limits)
+        (field,) = re.findall(r'<input type="number" name="steps" value="(\d+)"', client.get("/").text)
+        return str(field)
+
+    assert [steps(50, 1), steps(4, 1), steps(50, 20)] == ["15", "4", "20"]
+    assert "The model&#39;s own: 50" in client.get("/").text

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -161,7 +162,7 @@ def test_prompts_by_masks_are_a_table(service: Service, browser: Browser, shots:
 def test_a_picture_that_is_dropped_brings_its_request_back(
     service: Service, browser: Browser, shots: Path, tmp_path: Path, erased: str
 ) -> None:
-    body = {"prompt": "a fish in sepia style", "seed": 3, "steps": int(FEW), "erased": [erased]}
+    body = {"prompt": "a fish in sepia style ✓", "seed": 3, "steps": int(FEW), "erased": [erased]}
     picture = service.post("/generate", body, wait=300)["result"]["images"][0]
     with service.client as client:
         (tmp_path / "fish.png").write_bytes(client.get(picture["url"]).content)
@@ -170,13 +171,13 @@ def test_a_picture_that_is_dropped_brings_its_request_back(
         drawn(page)
         page.locator("[data-file]").set_input_files(tmp_path / "fish.png")
         found = page.locator("[data-found]")
-        expect(found).to_contain_text("a fish in sepia style")
+        expect(found).to_contain_text("a fish in sepia style ✓")
         expect(found).to_contain_text(f"{erased}: version 1, which serves")
         keep(page, shots, "opened")
         assert barriers(page) == []
         found.get_by_role("button", name="Draw it again").click()
         page.wait_for_url(re.compile("seed=3"))
-        assert page.get_by_role("textbox", name="Prompt", exact=True).input_value() == "a fish in sepia style"
+        assert page.get_by_role("textbox", name="Prompt", exact=True).input_value() == "a fish in sepia style ✓"
         (tmp_path / "other.png").write_bytes(b"no picture at all")
         page.locator("[data-file]").set_input_files(tmp_path / "other.png")
         expect(found).to_contain_text("This is no PNG.")
@@ -192,6 +193,16 @@ def test_the_slider_is_moved_by_keys(service: Service, browser: Browser, erased:
         page.keyboard.down("ArrowRight")
         expect(slider).not_to_have_attribute("aria-valuenow", "50")
         page.keyboard.up("ArrowRight")
+
+
+def test_drawing_goes_on_when_the_service_was_away(service: Service, browser: Browser) -> None:
+    with looking(browser) as page:
+        page.goto(link(service, steps="150", seed="99"))
+        expect(page.get_by_text(re.compile("^Step [1-9]")).first).to_be_visible(timeout=PATIENCE)
+        os.kill(service.pid("api"), signal.SIGKILL)
+        expect(page.locator("#availability")).to_contain_text("The service does not answer.", timeout=PATIENCE)
+        drawn(page)
+        expect(page.locator("#availability")).not_to_contain_text("The service does not answer.", timeout=PATIENCE)
 
 
 @pytest.mark.parametrize(("name", "viewport", "scheme"), LOOKS, ids=[name for name, _, _ in LOOKS])
