@@ -13,10 +13,23 @@ const REMEDIES = {
     server: "It may be restarting. If it stays away, start it on its machine: sepme serve.",
     database: "Look at its disk and its connection; what was accepted is kept.",
     broker: "Start the broker (Valkey or Redis). What is asked for meanwhile is kept and taken up then.",
-    model: "A worker is loading the model, or none runs. sepme serve starts them; its logs say why one ended.",
+    model: "A worker is loading it. If that takes long, the worker's log says why.",
     storage: "Make room on the service's disk: until then new work is refused.",
-    erase: "Start a worker; what is asked for waits until then.",
-    generate: "Start a worker; what is asked for waits until then.",
+    workers: "Start them: sepme serve does, and their logs say why one ended. What is asked for waits until then.",
+    erase: "Start one; what is asked for waits until then.",
+    generate: "Start one; what is asked for waits until then.",
+};
+
+/** @type {Record<string, string>} */
+const TITLES = {
+    server: "The service does not answer",
+    database: "The database is not all well",
+    broker: "The broker is not all well",
+    model: "No model is loaded yet",
+    storage: "There is too little room",
+    workers: "No worker runs",
+    erase: "No worker erases",
+    generate: "No worker draws",
 };
 
 /** @type {string} What was away when it was last looked. */
@@ -38,7 +51,7 @@ export async function watch() {
 
 document.addEventListener("visibilitychange", () => { watch(); });
 
-/** @returns {Promise<{part: string, title: string, detail: string}[]>} */
+/** @returns {Promise<{part: string, detail: string}[]>} */
 async function look() {
     /** @type {any} */
     let found;
@@ -46,30 +59,36 @@ async function look() {
         const answer = await fetch(address("/readyz"), { headers: { Accept: "application/json" } });
         found = await answer.json();
     } catch {
-        return [{ part: "server", title: "The service does not answer.", detail: "" }];
+        return [{ part: "server", detail: "" }];
     }
-    if (!found.workers) return [{ part: "server", title: "The service cannot answer.", detail: String(found.detail ?? "") }];
-    const complaints = [];
-    for (const part of ["database", "model", "broker", "storage"]) {
-        if (found[part].status !== "up") complaints.push({ part, title: `The ${part} is not all well:`, detail: found[part].detail });
-    }
-    for (const [queue, worker] of Object.entries(found.workers)) {
-        if (worker.status !== "up") complaints.push({ part: queue, title: `No worker for ${queue === "erase" ? "erasures" : "pictures"}:`, detail: worker.detail });
-    }
-    if (found.database.status === "down") return complaints.filter((each) => each.part === "database");
-    return complaints;
+    if (!found.workers) return [{ part: "server", detail: String(found.detail ?? "") }];
+    if (found.database.status === "down") return [{ part: "database", detail: found.database.detail }];
+    const queues = Object.keys(found.workers).filter((queue) => found.workers[queue].status !== "up");
+    const none = queues.length === Object.keys(found.workers).length;
+    const parts = ["database", "broker", "storage", "model"].filter((part) => found[part].status !== "up");
+    return [
+        ...parts.map((part) => ({ part, detail: found[part].detail })),
+        ...(none ? [{ part: "workers", detail: "" }] : queues.map((part) => ({ part, detail: found.workers[part].detail }))),
+    ];
 }
 
-/** @param {{part: string, title: string, detail: string}[]} complaints */
-function tell(complaints) {
+/** @param {{part: string, detail: string}[]} found */
+function tell(found) {
+    const none = found.some(({ part }) => part === "workers");
+    const complaints = found.filter(({ part }) => !none || part !== "model"); // which no worker has, then
     const place = document.getElementById("availability");
-    if (!place) return;
+    const said = JSON.stringify(complaints);
+    if (!place || place.dataset.said === said) return;
+    place.dataset.said = said;
     place.hidden = complaints.length === 0;
-    place.replaceChildren(...complaints.map(({ part, title, detail }) => {
+    const details = document.createElement("details");
+    details.open = matchMedia("(min-width: 62rem)").matches;
+    const summary = document.createElement("summary");
+    summary.textContent = `${complaints.map(({ part }) => TITLES[part]).join(". ")}. This page goes on by itself.`;
+    details.append(summary, ...complaints.map(({ part, detail }) => {
         const line = document.createElement("p");
-        const strong = document.createElement("strong");
-        strong.textContent = title;
-        line.append(strong, ` ${detail ? `${detail}. ` : ""}${REMEDIES[part]} This page goes on by itself.`);
+        line.textContent = `${detail ? `${TITLES[part]}: ${detail}. ` : ""}${REMEDIES[part]}`;
         return line;
     }));
+    place.replaceChildren(details);
 }

@@ -1,24 +1,18 @@
 """What every page of the studio does, in a real browser: the key, the frame, word from the service."""
 
-from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, ViewportSize, expect
 from sqlalchemy import Engine
 
 from app.studio.pages import VIEWS
 from tests.app import working
 from tests.app.running import RunningService
-from tests.app.studio.browser import barriers, browsing, looking
+from tests.app.studio.browser import LOOKS, Scheme, barriers, keep, looking, overflows
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsing() as browser:
-        yield browser
 
 
 def test_the_key_is_asked_once_kept_in_the_tab_and_never_in_an_address(
@@ -66,13 +60,37 @@ def test_what_is_away_is_said_and_the_page_goes_on_by_itself(
     with looking(browser) as page:
         page.goto(service.url)
         word = page.locator("#availability")
-        expect(word).to_contain_text("No worker for pictures")
-        expect(word).to_contain_text("Start a worker")
+        expect(word).to_contain_text("No worker runs. This page goes on by itself.")
+        expect(word).to_contain_text("sepme serve")
         expect(page.get_by_label("Steps")).to_have_count(0)
         assert barriers(page) == []
         working.announce(engine)
         expect(page.get_by_label("Steps")).to_be_visible()
         page.context.set_offline(True)
-        expect(word).to_contain_text("The service does not answer.")
+        expect(word).to_contain_text("The service does not answer")
         page.context.set_offline(False)
-        expect(word).not_to_contain_text("The service does not answer.")
+        expect(word).not_to_contain_text("The service does not answer")
+
+
+@pytest.mark.parametrize(("name", "viewport", "scheme"), LOOKS, ids=[name for name, _, _ in LOOKS])
+def test_what_stands_in_the_frame_alone_can_be_read_in_every_look(
+    browser: Browser,
+    service: RunningService,
+    client: httpx.Client,
+    shots: Path,
+    name: str,
+    viewport: ViewportSize,
+    scheme: Scheme,
+) -> None:
+    with looking(browser, viewport, scheme) as page:
+        page.goto(service.url)
+        expect(page.locator("#availability")).to_be_visible()
+        keep(page, shots, f"away-{name}")
+        assert not overflows(page)
+        client.post("/keys", json={"name": "ops", "scopes": ["admin"]}).raise_for_status()
+        page.reload()
+        expect(page.get_by_label("Your key")).to_be_visible()
+        expect(page.locator("#availability")).to_be_visible()
+        keep(page, shots, f"key-{name}")
+        assert barriers(page) == []
+        assert not overflows(page)

@@ -1,7 +1,5 @@
 """The first view with keys, in a real browser, on a worker that draws plain squares at once."""
 
-from collections.abc import Iterator
-
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -10,15 +8,9 @@ from sqlalchemy import Engine
 from sepme_core.registry.blobs import Blobs
 from tests.app import working
 from tests.app.running import RunningService
-from tests.app.studio.browser import barriers, browsing, looking
+from tests.app.studio.browser import barriers, looking
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsing() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -55,6 +55,7 @@ def test_without_a_key_a_service_that_has_keys_shows_the_frame_alone(
     assert (page.status_code, page.headers["cache-control"]) == (200, "no-store")
     assert "asks for a key" in page.text
     assert "data-asks-for-key" in page.text
+    assert "<code>sepme keys create NAME --scope …</code>" in page.text
     assert "van-gogh" not in page.text
     assert "Authorization" in page.headers["vary"]
     with_key = admin.get(path)

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from tests.app.studio.browser import LOOKS, PATIENCE, Scheme, barriers, browsing, keep, looking, overflows
+from tests.app.studio.browser import LOOKS, PATIENCE, Scheme, barriers, keep, looking, overflows
 from tests.sepme.service import Service, serving
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -21,24 +21,11 @@ FEW = "6"
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsing() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Service]:
     """One for all: nothing is erased until `erased` is asked for."""
     del browser  # without one nothing is started
     with serving(tmp_path_factory.mktemp("home"), OMP_NUM_THREADS="1") as service:
         yield service
-
-
-@pytest.fixture(scope="module")
-def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where screenshots are kept: `SHOTS` names a folder, else it is one of pytest's."""
-    named = os.environ.get("SHOTS")
-    return Path(named) if named else tmp_path_factory.mktemp("studio-try")
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +143,7 @@ def test_prompts_by_masks_are_a_table(service: Service, browser: Browser, shots:
             erased,
         ]
         assert barriers(page) == []
-        keep(page, shots, "grid")
+        keep(page, shots, "try-grid")
 
 
 def test_a_picture_that_is_dropped_brings_its_request_back(
@@ -173,7 +160,7 @@ def test_a_picture_that_is_dropped_brings_its_request_back(
         found = page.locator("[data-found]")
         expect(found).to_contain_text("a fish in sepia style ✓")
         expect(found).to_contain_text(f"{erased}: version 1, which serves")
-        keep(page, shots, "opened")
+        keep(page, shots, "try-opened")
         assert barriers(page) == []
         found.get_by_role("button", name="Draw it again").click()
         page.wait_for_url(re.compile("seed=3"))
@@ -200,9 +187,9 @@ def test_drawing_goes_on_when_the_service_was_away(service: Service, browser: Br
         page.goto(link(service, steps="150", seed="99"))
         expect(page.get_by_text(re.compile("^Step [1-9]")).first).to_be_visible(timeout=PATIENCE)
         os.kill(service.pid("api"), signal.SIGKILL)
-        expect(page.locator("#availability")).to_contain_text("The service does not answer.", timeout=PATIENCE)
+        expect(page.locator("#availability")).to_contain_text("The service does not answer", timeout=PATIENCE)
         drawn(page)
-        expect(page.locator("#availability")).not_to_contain_text("The service does not answer.", timeout=PATIENCE)
+        expect(page.locator("#availability")).not_to_contain_text("The service does not answer", timeout=PATIENCE)
 
 
 @pytest.mark.parametrize(("name", "viewport", "scheme"), LOOKS, ids=[name for name, _, _ in LOOKS])
@@ -213,6 +200,6 @@ def test_it_can_be_read_wide_and_narrow_light_and_dark(
     with looking(browser, viewport, scheme) as page:
         page.goto(link(service))
         drawn(page)
-        keep(page, shots, name)
+        keep(page, shots, f"try-{name}")
         assert barriers(page) == []
         assert not overflows(page)
