@@ -131,13 +131,7 @@ def _switch(concept: dict[str, Any], locked: set[str], model: ModelDescription |
         why = "erased for good"
     elif concept["name"] in locked:
         why = "in your key's floor"
-    kept = {name: concept[name] for name in ("name", "kind", "state", "version", "digest", "job")}
-    digests = {str(each["version"]): each["digest"] for each in concept["versions"]}
-    chosen = concept["state"] == "erased" and not another
-    return {
-        **kept,
-        "why": why,
-        "usable": concept["digest"] is not None and not another,
-        "on": chosen,
-        "digests": digests,
-    }
+    usable = concept["digest"] is not None and not another
+    on = usable and (concept["state"] == "erased" or concept["name"] in locked)
+    kept = {name: concept[name] for name in ("name", "state", "version", "digest")}
+    return {**kept, "why": why, "usable": usable, "on": on}

@@ -370,7 +370,7 @@ class TryView extends HTMLElement {
         made.dataset.name = concept.name;
         const input = /** @type {HTMLInputElement} */ (made.querySelector("input"));
         input.value = concept.name;
-        input.checked = concept.state === "erased" && concept.usable;
+        input.checked = concept.usable && (concept.state === "erased" || this.floor.includes(concept.name));
         input.disabled = input.disabled || !concept.usable || concept.why !== "" || this.floor.includes(concept.name);
         /** @type {HTMLElement} */ (made.querySelector(".name")).textContent = concept.name;
         this.querySelector(".concepts .none")?.remove();

@@ -16,7 +16,7 @@ PATHS = [f"/{path}" for _, path, _, _ in VIEWS]
 INLINE = re.compile(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=|javascript:|\shx-on|\sjs:", re.IGNORECASE)
 
 
-def made(admin: httpx.Client, name: str, *scopes: str, floor: str = "none") -> dict[str, str]:
+def made(admin: httpx.Client, name: str, *scopes: str, floor: str | list[str] = "none") -> dict[str, str]:
     """The header of a new key."""
     answer = admin.post("/keys", json={"name": name, "scopes": list(scopes), "floor": floor})
     assert answer.status_code == 201, answer.text
@@ -128,6 +128,18 @@ def test_the_masks_on_offer_are_those_that_the_key_may_have(admin: httpx.Client,
     assert offered(made(admin, "all", "generate", "mask:choose")) == ["least", "active", "chosen"]
     assert offered(made(admin, "some", "generate")) == ["least", "active"]
     assert offered(made(admin, "bound", "generate", floor="active")) == ["active"]
+
+
+def test_what_a_keys_floor_names_is_always_on(
+    admin: httpx.Client, client: httpx.Client, engine: Engine, blobs: Blobs, model: None
+) -> None:
+    del model
+    working.erase(engine, blobs, admin.post("/concepts/van-gogh/erase").json()["id"])
+    admin.delete("/concepts/van-gogh").raise_for_status()
+    key = made(admin, "bound", "generate", "mask:choose", floor=["van-gogh"])
+    page = client.get("/", headers=key).text
+    assert re.search(r'value="van-gogh" checked disabled>\s*<span class="name">van-gogh</span>', page)
+    assert "Pictures of your key always lack: van-gogh." in page
 
 
 def test_who_may_not_draw_is_told_what_it_takes(admin: httpx.Client, client: httpx.Client, model: None) -> None:
