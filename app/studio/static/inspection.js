@@ -3,35 +3,41 @@
 
 import { ask, read, Refused } from "./api.js";
 
-/** @typedef {{name: string, version?: number, digest: string}} Named */
-/** @typedef {{state: string, reason: string, signer: string, base: string, mask: Named[], request: any, prompt: string | null}} Found */
+/** @typedef {{name: string, version?: number | null, digest: string}} Named */
+/** @typedef {{state: string, reason: string, signer: string, served: boolean | null, mask: Named[], request: Record<string, unknown>}} Found */
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
-const CANNOT_LOOK = new Set([403, 404, 405, 415]);
+const TOO_LARGE = 413;
 const KEPT = ["prompt", "negative_prompt", "seed", "steps", "guidance_scale", "width", "height", "scheduler"];
 
 /**
+ * What a picture says of itself: what is signed counts before its record, which anybody may have written.
  * @param {Blob} file
+ * @param {{base_digest: string} | null} model What is served.
  * @returns {Promise<Found>}
  * @throws {Refused} Where the service refuses to look.
  * @throws {Error} Where it is no picture of sepme's; the message says so to the reader.
  */
-export async function inspect(file) {
-    const record = await recordOf(file);
+export async function inspect(file, model) {
+    const own = await recordOf(file);
     const answer = await inspected(file);
-    if (answer === null && record === null) throw new Error("This picture has no record of sepme: another program made it, or wrote it anew.");
-    const statement = answer?.statement ?? {};
-    const known = { ...(answer?.record ?? record ?? {}), ...onlySaid(statement) };
-    if (answer && known.seed === undefined) throw new Error(`This picture has no record of sepme. ${answer.reason ?? ""}`);
+    const record = answer?.record ?? own;
+    if (record === null && !answer?.statement) throw new Error("This picture says nothing of how it was drawn: another program made it, or wrote it anew.");
+    const said = { ...record, ...onlySaid(answer?.statement ?? {}) };
     return {
         state: answer?.state ?? "not checked",
         reason: answer?.reason ?? "",
-        signer: typeof answer?.signer === "string" ? answer.signer : (answer?.signer?.subject ?? ""),
-        base: known.base_digest ?? "",
-        mask: statement.mask?.concepts ?? named(known.increments),
-        request: Object.fromEntries(KEPT.filter((name) => known[name] !== undefined).map((name) => [name, known[name]])),
-        prompt: known.prompt ?? null,
+        signer: answer?.signer ? signer(answer.signer) : "",
+        served: answer ? answer.base_served : said.base_digest === model?.base_digest,
+        mask: answer?.increments ?? named(said.increments),
+        request: Object.fromEntries(KEPT.filter((name) => said[name] !== undefined).map((name) => [name, said[name]])),
     };
+}
+
+/** @param {{subject: string, known: boolean | null}} signer */
+function signer({ subject, known }) {
+    if (known) return `Signed by this service (${subject}).`;
+    return `Signed by ${subject}, ${known === null ? "for which this service can say nothing" : "for which this service's authority does not vouch"}.`;
 }
 
 /** @param {Record<string, unknown>} statement */
@@ -48,14 +54,14 @@ function named(increments) {
 }
 
 /**
- * What the service says of it; null where it cannot look.
+ * What the service says of it; null where it is too large to be sent.
  * @param {Blob} file
  */
 async function inspected(file) {
     try {
-        return await read("/inspections", { method: "POST", body: new Blob([file], { type: "image/png" }), headers: { "Content-Type": "image/png" } });
+        return await read("/inspections", { method: "POST", body: file, headers: { "Content-Type": "image/png" } });
     } catch (error) {
-        if (error instanceof Refused && CANNOT_LOOK.has(error.problem.status)) return null;
+        if (error instanceof Refused && error.problem.status === TOO_LARGE) return null;
         throw error;
     }
 }

@@ -8,10 +8,10 @@ import { sharpen } from "./pictures.js";
 
 /** @type {Record<string, string>} */
 const SAID = {
-    valid: "Signed, and nothing was changed since.",
+    valid: "Nothing of it was changed since it was signed.",
     invalid: "Its signature does not hold:",
-    unsigned: "It carries no signature. What follows is its own record, which anybody may have written.",
-    "not checked": "Its signature was not checked. What follows is its own record.",
+    unsigned: "It carries no signature: what follows is its record, which anybody may have written.",
+    "not checked": "It is too large for the service to check: what follows is its record.",
 };
 
 /**
@@ -58,9 +58,9 @@ async function look(view, file, takeOver) {
     place.replaceChildren(image, words);
     place.scrollIntoView({ block: "nearest" });
     try {
-        const found = await inspect(file);
-        words.replaceChildren(...(await told(found, view.dataset.model ? JSON.parse(view.dataset.model) : null)));
-        if (found.prompt !== null) words.append(again(found, takeOver));
+        const found = await inspect(file, view.dataset.model ? JSON.parse(view.dataset.model) : null);
+        words.replaceChildren(...(await told(found)));
+        if (found.request.prompt !== undefined) words.append(again(found, takeOver));
     } catch (error) {
         const complaint = line("p", error instanceof Error ? error.message : String(error));
         complaint.className = "problem";
@@ -68,24 +68,21 @@ async function look(view, file, takeOver) {
     }
 }
 
-/**
- * @param {Found} found
- * @param {{base_digest: string} | null} model
- */
-async function told(found, model) {
+/** @param {Found} found */
+async function told(found) {
     const state = line("p", "");
     const chip = line("span", found.state);
     chip.className = "chip";
     chip.dataset.state = found.state;
-    state.append(chip, ` ${SAID[found.state] ?? ""} ${found.state === "invalid" ? found.reason : ""} ${found.signer ? `Signed by ${found.signer}.` : ""}`);
+    state.append(chip, ` ${[SAID[found.state], found.state === "invalid" ? found.reason : "", found.signer].filter(Boolean).join(" ")}`);
     const facts = document.createElement("dl");
     facts.className = "facts";
-    if (found.prompt === null) facts.append(line("dt", "Prompt"), line("dd", "not stated"));
+    if (found.request.prompt === undefined) facts.append(line("dt", "prompt"), line("dd", "not stated"));
     for (const [name, value] of Object.entries(found.request)) {
         if (value !== "") facts.append(line("dt", name.replaceAll("_", " ")), line("dd", String(value)));
     }
-    const base = model && found.base && found.base !== model.base_digest ? "another than is served now: the same request draws another picture" : "the one that is served";
-    facts.append(line("dt", "Model"), line("dd", base), line("dt", "Mask"));
+    const base = { true: "the one that is served", false: "another than is served now: the same request draws another picture", null: "not stated" };
+    facts.append(line("dt", "model"), line("dd", base[/** @type {"true"} */ (String(found.served))]), line("dt", "mask"));
     const mask = line("dd", found.mask.length ? "" : "nothing was erased");
     if (found.mask.length) mask.append(await listed(found.mask));
     facts.append(mask);

@@ -113,23 +113,19 @@ export function asCurl(address, bodies) {
 }
 
 /**
+ * For the client of `import sepme`, which takes a key from `SEPME_KEY` by itself.
  * @param {string} address
  * @param {Body[]} bodies
  */
 export function asPython(address, bodies) {
-    const held = key() ? `, headers={"Authorization": f"Bearer {os.environ['SEPME_KEY']}"}` : "";
-    return `${key() ? "import os\n" : ""}from pathlib import Path
-
-import httpx
+    return `import sepme
 
 requests = [
 ${bodies.map((body) => `    ${JSON.stringify(body)},`).join("\n")}
 ]
-with httpx.Client(base_url=${JSON.stringify(address)}, timeout=330${held}) as client:
+with sepme.Client(${JSON.stringify(address.replace(/\/$/, ""))}) as client:
     for number, request in enumerate(requests):
-        answer = client.post("generate", json=request, headers={"Prefer": "wait=300"})
-        picture = answer.raise_for_status().json()["result"]["images"][0]
-        Path(f"{number}.png").write_bytes(client.get(picture["url"].lstrip("/")).content)`;
+        client.generate(**request).images[0].save(f"{number}.png")`;
 }
 
 /** @param {Body[]} bodies */

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -13,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from tests.app.studio.browser import LOOKS, PATIENCE, Scheme, barriers, keep, looking, overflows
-from tests.sepme.service import Service, serving
+from tests.sepme.service import CHECKOUT, Service, serving
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 FEW = "6"
@@ -95,11 +96,17 @@ def test_the_same_noise_under_the_masks_and_the_requests_that_show_it(
         assert [answer["result"]["mask"]["concepts"] != [] for answer in answers] == [False, True]
 
 
-def test_the_lines_for_curl_run_as_they_stand(service: Service, browser: Browser) -> None:
+def test_the_lines_for_curl_and_python_run_as_they_stand(service: Service, browser: Browser, tmp_path: Path) -> None:
     with looking(browser) as page:
         page.goto(link(service, prompt='a cat, it\'s "quoted"'))
         drawn(page)
         lines = page.locator("#code-curl").inner_text().split("\n\n")[0]
+        page.get_by_role("tab", name="Python").click()
+        program = page.locator("#code-python").inner_text()
+    subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(CHECKOUT)}, check=True
+    )
+    assert (tmp_path / "0.png").read_bytes().startswith(b"\x89PNG")
     answered = json.loads(subprocess.run(["bash", "-c", lines], capture_output=True, text=True, check=True).stdout)
     assert answered["request"]["prompt"] == 'a cat, it\'s "quoted"'
     assert answered["state"] == "succeeded"
@@ -160,11 +167,18 @@ def test_a_picture_that_is_dropped_brings_its_request_back(
         found = page.locator("[data-found]")
         expect(found).to_contain_text("a fish in sepia style ✓")
         expect(found).to_contain_text(f"{erased}: version 1, which serves")
+        expect(found).to_contain_text("Nothing of it was changed since it was signed. Signed by this service")
         keep(page, shots, "try-opened")
         assert barriers(page) == []
         found.get_by_role("button", name="Draw it again").click()
         page.wait_for_url(re.compile("seed=3"))
         assert page.get_by_role("textbox", name="Prompt", exact=True).input_value() == "a fish in sepia style ✓"
+        changed = bytearray((tmp_path / "fish.png").read_bytes())
+        changed[changed.index(b"a fish") + 2] ^= 1
+        (tmp_path / "changed.png").write_bytes(changed)
+        page.locator("[data-file]").set_input_files(tmp_path / "changed.png")
+        expect(found).to_contain_text("Its signature does not hold:")
+        assert barriers(page) == []
         (tmp_path / "other.png").write_bytes(b"no picture at all")
         page.locator("[data-file]").set_input_files(tmp_path / "other.png")
         expect(found).to_contain_text("This is no PNG.")
