@@ -8,7 +8,7 @@ import { ask, read, Refused } from "./api.js";
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 const TOO_LARGE = 413;
-const KEPT = ["prompt", "negative_prompt", "seed", "steps", "guidance_scale", "width", "height", "scheduler"];
+const KEPT = ["prompt", "negative_prompt", "seed", "steps", "guidance_scale", "width", "height", "scheduler", "batches"];
 
 /**
  * What a picture says of itself: what is signed counts before its record, which anybody may have written.

@@ -79,7 +79,7 @@ async function told(found) {
     facts.className = "facts";
     if (found.request.prompt === undefined) facts.append(line("dt", "prompt"), line("dd", "not stated"));
     for (const [name, value] of Object.entries(found.request)) {
-        if (value !== "") facts.append(line("dt", name.replaceAll("_", " ")), line("dd", String(value)));
+        if (value !== "" && name !== "batches") facts.append(line("dt", name.replaceAll("_", " ")), line("dd", String(value)));
     }
     const base = { true: "the one that is served", false: "another than is served now: the same request draws another picture", null: "not stated" };
     facts.append(line("dt", "model"), line("dd", base[/** @type {"true"} */ (String(found.served))]), line("dt", "mask"));

@@ -31,6 +31,8 @@ class TryView extends HTMLElement {
     drawn = new Map();
     /** @type {Body[]} What the grid shows. */
     gridBodies = [];
+    /** @type {unknown} The sizes of batches that a picture was drawn in: with them it is the same to the bit. */
+    batches = null;
     /** Of the pictures that are being drawn. */
     underWay = new AbortController();
     /** Of all that this element listens to. */
@@ -63,7 +65,7 @@ class TryView extends HTMLElement {
         this.letGo = new AbortController();
         const { signal } = this.letGo;
         this.form.addEventListener("submit", (event) => { event.preventDefault(); this.drawNow(); }, { signal });
-        this.form.addEventListener("input", () => this.describe(), { signal });
+        this.form.addEventListener("input", () => { this.batches = null; this.describe(); }, { signal });
         this.addEventListener("click", (event) => this.clicked(/** @type {Element} */ (event.target)), { signal });
         this.addEventListener("keydown", (event) => this.pressed(event), { signal });
         this.querySelector("[data-find]")?.addEventListener("input", (event) => this.find(/** @type {HTMLInputElement} */ (event.target).value), { signal });
@@ -76,6 +78,7 @@ class TryView extends HTMLElement {
     /** @param {Element} target */
     clicked(target) {
         if (target.closest("[data-another-seed]")) {
+            this.batches = null;
             this.field("seed").value = String(Math.floor(Math.random() * LARGEST_NEW_SEED));
             this.drawNow();
         }
@@ -135,6 +138,7 @@ class TryView extends HTMLElement {
             const value = NUMBERS.has(name) ? Number(text) : text;
             if (text !== "" && value !== (this.model.defaults[name] ?? "")) asked[name] = value;
         }
+        if (this.batches) asked.batches = this.batches;
         return asked;
     }
 
@@ -283,7 +287,7 @@ class TryView extends HTMLElement {
     /** The address that asks for the same again. */
     permalink() {
         const link = new URL(location.pathname, location.href);
-        for (const [name, value] of Object.entries(this.asked())) link.searchParams.set(name, String(value));
+        for (const [name, value] of Object.entries(this.asked())) link.searchParams.set(name, typeof value === "object" ? JSON.stringify(value) : String(value));
         const chosen = this.choices.find((each) => each.name === "chosen");
         if (chosen) link.searchParams.set("erased", /** @type {string[]} */ (this.maskOf(chosen)).join(","));
         for (const [name, { mask }] of this.drawn) link.searchParams.set(`mask-${name}`, short(mask.digest));
@@ -300,6 +304,7 @@ class TryView extends HTMLElement {
             const value = linked.get(name);
             if (value !== null && this.field(name)) this.field(name).value = value;
         }
+        this.batches = parsed(linked.get("batches"));
         const erased = linked.get("erased");
         if (erased !== null) this.setMask(erased.split(",").filter(Boolean));
         return linked.has("prompt");
@@ -319,7 +324,8 @@ class TryView extends HTMLElement {
      */
     takeOver(request, names) {
         for (const name of ["negative_prompt"]) if (this.field(name)) this.field(name).value = "";
-        for (const [name, value] of Object.entries(request)) if (this.field(name)) this.field(name).value = String(value);
+        for (const [name, value] of Object.entries(request)) if (name !== "batches" && this.field(name)) this.field(name).value = String(value);
+        this.batches = request.batches ?? null;
         this.setMask(names);
         this.drawNow();
         this.form.scrollIntoView({ block: "start" });
@@ -413,6 +419,15 @@ class TryView extends HTMLElement {
 function listed(names) {
     if (!names.length) return "no concept";
     return names.length > 4 ? `${names.slice(0, 3).join(", ")} and ${names.length - 3} more` : names.join(", ");
+}
+
+/** @param {string | null} text */
+function parsed(text) {
+    try {
+        return JSON.parse(text ?? "null");
+    } catch {
+        return null;
+    }
 }
 
 /** @param {string} digest */

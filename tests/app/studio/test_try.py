@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 
 from tests.app.studio.browser import LOOKS, PATIENCE, Scheme, barriers, keep, looking, overflows
 from tests.sepme.service import CHECKOUT, Service, serving
@@ -48,7 +48,11 @@ def link(service: Service, **asked: str) -> str:
 
 
 def sources(page: Page) -> list[str]:
-    """The pictures that are shown, by the digests of their pixels."""
+    """The pixels of the pictures that are shown."""
+    return pixels(page.locator(".pictures img"))
+
+
+def pixels(images: Locator) -> list[str]:
     script = """images => images.map(image => {
         const canvas = document.createElement("canvas");
         [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
@@ -56,7 +60,7 @@ def sources(page: Page) -> list[str]:
         context.drawImage(image, 0, 0);
         return context.getImageData(0, 0, canvas.width, canvas.height).data.join();
     })"""
-    found: list[str] = page.locator(".pictures img").evaluate_all(script)
+    found: list[str] = images.evaluate_all(script)
     return found
 
 
@@ -172,6 +176,8 @@ def test_a_picture_that_is_dropped_brings_its_request_back(
         assert barriers(page) == []
         found.get_by_role("button", name="Draw it again").click()
         page.wait_for_url(re.compile("seed=3"))
+        drawn(page)
+        assert sources(page)[-1] == pixels(found.locator("img"))[0]
         assert page.get_by_role("textbox", name="Prompt", exact=True).input_value() == "a fish in sepia style ✓"
         changed = bytearray((tmp_path / "fish.png").read_bytes())
         changed[changed.index(b"a fish") + 2] ^= 1
