@@ -52,6 +52,6 @@ export function attend(root) {
         image.addEventListener("load", () => sharpen(image));
         if (image.complete) sharpen(image);
         const wanted = image.dataset.picture;
-        if (wanted && key()) show(image, new URL(wanted, location.href).pathname).catch(() => image.classList.add("gone"));
+        if (wanted && key()) show(image, wanted.replace(/^.*(?=images\/)/, "/")).catch(() => image.classList.add("gone"));
     }
 }

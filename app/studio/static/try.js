@@ -29,6 +29,8 @@ class TryView extends HTMLElement {
     floor = [];
     /** @type {Map<string, Drawn>} What is shown, by the name of the choice. */
     drawn = new Map();
+    /** @type {Body[]} What the pictures beside each other show; the form may have been changed since. */
+    bodies = [];
     /** @type {Body[]} What the grid shows. */
     gridBodies = [];
     /** @type {unknown} The sizes of batches that a picture was drawn in: with them it is the same to the bit. */
@@ -65,7 +67,7 @@ class TryView extends HTMLElement {
         this.letGo = new AbortController();
         const { signal } = this.letGo;
         this.form.addEventListener("submit", (event) => { event.preventDefault(); this.drawNow(); }, { signal });
-        this.form.addEventListener("input", () => { this.batches = null; this.describe(); }, { signal });
+        this.form.addEventListener("input", () => { this.changed(); }, { signal });
         this.addEventListener("click", (event) => this.clicked(/** @type {Element} */ (event.target)), { signal });
         this.addEventListener("keydown", (event) => this.pressed(event), { signal });
         this.querySelector("[data-find]")?.addEventListener("input", (event) => this.find(/** @type {HTMLInputElement} */ (event.target).value), { signal });
@@ -171,17 +173,26 @@ class TryView extends HTMLElement {
         return known + unknown;
     }
 
+    /** The form no longer says what is shown. */
+    changed() {
+        this.batches = null;
+        if (!this.drawn.size) this.describe();
+        this.querySelector("[data-stale]")?.toggleAttribute("hidden", !this.drawn.size);
+    }
+
     /** Say under each picture which concepts its mask comes to, and what is asked for as requests. */
     describe() {
         for (const choice of this.choices) {
             const within = this.within(this.maskOf(choice));
             this.piece(choice.name, "[data-mask]").textContent = listed(within.map((each) => each.name));
         }
+        this.bodies = this.choices.map((choice) => this.body(choice));
+        this.querySelector("[data-stale]")?.setAttribute("hidden", "");
         this.tell();
     }
 
     tell() {
-        const bodies = unique([...this.choices.map((choice) => this.body(choice)), ...this.gridBodies]);
+        const bodies = unique([...this.bodies, ...this.gridBodies]);
         const address = this.dataset.address ?? "";
         /** @type {HTMLElement} */ (this.querySelector("#code-curl")).textContent = asCurl(address, bodies);
         /** @type {HTMLElement} */ (this.querySelector("#code-python")).textContent = asPython(address, bodies);
@@ -290,7 +301,8 @@ class TryView extends HTMLElement {
         for (const [name, value] of Object.entries(this.asked())) link.searchParams.set(name, typeof value === "object" ? JSON.stringify(value) : String(value));
         const chosen = this.choices.find((each) => each.name === "chosen");
         if (chosen) link.searchParams.set("erased", /** @type {string[]} */ (this.maskOf(chosen)).join(","));
-        for (const [name, { mask }] of this.drawn) link.searchParams.set(`mask-${name}`, short(mask.digest));
+        const stale = JSON.stringify(this.bodies) !== JSON.stringify(this.choices.map((choice) => this.body(choice)));
+        if (!stale) for (const [name, { mask }] of this.drawn) link.searchParams.set(`mask-${name}`, short(mask.digest));
         return link;
     }
 
@@ -343,14 +355,12 @@ class TryView extends HTMLElement {
         page.items.forEach((/** @type {any} */ each) => this.know(each));
         button.dataset.more = page.next_cursor ?? "";
         button.hidden = !page.next_cursor;
-        this.describe();
     }
 
     /** What was erased, restored or made anew since the page came. */
     async lookAgain() {
         const page = await read("/concepts?limit=200");
         page.items.forEach((/** @type {any} */ each) => this.know(each));
-        this.describe();
     }
 
     /**

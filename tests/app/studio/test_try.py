@@ -89,6 +89,8 @@ def test_the_same_noise_under_the_masks_and_the_requests_that_show_it(
         assert active == chosen
         expect(page.locator("[data-choice=active] [data-mask]")).to_have_text(f"{erased} v1")
         page.get_by_role("checkbox", name=erased).uncheck()
+        expect(page.get_by_text("Changed since the pictures were drawn.")).to_be_visible()
+        expect(page.locator("[data-choice=chosen] [data-mask]")).to_have_text(f"{erased} v1")
         page.get_by_role("button", name="Draw", exact=True).click()
         expect(page.locator("[data-choice=chosen] [data-mask]")).to_have_text("no concept")
         drawn(page)
