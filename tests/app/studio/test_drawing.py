@@ -1,14 +1,16 @@
 """The first view with keys, in a real browser, on a worker that draws plain squares at once."""
 
+from pathlib import Path
+
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 from sqlalchemy import Engine
 
 from sepme_core.registry.blobs import Blobs
 from tests.app import working
 from tests.app.running import RunningService
-from tests.app.studio.browser import barriers, looking
+from tests.app.studio.browser import LOOKS, Scheme, barriers, keep, looking, overflows
 
 pytestmark = pytest.mark.slow
 
@@ -20,7 +22,7 @@ def erased(client: httpx.Client, engine: Engine, blobs: Blobs, model: None) -> s
     return "van-gogh"
 
 
-def key(client: httpx.Client, *scopes: str, floor: str = "none") -> str:
+def key(client: httpx.Client, *scopes: str, floor: str | list[str] = "none") -> str:
     """The first key, for everything, makes the one that is used."""
     admin = client.post("/keys", json={"name": "ops", "scopes": ["admin"]}).json()["key"]
     body = {"name": "shop", "scopes": list(scopes), "floor": floor}
@@ -90,3 +92,37 @@ def test_what_was_erased_since_the_page_came_counts_at_the_next_drawing(
         page.get_by_role("button", name="Draw", exact=True).click()
         expect(page.locator("[data-choice=active] [data-mask]")).to_have_text("hokusai v1")
         expect(page.get_by_role("checkbox", name="hokusai")).to_be_checked()
+
+
+@pytest.mark.parametrize(("name", "viewport", "scheme"), LOOKS, ids=[name for name, _, _ in LOOKS])
+def test_many_concepts_and_long_words_fit(
+    browser: Browser,
+    service: RunningService,
+    client: httpx.Client,
+    engine: Engine,
+    blobs: Blobs,
+    model: None,
+    shots: Path,
+    name: str,
+    viewport: ViewportSize,
+    scheme: Scheme,
+) -> None:
+    del model
+    for concept in ("van-gogh", "hokusai", 64 * "w", "monet", "banksy", "klimt", "munch", "vermeer", "frida-kahlo"):
+        body = {"kind": "style", "irrevocable": concept == "banksy"}
+        working.erase(engine, blobs, client.post(f"/concepts/{concept}/erase", json=body).json()["id"])
+    client.delete("/concepts/monet").raise_for_status()
+    client.post("/concepts/rothko/erase", json={"kind": "style"}).raise_for_status()
+    with looking(browser, viewport, scheme) as page:
+        enter(page, service, key(client, "generate", "mask:choose", floor=["hokusai"]))
+        with working.working(engine, blobs):
+            expect(page.locator(".pictures img:not([hidden])")).to_have_count(3)
+        page.get_by_role("textbox", name="Prompt", exact=True).fill(300 * "x")
+        expect(page.locator("li", has_text="banksy")).to_contain_text("erased for good")
+        keep(page, shots, f"many-{name}")
+        page.get_by_label("Find a concept").fill("ma")
+        assert page.locator(".concepts li:visible").count() == 0
+        page.get_by_label("Find a concept").fill("van")
+        assert page.locator(".concepts li:visible").count() == 1
+        assert barriers(page) == []
+        assert not overflows(page)
