@@ -2,6 +2,7 @@
 /** The first view: one prompt and seed under several masks, beside each other. */
 
 import { read } from "./api.js";
+import { pause } from "./events.js";
 import { progress, say, shown, slide } from "./figures.js";
 import { lay, MOST_CELLS } from "./grid.js";
 import { asCurl, asJson, asPython, draw } from "./requests.js";
@@ -15,6 +16,7 @@ import { copy, notice } from "./studio.js";
 
 const OPTIONS = ["negative_prompt", "guidance_scale", "scheduler", "width", "height"];
 const NUMBERS = new Set(["seed", "steps", "guidance_scale", "width", "height"]);
+const IDLE_MILLISECONDS = 1500;
 const SHORT = 12;
 const LARGEST_NEW_SEED = 2 ** 32;
 
@@ -51,7 +53,7 @@ class TryView extends HTMLElement {
         for (const each of this.querySelectorAll("[hidden][data-draw], [hidden][data-permalink], [hidden][data-another-seed], [data-rest], .find, [data-more]")) each.removeAttribute("hidden");
         this.describe();
         const elsewhere = document.body.hasAttribute("data-from-elsewhere");
-        if (this.hasAttribute("data-draw-at-once") && !elsewhere) this.drawAll({ keepAddress: !linked, inTurn: true });
+        if (this.dataset.draws && !elsewhere) this.drawFirst({ keepAddress: !linked, inTurn: true });
     }
 
     disconnectedCallback() {
@@ -224,9 +226,26 @@ class TryView extends HTMLElement {
         return /** @type {HTMLElement} */ (this.querySelector(`[data-choice="${choice}"]`));
     }
 
+    /**
+     * Draw without being asked to, once nothing of what the key sees waits any more.
+     * @param {{keepAddress: boolean, inTurn: boolean}} how
+     */
+    async drawFirst(how) {
+        const { signal } = this.underWay;
+        for (let idle = this.dataset.draws === "at once"; !idle;) {
+            for (const choice of this.choices) say(this.figure(choice.name), "Others' pictures are drawn first.");
+            await pause(IDLE_MILLISECONDS);
+            const queued = await read("/jobs?state=queued&kind=generate&limit=1").catch(() => null);
+            if (signal.aborted) return;
+            idle = queued?.items.length === 0;
+        }
+        await this.drawAll(how);
+    }
+
     /** Draw, by what serves at this moment. */
     async drawNow() {
         if (!this.form.reportValidity()) return;
+        this.underWay.abort();
         for (const choice of this.choices) progress(this.figure(choice.name), "Looks at what is erased", 0, 1);
         await this.lookAgain().catch(() => {}); // where that is refused or away, drawing says so
         await this.drawAll();

@@ -62,6 +62,19 @@ def test_a_key_with_a_floor_sees_no_picture_below_it(
         expect(page.get_by_role("checkbox", name=erased)).to_be_disabled()
 
 
+def test_the_page_waits_with_its_first_picture_while_others_wait_for_theirs(
+    browser: Browser, service: RunningService, client: httpx.Client, engine: Engine, blobs: Blobs, model: None
+) -> None:
+    del model
+    client.post("/generate", json={"prompt": "a dog"}).raise_for_status()
+    with looking(browser) as page:
+        page.goto(service.url)
+        expect(page.get_by_text("Others' pictures are drawn first.").first).to_be_visible()
+        assert len(client.get("/jobs").json()["items"]) == 1
+        with working.working(engine, blobs):
+            expect(page.locator(".pictures img:not([hidden])")).to_have_count(3)
+
+
 def test_a_refusal_is_said_where_the_picture_would_be(
     browser: Browser, service: RunningService, client: httpx.Client, engine: Engine, model: None
 ) -> None:

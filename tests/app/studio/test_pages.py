@@ -87,7 +87,7 @@ def test_without_a_model_the_page_says_so_and_what_to_do(client: httpx.Client) -
     page = client.get("/").text
     assert "No worker has announced a model yet" in page
     assert "data-try-again" in page
-    assert "data-draw-at-once" not in page
+    assert "data-draws" not in page
 
 
 def test_a_page_names_the_address_that_clients_reach(client: httpx.Client, model: None) -> None:
@@ -146,17 +146,17 @@ def test_who_may_not_draw_is_told_what_it_takes(admin: httpx.Client, client: htt
     del model
     page = client.get("/", headers=made(admin, "reader", "audit:read")).text
     assert "Drawing needs a key with the scope <code>generate</code>." in page
-    assert "data-draw-at-once" not in page
+    assert "data-draws" not in page
 
 
 def test_the_first_picture_is_drawn_at_once_only_where_nobody_waits_and_no_other_site_sent_the_reader(
     client: httpx.Client, model: None
 ) -> None:
     del model
-    assert "data-draw-at-once" in client.get("/").text
-    assert "data-draw-at-once" not in client.get("/", headers={"Sec-Fetch-Site": "cross-site"}).text
+    assert 'data-draws="at once"' in client.get("/").text
+    assert "data-draws" not in client.get("/", headers={"Sec-Fetch-Site": "cross-site"}).text
     client.post("/generate", json={"prompt": "a cat"})
-    assert "data-draw-at-once" not in client.get("/").text
+    assert 'data-draws="later"' in client.get("/").text
 
 
 def test_the_view_begins_with_few_steps_and_names_the_models_own(client: httpx.Client, engine: Engine) -> None:
