@@ -45,6 +45,8 @@ OPEN = PAGES | frozenset(
 NEEDED: Mapping[tuple[str, str], terms.Scope | None] = {
     ("GET", "/concepts"): None,
     ("GET", "/concepts/{name}"): None,
+    ("GET", "/concepts/{name}/versions/{version}"): None,
+    ("POST", "/concepts/{name}/preview"): "concepts:write",
     ("GET", "/concepts/{name}/lora"): "files:read",
     ("GET", "/concepts/{name}/attestation"): "evidence:read",
     ("GET", "/concepts/{name}/bundle"): "evidence:read",

@@ -69,8 +69,8 @@ SUMMARY = "Erases concepts from a text-to-image diffusion model and gives them b
 DESCRIPTION = """\
 Long work is a job: requests answer 202 with its `Location`, or hold the line with `Prefer: wait=N`. Errors are problem
 documents (RFC 9457), their types are listed at `/problems`. Every POST and PUT takes an `Idempotency-Key`,
-except those below `/keys` and `/webhooks`, since what shows a key or a secret is kept nowhere, and `/inspections`,
-which keeps nothing.
+except those below `/keys` and `/webhooks`, since what shows a key or a secret is kept nowhere, and `/inspections`
+and previews, which keep nothing.
 A request may be sent with an `X-Request-Id`: its answer, its jobs and the log tell it by that.
 """
 

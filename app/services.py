@@ -62,6 +62,10 @@ class Services:
         """
         return await self.writes.run(lambda: self._write(change, then))
 
+    async def attempt(self, change: Callable[[Session], Answer]) -> Answer:
+        """Do something in one transaction of which nothing stays, and answer what would have come of it."""
+        return await self.writes.run(lambda: self._attempt(change))
+
     def ring(self) -> None:
         """Ring for the jobs that a change may have made by the way: they are no answer to a client."""
         self.doorbell.ring("erase")
@@ -80,6 +84,10 @@ class Services:
     def _read(self, question: Callable[[Session], Answer]) -> Answer:
         with self.reading() as session:
             return question(session)
+
+    def _attempt(self, change: Callable[[Session], Answer]) -> Answer:
+        with database.trying(self.engine) as session:
+            return change(session)
 
     def _write(self, change: Callable[[Session], Answer], then: Callable[[Answer], None] | None) -> Answer:
         with database.writing(self.engine) as session:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Generator, Iterable
 from typing import TypeVar
 
+from sepme_core.documents.answers import Measures
 from sepme_core.documents.requests import KnownDocument
 from sepme_core.erasure import (
     KnownConcept,
@@ -28,7 +29,7 @@ def drive(lease: Lease, work: Generator[Progress, None, Result]) -> Result:
     time_left = TimeLeft()
 
     def told(progress: Progress) -> None:
-        measures = {"loss": progress.loss, "momentum": progress.momentum}
+        measures: Measures = {"loss": progress.loss, "momentum": progress.momentum}
         message, left = progress.message, time_left.after(progress.passes_left)
         if left is not None and left >= 1:
             measures["seconds_left"] = round(left)

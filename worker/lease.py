@@ -4,7 +4,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self
@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from sepme_core import logs
+from sepme_core.documents.answers import Measures
 from sepme_core.registry import jobs
 from sepme_core.registry.database import writing
 
@@ -146,7 +147,7 @@ class Lease:
     ) -> None:
         self.end()
 
-    def step(self, step: int, of: int, message: str, data: Mapping[str, float] | None = None) -> None:
+    def step(self, step: int, of: int, message: str, data: Measures | None = None) -> None:
         """Report a step and see whether to go on; to be called at every step of the work.
 
         The database is asked at most every half second, and after the last step.
@@ -165,7 +166,7 @@ class Lease:
         self.check()
 
     def report(
-        self, session: Session, step: int, of: int, message: str, data: Mapping[str, float] | None = None
+        self, session: Session, step: int, of: int, message: str, data: Measures | None = None
     ) -> LeaseLost | Cancelled | None:
         """Say in a transaction how far the work is; returns why it is to end now, where it is."""
         if not jobs.report(session, self.claim, step, of, message, data):

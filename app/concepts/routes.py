@@ -1,16 +1,24 @@
-"""Concepts: GET /concepts, GET, DELETE /concepts/{name} and its /lora, POST /concepts/{name}/erase, POST /erasures."""
+"""Concepts: listed, looked at by version, as a LoRA file; erased, erased in numbers, foreseen; restored."""
 
 from http import HTTPStatus
 from typing import Annotated, Literal
 
 from anyio import to_thread
-from fastapi import APIRouter, Body, Query
-from fastapi.responses import Response
+from fastapi import APIRouter, Body, Path, Query
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from app import permissions
-from app.concepts.schemas import AgainBody, ConceptDocument, ConceptPage, ErasureBody, ErasuresBody
+from app.concepts.schemas import (
+    AgainBody,
+    CertifiedVersion,
+    ConceptDocument,
+    ConceptPage,
+    ErasureBody,
+    ErasurePreview,
+    ErasuresBody,
+)
 from app.fields import GroundsQuery, PageDependency, PageQuery, SlugInPath
 from app.headers import IfMatch, json_response
 from app.holders import Actor, HolderDependency
@@ -21,10 +29,12 @@ from app.problems.problem import PROBLEM_RESPONSE, InvalidField, Problem, invali
 from app.problems.refusals import NOT_ITSELF
 from app.services import Services, ServicesDependency
 from sepme_core import problems
+from sepme_core.documents import answers
 from sepme_core.registry import concepts, increments, json_text, serving
 from sepme_core.registry.errors import BlobDamaged, BlobMissing, ConceptNamedTwice, SameAsItself
 from sepme_core.registry.grounds import Grounds
 
+VersionInPath = Annotated[int, Path(ge=1, le=2**31 - 1, description="The number of a version.")]
 MEDIA_TYPE = "application/octet-stream"  # safetensors has no registered media type
 router = APIRouter(tags=["concepts"], responses=PROBLEM_RESPONSE)
 
@@ -69,6 +79,12 @@ async def get_concept(name: SlugInPath, services: ServicesDependency) -> Respons
     """
     concept = await services.read(lambda session: concepts.text(session, name))
     return json_response(concept.text, {"ETag": concept.etag})
+
+
+@router.get("/concepts/{name}/versions/{version}", response_model=CertifiedVersion)
+async def get_version(name: SlugInPath, version: VersionInPath, services: ServicesDependency) -> Response:
+    """One version of a concept, with its certificate: pictures of two versions can be compared by prompt and seed."""
+    return JSONResponse(await services.read(lambda session: certified(session, name, version)))
 
 
 @router.get(
@@ -119,6 +135,24 @@ async def erase_concept(
 
     accepted = await submission.accept(body, accept)
     return await submission.answer(accepted)
+
+
+@router.post("/concepts/{name}/preview", response_model=ErasurePreview)
+async def preview_erasure(
+    name: SlugInPath,
+    services: ServicesDependency,
+    actor: Actor,
+    body: Annotated[ErasureBody, Body(default_factory=ErasureBody)],
+) -> Response:
+    """What erasing a concept with this body would come to. Nothing is changed, and no worker is asked.
+
+    A request that would be refused at once is refused here likewise. What only the model can tell is listed as
+    `measured_later`.
+    """
+    asked = body.request(name)
+    return JSONResponse(
+        await services.attempt(lambda session: concepts.foresee(session, asked, actor, blobs=services.blobs))
+    )
 
 
 @router.delete(
@@ -182,6 +216,20 @@ def restore(session: Session, name: str, actor: str, if_match: str | None, groun
     """
     concepts.restore(session, name, actor, if_match, grounds)
     return concepts.text(session, name)
+
+
+def certified(session: Session, name: str, version: int) -> answers.CertifiedVersion:
+    """A version with its certificate.
+
+    Raises:
+        UnknownConcept: Where there is no concept with the name.
+        Problem: `concept-not-found` where it has no such version.
+    """
+    found = increments.certified(session, concepts.get(session, name).name, version)
+    if found is None:
+        remedy = f"GET /concepts/{name} lists its versions."
+        raise Problem(problems.CONCEPT_NOT_FOUND, f"{name!r} has no version {version}.", remedy=remedy, concept=name)
+    return found
 
 
 def stored_digest(session: Session, name: str) -> str:

@@ -1,7 +1,7 @@
 """What a concept is over HTTP, and what erasures of one or of several may be asked with."""
 
 from datetime import datetime
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
@@ -73,6 +73,12 @@ class ConceptVersion(BaseModel):
     created_at: datetime
 
 
+class CertifiedVersion(ConceptVersion):
+    """A version with what was measured of it."""
+
+    certificate: dict[str, Any] = Field(description="What was measured when it was made, its pictures among it.")
+
+
 class FurtherNameDocument(BaseModel):
     """Another name under which the concept was asked to be erased."""
 
@@ -122,6 +128,43 @@ class ConceptPage(BaseModel):
     items: list[ConceptDocument]
     next_cursor: str | None = Field(description="Send it as `cursor` for the next page; null on the last one.")
     capacity: Capacity | None = Field(default=None, description="Room left in the model that is served.")
+
+
+class CloseWords(BaseModel):
+    """What is known or protected and shares words with what is asked: a hint, no measurement."""
+
+    name: str
+    kind: Literal["concept", "protected"]
+    words: list[str]
+
+
+class MadeAgain(BaseModel):
+    """A concept whose increment is made again by a job of its own once the erasure is done."""
+
+    concept: str
+    because: Literal["reprojected", "substituted"] = Field(
+        description="`reprojected`: it is to leave the newcomer alone. `substituted`: it draws the newcomer instead of "
+        "its own concept."
+    )
+
+
+class ErasurePreview(BaseModel):
+    """What a request to erase would come to, by what the registry holds at this moment."""
+
+    concept: str = Field(description="The concept that the request is of: with `same_as`, that one.")
+    outcome: Literal["job", "under-way", "serves-again", "nothing"] = Field(
+        description="`job`: it is made. `under-way`: it is being made by `job`. `serves-again`: what is stored serves "
+        "at once. `nothing`: it is erased by the same request already."
+    )
+    job: str | None
+    shares_words: list[CloseWords]
+    suggested: bool | None = Field(
+        description="Whether the model's card names it among what it draws; null where the card names nothing."
+    )
+    made_again: list[MadeAgain]
+    measured_later: list[str] = Field(
+        description="Problems that a worker alone can find, by the model, and that this cannot rule out."
+    )
 
 
 class NamedErasure(ErasureBody):

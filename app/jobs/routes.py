@@ -20,6 +20,7 @@ from app.problems import Problem
 from app.problems.problem import PROBLEM_RESPONSE
 from app.services import ServicesDependency
 from sepme_core import problems
+from sepme_core.documents import answers
 from sepme_core.registry import jobs, json_text
 
 router = APIRouter(tags=["jobs"], responses=PROBLEM_RESPONSE)
@@ -61,7 +62,13 @@ async def get_job(
     """A job. `Prefer: wait=N` holds the line until it has finished; a failed job is an answer like any other here."""
     deadline = monotonic() + (preference.wait or 0)
     (job,) = await finished_jobs(services, request, holder, [job_id], deadline)
-    return JSONResponse(job, headers=preference.applied)
+    placed = await services.read(lambda session: _placed(session, job))
+    return JSONResponse(placed, headers=preference.applied)
+
+
+def _placed(session: Session, job: answers.JobDocument) -> answers.JobDocument:
+    waits = [job["id"]] if job["state"] == "queued" else []
+    return {**job, "position": jobs.positions(session, waits).get(job["id"])}
 
 
 @router.get(
@@ -78,7 +85,12 @@ async def get_job(
 async def follow_job(
     job_id: JobId, services: ServicesDependency, holder: HolderDependency, last_event_id: waiting.LastEventId = None
 ) -> Response:
-    """Follow a job by server-sent events; what came after `Last-Event-ID` is sent again."""
+    """Follow a job by server-sent events; what came after `Last-Event-ID` is sent again.
+
+    The data of `progress` are those of a job's `progress`. An erasure adds `loss`, L_cor of its last step over its
+    value without an increment (1: nothing is erased; 0: unrelated), `momentum`, the running mean by which the loop
+    stops, and `seconds_left`, where that can be told. The data of the last event are the job.
+    """
     return await waiting.stream(services, holder, job_id, int(last_event_id or 0))
 
 

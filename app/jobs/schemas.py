@@ -66,6 +66,11 @@ class JobDocument(BaseModel):
     id: str
     kind: JobKind
     state: JobState
+    position: int | None = Field(
+        default=None,
+        description="Of `GET /jobs` and `GET /jobs/{id}`: how many jobs of its queue are to be taken up until it is, "
+        "itself included, as things stand; null where it does not wait.",
+    )
     concept: str | None = Field(default=None, description="The concept, or the protected entry, it is about, if any.")
     request: dict[str, Any] = Field(description="The request as it was accepted, defaults filled in.")
     case: str | None = Field(

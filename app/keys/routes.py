@@ -1,6 +1,6 @@
 """GET, POST /keys, GET, DELETE /keys/{name}, POST /keys/{name}/rotate."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Annotated
 
@@ -9,14 +9,16 @@ from fastapi import Body as BodyField
 from fastapi.responses import JSONResponse, Response
 from sqlalchemy.orm import Session
 
-from app.fields import PageDependency, SlugInPath
+from app.fields import PageDependency, PageQuery, SlugInPath
 from app.holders import Actor
 from app.keys.schemas import KeyBody, KeyDocument, KeyPage, RotationBody, ShownKey
 from app.problems import Problem
 from app.problems.problem import PROBLEM_RESPONSE, InvalidField, invalid
 from app.services import Services, ServicesDependency
 from sepme_core import problems
-from sepme_core.registry import key_secrets, keys, types
+from sepme_core.documents import answers
+from sepme_core.registry import key_secrets, key_use, keys, types
+from sepme_core.registry.tables import Key
 
 router = APIRouter(tags=["keys"], responses=PROBLEM_RESPONSE)
 
@@ -24,12 +26,23 @@ router = APIRouter(tags=["keys"], responses=PROBLEM_RESPONSE)
 @router.get("/keys", response_model=KeyPage)
 async def list_keys(query: PageDependency, services: ServicesDependency) -> Response:
     """All keys, by name, revoked ones too."""
+    return JSONResponse(await services.read(lambda session: listed(session, query)))
 
-    def read(session: Session) -> Mapping[str, object]:
-        page = keys.page(session, query.cursor, query.limit)
-        return {"items": [keys.document(key) for key in page.items], "next_cursor": page.next_cursor}
 
-    return JSONResponse(await services.read(read))
+def listed(session: Session, query: PageQuery) -> Mapping[str, object]:
+    """One page of the keys, as it is answered.
+
+    Raises:
+        CursorInvalid: Where the cursor is not one of this listing.
+    """
+    page = keys.page(session, query.cursor, query.limit)
+    return {"items": used(session, page.items), "next_cursor": page.next_cursor}
+
+
+def used(session: Session, found: Sequence[Key]) -> list[answers.KeyDocument]:
+    """Keys as documents, with their use."""
+    use = key_use.use(session, [key.name for key in found])
+    return [{**keys.document(key), "use": use[key.name]} for key in found]
 
 
 @router.post("/keys", response_model=ShownKey, status_code=HTTPStatus.CREATED)
@@ -49,7 +62,7 @@ async def create_key(body: KeyBody, services: ServicesDependency, actor: Actor) 
 @router.get("/keys/{name}", response_model=KeyDocument)
 async def get_key(name: SlugInPath, services: ServicesDependency) -> Response:
     """A key, without its secret."""
-    return JSONResponse(await services.read(lambda session: keys.document(keys.get(session, name))))
+    return JSONResponse(await services.read(lambda session: used(session, [keys.get(session, name)])[0]))
 
 
 @router.delete("/keys/{name}", response_model=KeyDocument)

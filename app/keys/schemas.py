@@ -59,6 +59,14 @@ class Quotas(BaseModel):
     erasures_a_day: int | None = None
 
 
+class KeyUse(BaseModel):
+    """What was asked for with a key of late."""
+
+    waiting_jobs: int = Field(description="Jobs of it that wait at present.")
+    erasures: int = Field(description="Accepted in the last 24 hours.")
+    generations: int = Field(description="Requests for pictures that were accepted in the last 24 hours.")
+
+
 class KeyDocument(BaseModel):
     """A key without its secret."""
 
@@ -73,6 +81,7 @@ class KeyDocument(BaseModel):
     expires_at: datetime | None
     revoked_at: datetime | None
     used_at: datetime | None = Field(description="When it was used last, to the minute.")
+    use: KeyUse | None = Field(default=None, description="Of `GET /keys` and `GET /keys/{name}`.")
 
 
 class ShownKey(KeyDocument):

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Generic, TypedDict
+from typing import Generic, Literal, TypedDict
 
 from sepme.client import calls
 from sepme.client.operations import Bound, C, listing, operation
@@ -30,10 +30,16 @@ class Audit(Bound[C], Generic[C]):
 
     @listing
     def list(
-        self, *, concept: str | None = None, case: str | None = None, page_size: int | None = None
+        self,
+        *,
+        concept: str | None = None,
+        case: str | None = None,
+        order: Literal["oldest", "newest"] | None = None,
+        page_size: int | None = None,
     ) -> AsyncIterator[AuditDocument]:
-        """Who changed what, when, from which digest to which; the oldest entry first."""
-        return self.connection.items(calls.get("audit", concept=concept, case=case), page_size, AuditDocument)
+        """Who changed what, when, from which digest to which; the oldest entry first, unless `order` says otherwise."""
+        asked = calls.get("audit", concept=concept, case=case, order=order)
+        return self.connection.items(asked, page_size, AuditDocument)
 
 
 class Keys(Bound[C], Generic[C]):

@@ -4,13 +4,20 @@ import base64
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Generic, Literal, TypedDict
+from typing import Any, Generic, Literal, TypedDict, Unpack
 
 from sepme.client import calls
 from sepme.client.answers import Download, document_of
 from sepme.client.jobs import Job, all_succeeded, succeeded
 from sepme.client.operations import Bound, C, listing, operation
-from sepme_core.documents.answers import ConceptDocument, EnvelopeDocument, JobDocument, VersionDocument
+from sepme_core.documents.answers import (
+    CertifiedVersion,
+    ConceptDocument,
+    EnvelopeDocument,
+    ErasurePreview,
+    JobDocument,
+    VersionDocument,
+)
 from sepme_core.documents.requests import AskedErasure
 from sepme_core.terms import Kind
 
@@ -43,6 +50,21 @@ class Attestation(Download):
         """What is stated in it."""
         statement: dict[str, Any] = json.loads(base64.b64decode(self.envelope["payload"]))
         return statement
+
+
+class ErasureFields(TypedDict, total=False):
+    """What a request to erase may say of its concept."""
+
+    kind: Kind
+    prompts: list[str]
+    protect: list[str]
+    substitute: str
+    same_as: str
+    irrevocable: bool
+    override: bool
+    options: dict[str, Any]
+    case: str
+    reason: str
 
 
 class _JobList(TypedDict):
@@ -85,6 +107,29 @@ class Concepts(Bound[C], Generic[C]):
         """
         concept = await self.connection.document(calls.get("concepts", name), ConceptDocument)
         return concept["versions"]
+
+    @operation
+    async def version(self, name: str, version: int) -> CertifiedVersion:
+        """One increment that was made for a concept, with its certificate.
+
+        Raises:
+            NotFound: where there is no such concept, or no such version of it.
+        """
+        return await self.connection.document(calls.get("concepts", name, "versions", str(version)), CertifiedVersion)
+
+    @operation
+    async def preview(self, name: str, **body: Unpack[ErasureFields]) -> ErasurePreview:
+        """What erasing a concept would come to, and what only a worker can tell. Nothing is changed.
+
+        Args:
+            name: The concept.
+            body: What `erase` takes of the request: `kind`, `prompts`, `protect`, and so on.
+
+        Raises:
+            APIError: where the request would be refused at once.
+        """
+        call = replace(calls.make_unkeyed("concepts", name, "preview", **body), repeatable=True)
+        return await self.connection.document(call, ErasurePreview)
 
     @operation
     async def erase(

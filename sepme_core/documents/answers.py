@@ -48,6 +48,47 @@ class ConceptDocument(TypedDict):
     updated_at: str
 
 
+class CertifiedVersion(VersionDocument):
+    """A version with what was measured of it; the registry writes it and clients read it."""
+
+    certificate: Certificate
+
+
+class CloseWords(TypedDict):
+    """What is known or protected and shares words with what is asked to be erased."""
+
+    name: str
+    kind: str
+    words: list[str]
+
+
+class MadeAgain(TypedDict):
+    """A concept whose increment is made again when another one is erased."""
+
+    concept: str
+    because: str
+
+
+class ErasurePreview(TypedDict):
+    """What a request to erase would come to; the registry writes it and clients read it."""
+
+    concept: str
+    outcome: Literal["job", "under-way", "serves-again", "nothing"]
+    job: str | None
+    shares_words: list[CloseWords]
+    suggested: bool | None
+    made_again: list[MadeAgain]
+    measured_later: list[str]
+
+
+class KeyUse(TypedDict):
+    """What was asked for with a key; the registry writes it and clients read it."""
+
+    waiting_jobs: int
+    erasures: int
+    generations: int
+
+
 class ProtectedDocument(TypedDict):
     """Protected prompts, and the result of a job that protects; the registry writes it and clients read it."""
 
@@ -116,12 +157,21 @@ class ProgressDocument(TypedDict):
     message: str
 
 
+class Measures(TypedDict, total=False):
+    """What a progress event of an erasure tells besides; the worker writes it and clients read it."""
+
+    loss: float
+    momentum: float
+    seconds_left: int
+
+
 class JobDocument(TypedDict):
     """A job; the registry writes it, the front end and clients read it."""
 
     id: str
     kind: str
     state: str
+    position: NotRequired[int | None]
     concept: str | None
     request: AnsweredRequest
     case: str | None
@@ -183,6 +233,7 @@ class KeyDocument(TypedDict):
     expires_at: str | None
     revoked_at: str | None
     used_at: str | None
+    use: NotRequired[KeyUse]
 
 
 class ShownKey(KeyDocument):

@@ -216,19 +216,27 @@ def walk(session: Session, noted: Mapping[int, Collection[str]]) -> Walked:
 
 
 def page(
-    session: Session, cursor: str | None, limit: int, concept: str | None = None, case: str | None = None
+    session: Session,
+    cursor: str | None,
+    limit: int,
+    concept: str | None = None,
+    case: str | None = None,
+    *,
+    newest_first: bool = False,
 ) -> queries.Page[AuditEntry]:
-    """Return `limit` entries, oldest first: of a concept, of a case, or those of both.
+    """Return `limit` entries, oldest first unless asked otherwise: of a concept, of a case, or those of both.
 
     Raises:
         CursorInvalid: where the cursor is not one of this listing.
     """
-    found = select(AuditEntry).order_by(AuditEntry.sequence).limit(limit + 1)
+    in_order = AuditEntry.sequence.desc() if newest_first else AuditEntry.sequence
+    found = select(AuditEntry).order_by(in_order).limit(limit + 1)
     if cursor is not None:
         (sequence,) = queries.decode(cursor, 1)
         if not sequence.isdigit() or int(sequence) > LAST_SEQUENCE:
             raise CursorInvalid(cursor)
-        found = found.where(AuditEntry.sequence > int(sequence))
+        last = int(sequence)
+        found = found.where(AuditEntry.sequence < last if newest_first else AuditEntry.sequence > last)
     if concept is not None:
         found = found.where(AuditEntry.concept == concept)
     if case is not None:

@@ -147,6 +147,15 @@ def after_writing(engine: Engine, notify: Callable[[Session], None]) -> None:
 
 
 @contextmanager
+def trying(engine: Engine) -> Iterator[Session]:
+    """Open one transaction that may write, and of which nothing stays: it tells what would come of something."""
+    with Session(engine, expire_on_commit=False) as session:
+        session.connection()
+        yield session
+        session.rollback()
+
+
+@contextmanager
 def reading(engine: Engine) -> Iterator[Session]:
     """Open one read-only transaction; everything in it is of the same moment. Rows stay readable after the block."""
     with Session(engine.execution_options(**_reading_options(engine)), expire_on_commit=False) as session:

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from sqlalchemy import and_, bindparam, func, select
 from sqlalchemy.orm import Session
 
-from sepme_core.documents.answers import VersionDocument
+from sepme_core.documents.answers import CertifiedVersion, VersionDocument
 from sepme_core.documents.certificates import Certificate
 from sepme_core.documents.requests import NamedIncrement
 from sepme_core.registry.blobs import Blobs
@@ -122,6 +122,16 @@ def listed(session: Session, names: Collection[str]) -> dict[str, list[VersionDo
             }
         )
     return found
+
+
+def certified(session: Session, name: str, version: int) -> CertifiedVersion | None:
+    """Return one version of a concept with its certificate; None where it has none of that number."""
+    asked = select(Increment.certificate).where(Increment.concept == name, Increment.version == version)
+    certificate = session.execute(asked).scalar_one_or_none()
+    if certificate is None:
+        return None
+    document = next(each for each in listed(session, [name])[name] if each["version"] == version)
+    return {**document, "certificate": certificate}
 
 
 def certificates(session: Session, names: Collection[str]) -> dict[str, Certificate]:

@@ -46,3 +46,23 @@ def test_the_audit_is_listed_in_pages_and_by_concept(client: httpx.Client) -> No
     assert [entry["sequence"] for entry in first["items"] + last["items"]] == [1, 2, 3, 4, 5, 6]
     assert last["next_cursor"] is None
     assert [entry["sequence"] for entry in client.get("/audit?concept=brand").json()["items"]] == [3, 4]
+
+
+def test_the_newest_entry_may_come_first_page_by_page(
+    client: httpx.Client, engine: Engine, blobs: Blobs, model: None
+) -> None:
+    del model
+    for name in ("one", "two", "three"):
+        working.erase(engine, blobs, client.post(f"/concepts/{name}/erase").json()["id"])
+    sequences = []
+    query: dict[str, str] = {"order": "newest", "limit": "2"}
+    while True:
+        page = client.get("/audit", params=query).json()
+        sequences += [entry["sequence"] for entry in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        query["cursor"] = page["next_cursor"]
+    oldest = [entry["sequence"] for entry in client.get("/audit").json()["items"]]
+    assert len(oldest) == 3
+    assert sequences == oldest[::-1]
+    assert client.get("/audit", params={"order": "random"}).status_code == 422

@@ -271,3 +271,23 @@ def test_openapi_names_the_scheme_and_the_scope_of_each_route(admin: httpx.Clien
     assert document["paths"]["/generate"]["post"]["security"] == [{"key": ["generate"]}]
     assert document["paths"]["/jobs"]["get"]["security"] == [{"key": []}]
     assert document["paths"]["/livez"]["get"]["security"] == []
+
+
+def test_a_key_says_what_was_asked_for_with_it(client: httpx.Client, engine: Engine, blobs: Blobs, model: None) -> None:
+    del model
+    admin = _header(client.post("/keys", json={"name": "ops", "scopes": ["admin"]}).json())
+    shop = _header(client.post("/keys", json={"name": "shop", "scopes": ["generate"]}, headers=admin).json())
+    for seed in range(3):
+        client.post("/generate", json={"prompt": "a cat", "seed": seed}, headers=shop)
+    erasing = client.post("/concepts/cat/erase", headers=admin).json()["id"]
+    working.erase(engine, blobs, erasing)
+    listed = client.get("/keys", headers=admin).json()["items"]
+    assert {key["name"]: key["use"] for key in listed} == {
+        "ops": {"waiting_jobs": 0, "erasures": 1, "generations": 0},
+        "shop": {"waiting_jobs": 3, "erasures": 0, "generations": 3},
+    }
+    assert client.get("/keys/shop", headers=admin).json()["use"] == listed[1]["use"]
+
+
+def _header(made: dict[str, str]) -> dict[str, str]:
+    return {"Authorization": f"Bearer {made['key']}"}

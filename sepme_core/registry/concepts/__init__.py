@@ -1,6 +1,7 @@
 """Concepts: asked to be erased, erased, restored, purged.
 
-`requests` tells what a request asks, and of which concept; `acceptance` decides what it needs; `restoring` takes
+`requests` tells what a request asks, and of which concept; `acceptance` decides what it needs, `foreseeing` tells that
+without doing it; `restoring` takes
 concepts out of the active set; `masks` resolves names to increments; `reading` finds and lists them.
 """
 
@@ -11,6 +12,7 @@ from sepme_core.registry.concepts.acceptance import (
     accept_erasures,
     accept_repairs,
 )
+from sepme_core.registry.concepts.foreseeing import foresee
 from sepme_core.registry.concepts.masks import MaskConcept, MaskResolution, irrevocable_besides, resolve_mask
 from sepme_core.registry.concepts.reading import ConceptText, document, etag, get
 from sepme_core.registry.concepts.reading import one as text
@@ -35,6 +37,7 @@ __all__ = [
     "document",
     "erasure_request",
     "etag",
+    "foresee",
     "get",
     "irrevocable_besides",
     "known_concepts",

@@ -35,7 +35,7 @@ def is_leaned_on(session: Session, base_digest: str, request: ErasureDocument) -
     """Tell whether another stored increment for this base draws what a request erases, instead of its own concept."""
     said = {prompt.strip().casefold() for prompt in request["prompts"]}
     others = increments.standing(session, base_digest, {request["name"]})
-    return any(_draws(increment, request["name"], said) for _, increment in others)
+    return any(draws(increment, request["name"], said) for _, increment in others)
 
 
 def draws_what_is_erased(session: Session, stored: Increment) -> bool:
@@ -44,7 +44,8 @@ def draws_what_is_erased(session: Session, stored: Increment) -> bool:
     return bool(drawn) and any(known["erased"] and known["name"] in drawn for known in known_concepts(session))
 
 
-def _draws(increment: Increment, name: str, said: set[str]) -> bool:
+def draws(increment: Increment, name: str, said: set[str]) -> bool:
+    """Tell whether an increment draws, instead of its own concept, that of a name, or what is said so (case aside)."""
     phrase = increments.substitute(increment.certificate)
     return name in increments.leans_on(increment) or (phrase is not None and phrase.strip().casefold() in said)
 

@@ -49,6 +49,11 @@ def get(session: Session, name: str) -> Concept:
     return find(session, Concept, concept_of(session, name), UnknownConcept)
 
 
+def concept_or_none(session: Session, name: str) -> Concept | None:
+    """Return the concept that a name, its own or a further one, stands for; None where there is none."""
+    return session.get(Concept, concept_of(session, name))
+
+
 def document(session: Session, concept: Concept) -> ConceptDocument:
     """Return the concept as clients see it."""
     return concept_documents(session, [concept])[0]

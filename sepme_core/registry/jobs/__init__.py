@@ -1,10 +1,10 @@
 """Jobs: rows with a state machine, `queued → running → succeeded | failed | cancelled`.
 
 `rows` makes, finds and cancels them; `queue` bounds how many wait, says which is claimed next and finds those that
-nobody works on; `turns` knows when each holder was served; `further_askers` knows who else was answered with one;
-`leases` is what a worker does with one that it claimed; `surroundings` says what it is held against; `publishing` ends
-one with its result, `versions` makes that a version; `reprojections` makes those that a newly decided concept calls
-for; `texts` lists them as clients are sent them.
+nobody works on; `turns` knows when each holder was served, `positions` how far from its turn each job is;
+`further_askers` knows who else was answered with one; `leases` is what a worker does with one that it claimed;
+`surroundings` says what it is held against; `publishing` ends one with its result, `versions` makes that a version;
+`reprojections` makes those that a newly decided concept calls for; `texts` lists them as clients are sent them.
 """
 
 from sepme_core.registry.documents import job_document as document
@@ -22,6 +22,7 @@ from sepme_core.registry.jobs.leases import (
     renew,
     report,
 )
+from sepme_core.registry.jobs.positions import positions
 from sepme_core.registry.jobs.publishing import (
     Overtaken,
     Published,
@@ -114,6 +115,7 @@ __all__ = [
     "page_of_texts",
     "park_exhausted",
     "pin_present",
+    "positions",
     "publish_erasure",
     "publish_pictures",
     "publish_reprojection",

@@ -11,7 +11,7 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, Float, and_, bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from sepme_core.documents.answers import EndDocument, ProblemDocument
+from sepme_core.documents.answers import EndDocument, Measures, ProblemDocument
 from sepme_core.documents.pictures import RefusalPicture
 from sepme_core.documents.requests import ClaimedPins, Pinned, RequestDocument
 from sepme_core.registry import images, knowledge
@@ -88,12 +88,10 @@ def renew(session: Session, claim: Claim, lease_seconds: float) -> bool:
     return session.execute(renewing, execution_options=NO_SYNCHRONISATION).one_or_none() is not None
 
 
-def report(
-    session: Session, claim: Claim, step: int, of: int, message: str, data: Mapping[str, float] | None = None
-) -> bool:
+def report(session: Session, claim: Claim, step: int, of: int, message: str, data: Measures | None = None) -> bool:
     """Say how far the work is: on the row and as an event. False: the lease is lost.
 
-    `data` adds fields to the event; its names must not be step, of, message.
+    `data` adds fields to the event.
     """
     reporting = update(Job).where(_held(claim)).values(step=step, of=of, message=message).returning(Job.id)
     if session.execute(reporting, execution_options=NO_SYNCHRONISATION).one_or_none() is None:

@@ -60,8 +60,7 @@ def enqueue_reprojections(session: Session) -> None:
     if model is None:
         return
     known, protected = decided_concepts(session), protected_prompts(session)
-    settled = filter(increments.is_projected, session.scalars(_settled(model["base_digest"])))
-    due = not_leaving_alone(session, settled, known, protected)
+    due = not_leaving_alone(session, settled(session, model["base_digest"]), known, protected)
     if not due:
         return
     kept = knowledge.keep(session, known, protected)
@@ -70,6 +69,11 @@ def enqueue_reprojections(session: Session) -> None:
         named: TrainedVersion = {"version": trained.version, "digest": trained.digest}
         pinned: StoredPins = {"knowledge": kept["knowledge"], "besides": [increment.concept], "trained": named}
         _ask(session, trained, pinned)
+
+
+def settled(session: Session, base_digest: str) -> list[Increment]:
+    """Return the current increments for a base that are re-projected where that is due, by name of their concept."""
+    return list(filter(increments.is_projected, session.scalars(_settled(base_digest))))
 
 
 def _settled(base_digest: str) -> Select[Increment]:

@@ -1,9 +1,10 @@
-"""Jobs as the JSON text that clients are sent: what `documents.job_document` says.
+"""Jobs as the JSON text that clients are sent: what `documents.job_document` says, and their place in the queue.
 
 A result holds the whole concept as it was then, and a list has fifty: it is passed on as stored.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 from sepme_core.registry import json_text, queries
 from sepme_core.registry.documents import answered_problem, answered_request
 from sepme_core.registry.jobs import further_askers
+from sepme_core.registry.jobs.positions import positions
 from sepme_core.registry.jobs.rows import page_of_jobs, wanted_jobs
 from sepme_core.registry.tables import Job
 from sepme_core.registry.types import spelt
@@ -74,8 +76,9 @@ def page(
     Raises:
         CursorInvalid: where the cursor is not one of this listing.
     """
-    rows = session.execute(wanted_jobs(_rows(actor, case), cursor, limit, **wanted))
-    return page_of_jobs([_text(tuple(row)) for row in rows], limit)
+    rows = session.execute(wanted_jobs(_rows(actor, case), cursor, limit, **wanted)).all()
+    places = positions(session, [row.id for row in rows if row.state == "queued"])
+    return page_of_jobs([_text(tuple(row), places) for row in rows], limit)
 
 
 def _rows(actor: str | None, case: str | None) -> Select[*tuple[Any, ...]]:
@@ -87,8 +90,9 @@ def _rows(actor: str | None, case: str | None) -> Select[*tuple[Any, ...]]:
     return rows if case is None else rows.where(said["case"] == case)
 
 
-def _text(row: tuple[Any, ...]) -> JobText:
+def _text(row: tuple[Any, ...], places: Mapping[str, int]) -> JobText:
     members = dict(zip(_SPELT, row, strict=False))
+    members["position"] = places.get(members["id"])
     passed_on = dict(zip(_PASSED_ON, row[len(_SPELT) :], strict=False))
     step, of, message = row[-len(_PROGRESS) :]
     members["progress"] = {"step": step, "of": of, "message": message}
