@@ -26,7 +26,16 @@ ANONYMOUS = "anonymous"
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 """Whoever sends one of these passes on somebody else's request, from wherever that came."""
 
-PAGES = frozenset({("GET", "/")})
+PAGES = frozenset(
+    {
+        ("GET", "/"),
+        ("GET", "/studio/concepts"),
+        ("GET", "/studio/concepts/{name}"),
+        ("GET", "/studio/jobs"),
+        ("GET", "/studio/audit"),
+        ("GET", "/studio/keys"),
+    }
+)
 """Pages of the studio. Anybody gets the frame; what stands in it is for a holder, by the scopes of the API's calls."""
 
 OPEN = PAGES | frozenset(

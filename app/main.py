@@ -36,6 +36,10 @@ from app.protected import routes as protected
 from app.reaper import Reaper
 from app.services import Services, open_services
 from app.studio import assets, drawing
+from app.studio import audit as studio_audit
+from app.studio import concepts as studio_concepts
+from app.studio import jobs as studio_jobs
+from app.studio import keys as studio_keys
 from app.webhooks import routes as webhooks
 from app.webhooks import targets
 from app.webhooks.sender import Sender
@@ -60,6 +64,10 @@ ROUTERS = (
     pages.router,
     assets.router,
     drawing.router,
+    studio_concepts.router,
+    studio_jobs.router,
+    studio_audit.router,
+    studio_keys.router,
 )
 
 CONTRACT_VERSION = "1.0.0"

@@ -41,14 +41,19 @@ async def list_jobs(
     query: Annotated[JobQuery, Query()], services: ServicesDependency, holder: HolderDependency
 ) -> Response:
     """Jobs, the newest first: those one made or was answered with; with the scope `jobs:read` everybody's."""
-    return await services.read(lambda session: json_response(_page(session, query, holder)))
+    return await services.read(lambda session: json_response(page(session, query, holder)))
 
 
-def _page(session: Session, query: JobQuery, holder: Holder) -> str:
+def page(session: Session, query: JobQuery, holder: Holder) -> str:
+    """One page of the jobs that a holder sees, as it is answered.
+
+    Raises:
+        CursorInvalid: Where the cursor is not one of this listing.
+    """
     actor = None if holder.has("jobs:read") else holder.name
-    page = jobs.page_of_texts(session, actor=actor, **query.model_dump())
-    items = json_text.array(each.text for each in page.items)
-    return json_text.document({"next_cursor": page.next_cursor}, {"items": items})
+    found = jobs.page_of_texts(session, actor=actor, **query.model_dump())
+    items = json_text.array(each.text for each in found.items)
+    return json_text.document({"next_cursor": found.next_cursor}, {"items": items})
 
 
 @router.get("/jobs/{job_id}", response_model=JobDocument)

@@ -25,7 +25,13 @@ POLICY = (
 )
 """Of these pages: their own files alone, and no script or style within (W3C, Content Security Policy)."""
 
-VIEWS: tuple[tuple[str, str, str, tuple[str, str] | None], ...] = (("try", "", "Try", None),)
+VIEWS: tuple[tuple[str, str, str, tuple[str, str] | None], ...] = (
+    ("try", "", "Try", None),
+    ("concepts", "studio/concepts", "Concepts", None),
+    ("jobs", "studio/jobs", "Jobs", None),
+    ("audit", "studio/audit", "Audit", ("GET", "/audit")),
+    ("keys", "studio/keys", "Keys", ("GET", "/keys")),
+)
 """Name, path below the root, title, and the call that a holder must be allowed for the page to be worth a link."""
 
 _TEMPLATES = Environment(

@@ -5,6 +5,8 @@ import { address } from "./api.js";
 
 const CALM = 15000;
 const WORRIED = 2500;
+/** Milliseconds after which a service that hangs counts as one that does not answer. */
+const PATIENCE = 8000;
 
 /** What to do, by part.
  * @type {Record<string, string>}
@@ -56,7 +58,7 @@ async function look() {
     /** @type {any} */
     let found;
     try {
-        const answer = await fetch(address("/readyz"), { headers: { Accept: "application/json" } });
+        const answer = await fetch(address("/readyz"), { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(PATIENCE) });
         found = await answer.json();
     } catch {
         return [{ part: "server", detail: "" }];

@@ -132,6 +132,7 @@ document.addEventListener("htmx:config:request", (event) => {
 document.addEventListener("htmx:response:error", (event) => {
     const { ctx } = /** @type {CustomEvent} */ (event).detail;
     if (ctx.response.status === 401) refresh();
+    else if (ctx.response.status >= 500) watch();
     else notice(`That was refused, with the status ${ctx.response.status}.`, "bad");
 });
 document.addEventListener("htmx:error", () => { watch(); });
