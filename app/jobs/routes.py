@@ -20,7 +20,6 @@ from app.problems import Problem
 from app.problems.problem import PROBLEM_RESPONSE
 from app.services import ServicesDependency
 from sepme_core import problems
-from sepme_core.documents import answers
 from sepme_core.registry import jobs, json_text
 
 router = APIRouter(tags=["jobs"], responses=PROBLEM_RESPONSE)
@@ -67,13 +66,10 @@ async def get_job(
     """A job. `Prefer: wait=N` holds the line until it has finished; a failed job is an answer like any other here."""
     deadline = monotonic() + (preference.wait or 0)
     (job,) = await finished_jobs(services, request, holder, [job_id], deadline)
-    placed = await services.read(lambda session: _placed(session, job))
-    return JSONResponse(placed, headers=preference.applied)
-
-
-def _placed(session: Session, job: answers.JobDocument) -> answers.JobDocument:
-    waits = [job["id"]] if job["state"] == "queued" else []
-    return {**job, "position": jobs.positions(session, waits).get(job["id"])}
+    position = None
+    if job["state"] == "queued":
+        position = await services.read(lambda session: jobs.positions(session, [job_id]).get(job_id))
+    return JSONResponse({**job, "position": position}, headers=preference.applied)
 
 
 @router.get(

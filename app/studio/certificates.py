@@ -98,8 +98,8 @@ def _overlap(certificate: Certificate) -> Iterator[str]:
 def _making(certificate: Certificate) -> Iterator[str]:
     if "loop" in certificate:
         steps = certificate["steps"]
-        taken = f"{steps} steps of the optimiser" if steps != 1 else "one step of the optimiser"
-        yield f"It took {taken}: {certificate['loop']}."
+        taken = {0: "no step", 1: "one step"}.get(steps, f"{steps} steps")
+        yield f"It took {taken} of the optimiser: {certificate['loop']}."
     if certificate.get("seconds"):
         yield f"It took {certificate['seconds']:.0f} seconds to make, its pictures included."
 

@@ -104,7 +104,7 @@ def _content(session: Session, holder: Holder, name: str) -> dict[str, Any]:
         "figures": figures(certificate),
         "pairs": pairs(certificate.get("pictures") or []),
         "touched": touched(certificate),
-        "failed": _last_failure(session, holder, concept["name"]),
+        **_last_erasure(session, holder, concept["name"]),
     }
 
 
@@ -124,9 +124,11 @@ def _shows_evidence(visitor: Visitor, concept: Mapping[str, Any]) -> bool:
     return holder is not None and holder.has("admin" if concept["irrevocable"] else "evidence:read")
 
 
-def _last_failure(session: Session, holder: Holder, name: str) -> Any:
-    """The problem of its last erasure, where the holder sees that job and it failed."""
+def _last_erasure(session: Session, holder: Holder, name: str) -> dict[str, Any]:
+    """By what its last erasure was asked for, and its problem where it failed; neither where the holder sees no job."""
     actor = None if holder.has("jobs:read") else holder.name
     last = jobs.page_of_texts(session, None, 1, concept=name, kind="erase", actor=actor).items
-    found = json.loads(last[0].text) if last else None
-    return found["problem"] if found and found["state"] == "failed" else None
+    if not last:
+        return {"asked": None, "failed": None}
+    found = json.loads(last[0].text)
+    return {"asked": found["request"], "failed": found["problem"] if found["state"] == "failed" else None}

@@ -130,12 +130,15 @@ class EraseForm extends HTMLElement {
     body(form) {
         const fields = new FormData(form);
         /** @type {Record<string, any>} */
-        const body = { kind: fields.get("kind"), protect: lines(fields.get("protect")), options: {} };
+        const body = { kind: fields.get("kind"), protect: lines(fields.get("protect")), options: JSON.parse(this.dataset.options ?? "{}") };
         if (lines(fields.get("prompts")).length) body.prompts = lines(fields.get("prompts"));
         for (const name of ["substitute", "same_as", "case", "reason"]) if (fields.get(name)) body[name] = fields.get(name);
         for (const name of ["override", "irrevocable"]) if (fields.get(name)) body[name] = true;
-        if (fields.get("start")) body.options.start = fields.get("start");
-        if (fields.get("max_steps")) body.options.max_steps = Number(fields.get("max_steps"));
+        for (const name of ["start", "max_steps"]) {
+            const value = fields.get(name);
+            if (value) body.options[name] = name === "max_steps" ? Number(value) : value;
+            else delete body.options[name];
+        }
         return body;
     }
 

@@ -81,7 +81,7 @@ class KeysView extends HTMLElement {
         row.append(button("Copy", { copy: made.key }), button("Use it in this tab", {}, () => { keep(made.key); refresh(); }));
         box.append(title, paragraph("It is shown this once, and kept nowhere. Copy it now."), code, row);
         await refresh();
-        const place = document.querySelector("[data-shown]") ?? this.querySelector("[data-shown]") ?? document.getElementById("main");
+        const place = document.querySelector("[data-shown]") ?? document.getElementById("main");
         if (place?.matches("[data-shown]")) place.replaceChildren(box);
         else place?.prepend(box);
         if (place instanceof HTMLElement) place.focus();

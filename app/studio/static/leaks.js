@@ -24,11 +24,8 @@ class LeakMap extends HTMLElement {
         const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
         if (!cell || !step) return;
         event.preventDefault();
-        let row = /** @type {HTMLTableRowElement | null} */ (cell.parentElement), column = cell.cellIndex;
-        do {
-            column += step[0];
-            row = step[1] < 0 ? /** @type {any} */ (row?.previousElementSibling) : step[1] > 0 ? /** @type {any} */ (row?.nextElementSibling) : row;
-        } while (row?.cells[column] && !row.cells[column].hasAttribute("title"));
+        const column = cell.cellIndex + step[0];
+        const row = /** @type {HTMLTableRowElement | null} */ ([cell.parentElement?.previousElementSibling, cell.parentElement, cell.parentElement?.nextElementSibling][step[1] + 1]);
         const next = row?.cells[column];
         if (!next?.hasAttribute("title")) return;
         cell.tabIndex = -1;

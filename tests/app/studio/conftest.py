@@ -1,13 +1,24 @@
-"""A browser for the tests of a file, and where they keep what they see."""
+"""Who looks at the pages, with which browser, and where what is seen is kept."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser
 
+from tests.app.running import RunningService
 from tests.app.studio.browser import browsing
+from tests.app.studio.holders import made
+
+
+@pytest.fixture
+def admin(service: RunningService, client: httpx.Client) -> Iterator[httpx.Client]:
+    """A client with a key for everything: from now on others need one."""
+    with service.client() as client_with_key:
+        client_with_key.headers.update(made(client, "ops", "admin"))
+        yield client_with_key
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,4 @@
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -9,26 +8,11 @@ from sqlalchemy import Engine
 from app.studio.pages import POLICY, VIEWS
 from sepme_core.registry.blobs import Blobs
 from tests.app import working
-from tests.app.running import RunningService
+from tests.app.studio.holders import made
 
 STUDIO = Path(__file__).parents[3] / "app/studio"
 PATHS = [f"/{path}" for _, path, _, _ in VIEWS]
 INLINE = re.compile(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=|javascript:|\shx-on|\sjs:", re.IGNORECASE)
-
-
-def made(admin: httpx.Client, name: str, *scopes: str, floor: str | list[str] = "none") -> dict[str, str]:
-    """The header of a new key."""
-    answer = admin.post("/keys", json={"name": name, "scopes": list(scopes), "floor": floor})
-    assert answer.status_code == 201, answer.text
-    return {"Authorization": f"Bearer {answer.json()['key']}"}
-
-
-@pytest.fixture
-def admin(service: RunningService, client: httpx.Client) -> Iterator[httpx.Client]:
-    """A client with a key for everything: from now on others need one."""
-    with service.client() as client_with_key:
-        client_with_key.headers.update(made(client, "ops", "admin"))
-        yield client_with_key
 
 
 @pytest.mark.parametrize("path", PATHS)
