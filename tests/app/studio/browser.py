@@ -57,12 +57,12 @@ def looking(
         yield page
     finally:
         opened.close()
-    assert complaints == []
+    assert not complaints, complaints
 
 
 def _is_ours(kind: str, text: str) -> bool:
-    """Whether it is an error of the page; that an answer had a status of an error is the service's to say."""
-    return kind == "error" and "Failed to load resource" not in text
+    """Whether it is an error of the page; what answers came, and that none did, is the service's to say."""
+    return kind == "error" and not any(said in text for said in ("Failed to load resource", "Failed to fetch"))
 
 
 def barriers(page: Page) -> list[str]:
