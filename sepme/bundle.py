@@ -39,7 +39,7 @@ def verify_bundle(file: Path, trust: Path | None, *, picture: Path | None = None
     Returns: the exit status: 0 where all holds, 1 where something does not, 2 where it cannot be read.
     """
     try:
-        trusted = _read_trusted(trust)
+        trusted = read_trusted(trust)
         files = bundle.unzipped(file)
         at_hand = None if picture is None else picture.read_bytes()
     except OSError as error:
@@ -78,7 +78,12 @@ def _cannot(reason: str) -> int:
     return CANNOT
 
 
-def _read_trusted(trust: Path | None) -> list[x509.Certificate]:
+def read_trusted(trust: Path | None) -> list[x509.Certificate]:
+    """Return the certificates of a PEM file, none where there is no file.
+
+    Raises:
+        chain.ChainRefused: where it cannot be read, or holds none.
+    """
     if trust is None:
         return []
     try:

@@ -53,7 +53,7 @@ def _before(
 BY_PANEL: Sequence[tuple[str, Sequence[Command], Sequence[Command]]] = (
     (CONCEPTS, (erase, restore, purge, generate, concepts), ()),
     (WORK, (jobs, events), ()),
-    (EVIDENCE, (audit, bundle), (inspect, verify)),
+    (EVIDENCE, (audit, bundle, verify), (inspect,)),
     (SERVICE, (), (serve, doctor, version)),
 )
 """What speaks to a service, and what does not, in the order in which help lists them."""

@@ -52,7 +52,7 @@ class Sight:
     @property
     def limit(self) -> int:
         """In how many it may be seen: one of a few may be chance, or an error of whoever looks."""
-        return max(1, int(MOST_SEEN * self.pictures))
+        return limit_of(self.pictures)
 
     @property
     def forgotten(self) -> bool:
@@ -70,6 +70,11 @@ class Sight:
             "limit": self.limit,
             "margin": round(self.margin, 4),
         }
+
+
+def limit_of(pictures: int) -> int:
+    """In how many of so many pictures a concept may be seen that is forgotten."""
+    return max(1, int(MOST_SEEN * pictures))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import io
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from threading import Event, Thread
@@ -196,15 +196,15 @@ def _drawn(blobs: Blobs, seed: int, size: tuple[int, int], record: Any) -> Pictu
 
 
 @contextmanager
-def working(engine: Engine, blobs: Blobs) -> Iterator[None]:
-    """Do every job that is queued, until the block ends: a worker that finds its work in the rows."""
+def working(engine: Engine, blobs: Blobs, kinds: Collection[str] = frozenset(DO)) -> Iterator[None]:
+    """Do every job of these kinds that is queued, until the block ends: a worker that finds its work in the rows."""
     stopping = Event()
 
     def work() -> None:
         while not stopping.wait(0.05):
             with reading(engine) as session:
                 listed = jobs.page_of_texts(session, None, 50, state="queued").items
-                queued = [jobs.get(session, each.id) for each in listed]
+                queued = [job for job in (jobs.get(session, each.id) for each in listed) if job.kind in kinds]
             for job in queued:
                 DO[job.kind](engine, blobs, job.id)
 

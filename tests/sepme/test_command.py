@@ -1,6 +1,7 @@
 import json
 import shutil
 import socket
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
@@ -98,12 +99,31 @@ def test_what_does_not_hold_is_1(home: Path, capfd: pytest.CaptureFixture[str]) 
     assert document["checks"][0]["name"] == "file of version 1"
 
 
+def test_what_was_to_be_erased_is_looked_for_and_reports_are_written(
+    home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    del home
+    report, summary = tmp_path / "report.xml", tmp_path / "summary.md"
+    summary.write_text("# Another step's\n")
+    assert main(["verify", "--expect", "cat,dog", f"--junit={report}", f"--summary={summary}"]) == 1
+    assert "FAILED  dog: state: it was to be erased, and is never erased" in capfd.readouterr().out
+    suites = {each.attrib["name"]: each for each in ET.parse(report).getroot()}
+    assert set(suites) == {"registry", "cat", "dog"}
+    assert [case.attrib["name"] for case in suites["dog"]] == ["state"]
+    assert len(list(suites["cat"].iter("failure"))) == 2
+    said = summary.read_text()
+    assert said.startswith("# Another step's\n## ❌ ")
+    assert "| dog |" in said
+
+
 def test_what_cannot_be_told_is_2(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", "--concept", "dog"]) == 2
     assert "'dog'" in capfd.readouterr().err
     (home / "registry.sqlite3").unlink()
-    assert main(["verify"]) == 2
+    report = home / "report.xml"
+    assert main(["verify", f"--junit={report}"]) == 2
     assert "there is no registry" in capfd.readouterr().err
+    assert len(list(ET.parse(report).iter("error"))) == 1
 
 
 def test_a_registry_that_holds_nothing_is_0(

@@ -1,4 +1,4 @@
-"""`python -m worker.verify [--concept NAME] [--json] [--repair]`, on the registry and the model that the settings name.
+"""`python -m worker.verify [--concept NAME] [--expect NAME] [--json] [--repair]`, on what the settings name.
 
 With `--bundle FILE` the pictures of that are drawn again, and no registry is read.
 
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy.engine import make_url
@@ -51,11 +52,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"sepme: {reason}", file=sys.stderr)
         return CANNOT
     verifier = Verifier(cache, open_blobs(settings.blob_url), stored)
-    made = chain(
+    made: Iterable[Check] = chain(
         [] if chosen.concept else check_registry(settings),
+        check_expected(stored, chosen.expect),
         (each for concept in concepts for each in check(verifier, concept)),
     )
     repairs = repair(settings, concepts) if chosen.repair else []
+    if chosen.document is not None:
+        made = kept(made, cache.base, repairs, chosen.document)
     failed = report_json(cache.base, made, repairs) if chosen.json else report(made, repairs)
     return FAILED if failed else HOLDS
 
@@ -80,6 +84,16 @@ def check_registry(settings: Settings) -> Iterator[Check]:
     engine = make_engine(settings.database_url)
     yield check_audit(engine, settings.audit_heads)
     engine.dispose()
+
+
+def check_expected(stored: Mapping[str, StoredConcept], expected: Sequence[str]) -> Iterator[Check]:
+    """What was to be erased is."""
+    own = {name: concept for concept in stored.values() for name in (concept.name, *concept.further_names)}
+    for name in expected:
+        concept = own.get(name)
+        state = "never erased" if concept is None else "erased" if concept.erased else "restored"
+        detail = f"it was to be erased, and is {state}" if state != "erased" else "erased, as it was to be"
+        yield Check(name, "state", state == "erased", detail, f"Erase it: `sepme erase {name}`.")
 
 
 def choose(stored: Mapping[str, StoredConcept], name: str | None) -> list[StoredConcept]:
@@ -114,12 +128,28 @@ def _lines(each: Check) -> Iterator[str]:
 def report_json(base: DiffusionModel, checks: Iterable[Check], repairs: Sequence[Repair] = ()) -> int:
     """Print all checks as one JSON document; returns how many do not hold."""
     made = list(checks)
-    failed = sum(not each.holds for each in made)
+    print(json.dumps(_document(base, made, repairs), indent=2))
+    return sum(not each.holds for each in made)
+
+
+def kept(checks: Iterable[Check], base: DiffusionModel, repairs: Sequence[Repair], file: Path) -> Iterator[Check]:
+    """The checks as they are made; when all are, their document is in the file."""
+    made = []
+    for each in checks:
+        made.append(each)
+        yield each
+    file.write_text(json.dumps(_document(base, made, repairs)))
+
+
+def _document(base: DiffusionModel, made: Sequence[Check], repairs: Sequence[Repair]) -> Mapping[str, Any]:
     listed = [{**asdict(each), "remedy": None if each.holds else each.remedy} for each in made]
     asked = [asdict(one) for one in repairs]
-    document = {"base_digest": base.digest, "holds": not failed, "checks": listed, "repairs": asked}
-    print(json.dumps(document, indent=2))
-    return failed
+    return {
+        "base_digest": base.digest,
+        "holds": all(each.holds for each in made),
+        "checks": listed,
+        "repairs": asked,
+    }
 
 
 def _redraw(file: Path) -> int:
@@ -142,6 +172,8 @@ def _load(settings: Settings) -> ErasureCache:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m worker.verify", description=__doc__)
     parser.add_argument("--concept", metavar="NAME", help="check this concept alone")
+    parser.add_argument("--expect", metavar="NAME", action="append", default=[], help="this must be erased")
+    parser.add_argument("--document", type=Path, metavar="FILE", help="write the document of --json there, too")
     parser.add_argument("--bundle", type=Path, metavar="FILE", help="draw the pictures of this bundle again, alone")
     parser.add_argument("--repair", action="store_true", help="ask for jobs that make lost or damaged increments again")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of lines")

@@ -7,7 +7,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from sepme_core.documents.requests import KnownDocument
-from sepme_core.registry import audit_heads, concepts, increments, knowledge
+from sepme_core.registry import audit_heads, concepts, further_names, increments, knowledge
 from sepme_core.registry.blobs import open_blobs
 from sepme_core.registry.database import make_engine, reading, writing
 from sepme_core.registry.tables import Concept, Image, Increment
@@ -23,12 +23,14 @@ class StoredConcept:
         current: the version that stands for it.
         versions: all of them, oldest first.
         evidence: the current version's pictures that are still recorded.
+        further_names: by which it is called, too.
     """
 
     concept: Concept
     current: Increment
     versions: list[Increment]
     evidence: list[Image]
+    further_names: list[str]
 
     @property
     def name(self) -> str:
@@ -63,7 +65,8 @@ def _stored(session: Session, concept: Concept) -> StoredConcept:
     pictures = [session.get(Image, listed["id"]) for listed in current.certificate.get("pictures", [])]
     versions = increments.versions(session, concept.name)
     knowledge.unfold(session, versions)
-    return StoredConcept(concept, current, versions, [each for each in pictures if each is not None])
+    further = [each.name for each in further_names.by_concept(session, [concept.name])[concept.name]]
+    return StoredConcept(concept, current, versions, [each for each in pictures if each is not None], further)
 
 
 HOLDER = "sepme verify"
