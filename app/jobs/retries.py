@@ -2,6 +2,10 @@
 
 OpenAI's clients give up after a time and try again, twice by default, and count it (`X-Stainless-Retry-Count`, 0 at
 first). What a try began is remembered under its body and where it came from, so that the next one finds it.
+
+An answer that was sent whole is taken for received. Where it is lost behind that, in a proxy, the next try is a new
+request unless the client sends an `Idempotency-Key`: remembered for longer, the answer would be given to whoever asks
+for the same anew.
 """
 
 from collections.abc import Mapping, Sequence
