@@ -53,7 +53,7 @@ def test_an_erasure_is_accepted_as_a_job_and_rung_for(client: httpx.Client, brok
         "override": False,
         "options": {},
     }
-    assert client.get(answer.headers["location"]).json() == job
+    assert client.get(answer.headers["location"]).json() == {**job, "position": 1}
     with redis.Redis(unix_socket_path=broker_url.removeprefix("redis+socket://")) as broker:
         working.eventually(lambda: broker.llen("erase") == 1)
 

@@ -292,7 +292,9 @@ def test_the_texts_that_clients_are_sent_say_what_the_documents_say(engine: Engi
         rows = listed_jobs(session)
         assert len({job.state for job in rows}) == 4
         texts = jobs.page_of_texts(session, None, 10).items
-        assert [json.loads(each.text) for each in texts] == [jobs.document(job) for job in rows]
+        places = jobs.positions(session, [job.id for job in rows])
+        told = [{**jobs.document(job), "position": places.get(job.id)} for job in rows]
+        assert [json.loads(each.text) for each in texts] == told
         first = jobs.page_of_texts(session, None, 3)
         second = jobs.page_of_texts(session, first.next_cursor, 3, kind="erase")
         assert [each.id for each in first.items] == [job.id for job in rows[:3]]
