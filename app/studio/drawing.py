@@ -22,7 +22,7 @@ from sepme_core.registry import jobs
 
 MOST_LISTED = 200
 """Concepts in the page; further ones are asked for by the page itself."""
-TRIED_STEPS = 15
+TRIED_STEPS = 10
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 
