@@ -84,7 +84,9 @@ def test_reads_are_answered_while_sixty_writes_wait_for_one_that_hangs(
     assert len(took) > 10
     assert sorted(took)[len(took) * 9 // 10] < 0.2, sorted(took)  # 18.5 s once; a busy machine takes its share
     assert {answer.status_code for answer in readiness} == {200}
-    assert all(answer.elapsed.total_seconds() < 1 for answer in readiness)
+    waited = sorted(answer.elapsed.total_seconds() for answer in readiness)
+    assert waited[len(waited) * 9 // 10] < 1, waited
+    assert waited[-1] < 5, waited
     with service.client() as client:
         assert client.post("/concepts/cat/erase").status_code == 202, "and on it goes"
         working.eventually(lambda: database_part(client)["status"] == "up")
