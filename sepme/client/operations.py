@@ -42,18 +42,7 @@ class operation(Generic[P, T]):  # noqa: N801  (a decorator)
     def __get__(self, instance: None, owner: type) -> Self: ...
     def __get__(self, instance: Bound[Any] | None, owner: type) -> Any:
         """The method of an instance, as its line has it."""
-        if instance is None:
-            return self
-        bound = self._method.__get__(instance, owner)
-        if isinstance(instance.connection, Awaiting):
-            return bound
-
-        @functools.wraps(bound)
-        def called(*arguments: P.args, **named: P.kwargs) -> T:
-            answer: T = finish(bound(*arguments, **named))
-            return answer
-
-        return called
+        return self if instance is None else _bound(self._method, instance, finish)
 
 
 class listing(Generic[P, T]):  # noqa: N801  (a decorator)
@@ -71,17 +60,20 @@ class listing(Generic[P, T]):  # noqa: N801  (a decorator)
     def __get__(self, instance: None, owner: type) -> Self: ...
     def __get__(self, instance: Bound[Any] | None, owner: type) -> Any:
         """The method of an instance, as its line has it."""
-        if instance is None:
-            return self
-        bound = self._method.__get__(instance, owner)
-        if isinstance(instance.connection, Awaiting):
-            return bound
+        return self if instance is None else _bound(self._method, instance, iterate)
 
-        @functools.wraps(bound)
-        def called(*arguments: P.args, **named: P.kwargs) -> Iterator[T]:
-            return iterate(bound(*arguments, **named))
 
-        return called
+def _bound(method: Callable[..., Any], instance: Bound[Any], at_once: Callable[[Any], Any]) -> Callable[..., Any]:
+    """A method of an instance: as it is over a line that awaits, else brought to its end at once."""
+    bound: Callable[..., Any] = method.__get__(instance)
+    if isinstance(instance.connection, Awaiting):
+        return bound
+
+    @functools.wraps(bound)
+    def called(*arguments: Any, **named: Any) -> Any:
+        return at_once(bound(*arguments, **named))
+
+    return called
 
 
 def finish(coroutine: Coroutine[Any, Any, T]) -> T:

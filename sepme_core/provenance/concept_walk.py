@@ -108,10 +108,7 @@ def _made(looked_at: ConceptBundle) -> str:
     """The version came to be by the entry that is attested, and that its certificate names, with this increment."""
     attested = looked_at.attested
     entry = history.made(looked_at.own_entries, attested["version"], looked_at.increment)
-    named = attested["certificate"].get("audit", {"sequence": entry["sequence"], "hash": entry["hash"]})
-    for said in (attested["made"], named):
-        if (said["sequence"], said["hash"]) != (entry["sequence"], entry["hash"]):
-            raise Broken(f"entry {entry['sequence']} made it, and entry {said['sequence']} ({said['hash']}) is named")
+    links.check_made(entry, attested["made"], cast("Mapping[str, Any]", attested["certificate"]))
     return f"entry {entry['sequence']}, {entry['action']}, {entry['at']}, by {entry['actor']}"
 
 
@@ -133,9 +130,7 @@ def _case(looked_at: ConceptBundle) -> str:
     if attested["grounds"] != by_audit:
         raise Broken(f"attested is: {links.told(attested['grounds'])}; and the audit has: {links.told(by_audit)}")
     made = history.made(looked_at.own_entries, attested["version"], looked_at.increment)
-    certified = cast("dict[str, Any]", attested["certificate"]).get("case")
-    if certified is not None and certified != made["details"].get("case"):
-        raise Broken(f"the certificate is for the case {certified!r}, and entry {made['sequence']} is not")
+    links.check_case(made, cast("Mapping[str, Any]", attested["certificate"]))
     return links.told(attested["grounds"])
 
 

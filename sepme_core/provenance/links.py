@@ -8,6 +8,7 @@ from typing import Any
 from cryptography import x509
 
 from sepme_core.canonical import digest_of, digest_of_bytes
+from sepme_core.documents.answers import AuditDocument
 from sepme_core.provenance import bundle, chain, envelope, history, pixels, statement
 
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError)
@@ -157,6 +158,24 @@ def audited(looked_at: Bundle, head: Mapping[str, Any]) -> str:
         raise Broken(f"the chain does not end at the entry that is attested, {head['sequence']} ({head['hash']})")
     in_full = sum("action" in entry for entry in entries)
     return f"entries {entries[0]['sequence']} to {head['sequence']}, {in_full} of them in full"
+
+
+def check_made(
+    entry: AuditDocument, attested: Mapping[str, Any], certificate: Mapping[str, Any], what: str = "it"
+) -> None:
+    """An entry of the audit is the one that is attested to have made an increment, and that its certificate names."""
+    for named in (attested, certificate.get("audit", entry)):
+        if (named["sequence"], named["hash"]) != (entry["sequence"], entry["hash"]):
+            raise Broken(
+                f"entry {entry['sequence']} made {what}, and entry {named['sequence']} ({named['hash']}) is named"
+            )
+
+
+def check_case(entry: AuditDocument, certificate: Mapping[str, Any], of: str = "") -> None:
+    """A certificate that names a case names that of the entry that made its increment."""
+    certified = certificate.get("case")
+    if certified is not None and certified != entry["details"].get("case"):
+        raise Broken(f"the certificate{of} is for the case {certified!r}, and entry {entry['sequence']} is not")
 
 
 def _without_hash(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -121,10 +121,8 @@ def _versions(looked_at: PictureBundle) -> str:
     told = []
     for each, life in looked_at.lives():
         entry = history.made(life, each["version"], each["digest"])
-        certificate = cast("dict[str, Any]", each["certificate"] or {})
-        for said in (each["made"], certificate.get("audit", entry)):
-            if (said["sequence"], said["hash"]) != (entry["sequence"], entry["hash"]):
-                raise Broken(f"entry {entry['sequence']} made {each['concept']!r}, and {said['sequence']} is named")
+        certificate = cast("Mapping[str, Any]", each["certificate"] or {})
+        links.check_made(entry, each["made"], certificate, what=repr(each["concept"]))
         purge = statement.named(life[-1]) if life[-1]["action"] == "purge" else None
         if each["purged"] != purge:
             raise Broken(
@@ -145,9 +143,8 @@ def _cases(looked_at: PictureBundle) -> str:
                 f"and the audit has: {links.told(by_audit)}"
             )
         made = history.made(life, each["version"], each["digest"])
-        certified = cast("dict[str, Any]", each["certificate"] or {}).get("case")
-        if certified is not None and certified != made["details"].get("case"):
-            raise Broken(f"the certificate of {each['concept']!r} is for the case {certified!r}, and its entry is not")
+        certificate = cast("Mapping[str, Any]", each["certificate"] or {})
+        links.check_case(made, certificate, of=f" of {each['concept']!r}")
         told.append(f"{each['concept']}: {links.told(each['grounds'])}")
     return "; ".join(told) or "nothing was erased in it"
 

@@ -13,6 +13,8 @@ from sqlalchemy import Engine
 from app.attestations.evidence import identity, pack, shown
 from sepme_core.provenance import bundle, envelope
 from sepme_core.provenance.identity import Identity
+from sepme_core.provenance.links import Link
+from sepme_core.provenance.walk import walk
 from sepme_core.registry import concepts, protected
 from sepme_core.registry.blobs import open_blobs
 from sepme_core.registry.database import make_engine, reading, writing
@@ -95,3 +97,17 @@ def unzipped(data: bytes) -> dict[str, bytes]:
 
 def settings_in(home: Path) -> Settings:
     return Settings.model_validate({"home": home})
+
+
+def first_broken(files: Mapping[str, bytes], trusted: Any = ()) -> Link | None:
+    """The first link that does not hold."""
+    links = list(walk(files, trusted))
+    assert all(link.holds for link in links[:-1])
+    return None if links[-1].holds else links[-1]
+
+
+def breaks(files: Mapping[str, bytes], name: str, *words: str) -> None:
+    link = first_broken(files)
+    assert link is not None
+    assert link.name == name, link
+    assert all(word in link.detail for word in words), link.detail

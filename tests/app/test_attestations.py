@@ -16,6 +16,7 @@ from sepme_core.registry.tables import AuditEntry
 from sepme_core.settings import Settings
 from tests.app import working
 from tests.app.bundles import statement_in, unzipped
+from tests.app.problems import problem_of
 
 
 @pytest.fixture(autouse=True)
@@ -80,10 +81,6 @@ def test_the_command_writes_the_bytes_that_the_route_answers(
     assert "'dog'" in capsys.readouterr().err
     assert main(["cat", str(tmp_path / "nowhere" / "cat.zip")]) == 2
     assert "cannot be written" in capsys.readouterr().err
-
-
-def problem_of(answer: httpx.Response) -> tuple[int, str]:
-    return answer.status_code, answer.json()["type"].rsplit("/", 1)[-1]
 
 
 def test_what_was_never_erased_is_not_attested(client: httpx.Client) -> None:

@@ -19,13 +19,12 @@ from sepme_core.documents.pictures import RECORD_ENTRY
 from sepme_core.provenance import authority, bundle, chain, envelope, statement
 from sepme_core.provenance.concept_walk import LINKS
 from sepme_core.provenance.identity import open_identity
-from sepme_core.provenance.links import Link
 from sepme_core.provenance.walk import walk
 from sepme_core.registry import audit
 from sepme_core.registry.database import make_engine, writing
 from sepme_core.registry.errors import AuditUntold
 from sepme_core.registry.tables import AuditEntry
-from tests.app.bundles import Forger, fill, made, settings_in, statement_in, unzipped
+from tests.app.bundles import Forger, breaks, fill, first_broken, made, settings_in, statement_in, unzipped
 
 Files = Mapping[str, bytes]
 OTHER_DIGEST = "sha256:" + 64 * "d"
@@ -59,20 +58,6 @@ def forger(home: Path) -> Forger:
 def other(tmp_path_factory: pytest.TempPathFactory) -> Forger:
     """Somebody with a key and an authority of their own."""
     return Forger(open_identity(settings_in(tmp_path_factory.mktemp("other"))))
-
-
-def first_broken(files: Files, trusted: Any = ()) -> Link | None:
-    """The first link that does not hold."""
-    links = list(walk(files, trusted))
-    assert all(link.holds for link in links[:-1])
-    return None if links[-1].holds else links[-1]
-
-
-def breaks(files: Files, name: str, *words: str) -> None:
-    link = first_broken(files)
-    assert link is not None
-    assert link.name == name, link
-    assert all(word in link.detail for word in words), link.detail
 
 
 def picture_in(files: Files, *, erased: bool) -> str:

@@ -17,6 +17,7 @@ from sepme_core.registry.blobs import Blobs
 from sepme_core.settings import Settings
 from sepme_core.terms import SCOPES
 from tests.app import working
+from tests.app.problems import problem_of
 from tests.app.running import RunningService
 
 PLACES = {"name": "cat", "job_id": "nobody", "image_id": "nobody", "slug": "key-missing"}
@@ -47,10 +48,6 @@ def holder(admin: httpx.Client, service: RunningService) -> Callable[..., httpx.
         return other
 
     return make
-
-
-def problem_of(answer: httpx.Response) -> tuple[int, str]:
-    return answer.status_code, answer.json()["type"].rsplit("/", 1)[-1]
 
 
 def test_until_the_first_key_this_machine_alone_is_answered(client: httpx.Client) -> None:

@@ -14,14 +14,14 @@ from app.attestations.__main__ import made as written
 from sepme_core.canonical import canonical_json, digest_of, digest_of_bytes
 from sepme_core.provenance import authority, bundle, chain, envelope, picture_walk, statement
 from sepme_core.provenance.identity import open_identity
-from sepme_core.provenance.links import Link
 from sepme_core.provenance.walk import walk
 from sepme_core.registry import concepts
 from sepme_core.registry.blobs import open_blobs
 from sepme_core.registry.database import make_engine, writing
 from sepme_core.settings import Settings
 from tests.app import drawn, working
-from tests.app.bundles import Forger, settings_in, statement_in, unzipped
+from tests.app.bundles import Forger, breaks, first_broken, settings_in, statement_in, unzipped
+from tests.app.problems import problem_of
 
 Files = dict[str, bytes]
 OTHER_DIGEST = "sha256:" + 64 * "d"
@@ -80,19 +80,6 @@ def both(of: Callable[[str], Files]) -> Files:
 @pytest.fixture(scope="module")
 def forger(home: Path) -> Forger:
     return Forger(open_identity(settings_in(home)))
-
-
-def first_broken(files: Files, trusted: Any = ()) -> Link | None:
-    links = list(walk(files, trusted))
-    assert all(link.holds for link in links[:-1])
-    return None if links[-1].holds else links[-1]
-
-
-def breaks(files: Files, name: str, *words: str) -> None:
-    link = first_broken(files)
-    assert link is not None
-    assert link.name == name, link
-    assert all(word in link.detail for word in words), link.detail
 
 
 @pytest.mark.parametrize("name", ["both", "nothing", "fox", "restored", "unsigned"])
@@ -326,10 +313,6 @@ def test_a_picture_that_somebody_has_is_found_by_its_file_or_its_pixels(
     found, data = written(settings_in(home), None, str(file))
     assert first_broken(unzipped(data)) is None
     assert found in pictures.values()  # the first that was asked for with these pixels
-
-
-def problem_of(answer: httpx.Response) -> tuple[int, str]:
-    return answer.status_code, answer.json()["type"].rsplit("/", 1)[-1]
 
 
 def test_the_route_answers_what_the_command_writes_to_whom_it_concerns(
